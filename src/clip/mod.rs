@@ -1,0 +1,1 @@
+//! Clips: finding frames, choosing segments, decoding and preprocessing pixels.

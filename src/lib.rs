@@ -1,0 +1,8 @@
+//! ECO action recognition: the network, its weights, and everything between a clip and an answer.
+//!
+//! Data flows one way: [`clip`] turns frames on disk into a batch, [`weights`] fills the [`model`], an [`engine`] runs it,
+//! [`predict`] reads scores off the logits and [`output`] writes them. [`cli`] is the only part that knows flags, standard
+//! streams and exit codes.
+
+pub mod clip;
+pub mod weights;

@@ -1,0 +1,1 @@
+//! Weights: reading checkpoints, matching names, metadata and reports.
