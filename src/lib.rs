@@ -4,5 +4,8 @@
 //! [`predict`] reads scores off the logits and [`output`] writes them. [`cli`] is the only part that knows flags, standard
 //! streams and exit codes.
 
+pub mod cli;
 pub mod clip;
+pub mod engine;
+pub mod model;
 pub mod weights;

@@ -1,0 +1,44 @@
+# `make help` lists the targets.
+.DEFAULT_GOAL := help
+PREFIX ?= $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
+CARGO ?= cargo
+ECO := target/release/eco
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## fetch libtorch (skipped when LIBTORCH or LIBTORCH_USE_PYTORCH is set)
+	@scripts/setup.sh light
+
+.PHONY: setup-full
+setup-full: ## fetch PyTorch with CUDA, for the tests and for GPUs
+	@scripts/setup.sh full
+
+.PHONY: build
+build: setup ## build the release binary, target/release/eco
+	@$(CARGO) build --release
+
+.PHONY: demo
+demo: build ## classify the example clips with the embedded demo weights
+	@scripts/demo.sh $(ECO)
+
+.PHONY: test
+test: setup-full ## run every test against PyTorch
+	@$(CARGO) test --release
+
+.PHONY: lint
+lint: setup ## rustfmt, clippy and rustdoc, warnings denied
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --release --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
+
+.PHONY: check
+check: lint test ## everything CI checks
+
+.PHONY: install
+install: build ## install eco into PREFIX/bin (default: Cargo's)
+	@install -d "$(PREFIX)/bin"
+	@install -m 755 $(ECO) "$(PREFIX)/bin/eco"
+	@echo "installed $(PREFIX)/bin/eco (it uses the libtorch it was built with)"

@@ -1,0 +1,38 @@
+//! The command line: flags, standard streams and exit codes. One file per subcommand.
+
+mod exit;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Failure;
+
+/// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
+#[derive(Debug, Parser)]
+#[command(name = "eco", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 success, 1 failure, 2 wrong usage";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Summary(summary::Args),
+}
+
+/// Parses the command line, runs it and says how it went.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Summary(args) => summary::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

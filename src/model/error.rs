@@ -1,0 +1,50 @@
+use thiserror::Error;
+
+/// Why a network cannot be built or run.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A tensor of the state_dict has another shape than the layer that wants it.
+    #[error("{name} has shape {found:?}, the network needs {expected:?}")]
+    TensorShape {
+        /// Full name, such as `eco_2d.basic_conv.conv1_7x7_s2.weight`.
+        name: String,
+        /// The shape the layer was declared with.
+        expected: Vec<i64>,
+        /// The shape the source delivered.
+        found: Vec<i64>,
+    },
+    /// The source of weights has no tensor of that name.
+    #[error("the weights have no tensor {name}")]
+    MissingTensor {
+        /// Full name of the tensor.
+        name: String,
+    },
+    /// The input of a forward pass does not fit the network.
+    #[error("input has shape {found:?}, {module} needs {expected}")]
+    InputShape {
+        /// The module that refused, by its type name.
+        module: &'static str,
+        /// The shape that would fit, axes named.
+        expected: String,
+        /// The shape that came.
+        found: Vec<i64>,
+    },
+    /// The number of segments cannot be pooled: the 3D net halves time twice.
+    #[error("{0} segments: the number of segments must be a positive multiple of 4")]
+    Segments(i64),
+    /// The number of classes is not positive.
+    #[error("{0} classes: the network needs at least one class")]
+    Classes(i64),
+    /// libtorch reported an error.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+}
+
+/// libtorch appends a C++ stack trace to its messages; a person needs the first line.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The result of building or running a network.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,90 @@
+use tch::Tensor;
+
+use super::{Window, tuple};
+use crate::model::{Builder, Entry, Flow, Module, Result, Role, Value};
+
+macro_rules! convolution {
+    ($(#[$meta:meta])* $name:ident, $type_name:literal, $axes:literal) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub struct $name {
+            /// Input channels.
+            pub in_channels: i64,
+            /// Output channels.
+            pub out_channels: i64,
+            /// Kernel, stride and padding.
+            pub window: Window,
+            /// `[out_channels, in_channels, kernel, ...]`.
+            pub weight: Tensor,
+            /// `[out_channels]`.
+            pub bias: Tensor,
+        }
+
+        impl $name {
+            /// A convolution with bias from `in_channels` to `out_channels`.
+            pub fn new(
+                in_channels: i64,
+                out_channels: i64,
+                window: Window,
+                builder: &mut Builder<'_>,
+            ) -> Result<Self> {
+                let mut shape = vec![out_channels, in_channels];
+                shape.extend([window.kernel; $axes]);
+                let weight = builder.tensor("weight", &shape)?;
+                let bias = builder.tensor("bias", &[out_channels])?;
+                Ok(Self { in_channels, out_channels, window, weight, bias })
+            }
+        }
+
+        impl Module for $name {
+            fn type_name(&self) -> &'static str {
+                $type_name
+            }
+
+            fn extra_repr(&self) -> String {
+                let mut text = format!(
+                    "{}, {}, kernel_size={}, stride={}",
+                    self.in_channels,
+                    self.out_channels,
+                    tuple(self.window.kernel, $axes),
+                    tuple(self.window.stride, $axes),
+                );
+                if self.window.padding > 0 {
+                    text += &format!(", padding={}", tuple(self.window.padding, $axes));
+                }
+                text
+            }
+
+            fn entries(&self) -> Vec<Entry<'_>> {
+                vec![
+                    Entry { name: "weight", tensor: &self.weight, role: Role::Parameter },
+                    Entry { name: "bias", tensor: &self.bias, role: Role::Parameter },
+                ]
+            }
+
+            fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
+                flow.op("aten::_convolution", &[x], || {
+                    x.tensor().f_convolution(
+                        &self.weight,
+                        Some(&self.bias),
+                        [self.window.stride; $axes],
+                        [self.window.padding; $axes],
+                        [1; $axes],
+                        false,
+                        [0; $axes],
+                        1,
+                    )
+                })
+            }
+        }
+    };
+}
+
+convolution! {
+    /// 2D convolution with bias on `[batch, channels, height, width]`.
+    Conv2d, "Conv2d", 2
+}
+convolution! {
+    /// 3D convolution with bias on `[batch, channels, time, height, width]`.
+    Conv3d, "Conv3d", 3
+}
