@@ -11,7 +11,10 @@ pub struct Failure {
 impl Failure {
     /// A failure with an exit code of its own.
     pub fn with_code(code: u8, error: impl Into<anyhow::Error>) -> Self {
-        Self { error: error.into(), code }
+        Self {
+            error: error.into(),
+            code,
+        }
     }
 
     /// The flags or their values were wrong.
@@ -29,7 +32,10 @@ impl Failure {
     }
 
     fn is_broken_pipe(&self) -> bool {
-        let mut causes = self.error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        let mut causes = self
+            .error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>());
         causes.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 }

@@ -79,7 +79,9 @@ impl FromStr for DeviceRequest {
             "cuda" => Ok(Self::Only(Device::Cuda(0))),
             _ => {
                 let index = text.strip_prefix("cuda:").ok_or_else(unknown)?;
-                Ok(Self::Only(Device::Cuda(index.parse().map_err(|_| unknown())?)))
+                Ok(Self::Only(Device::Cuda(
+                    index.parse().map_err(|_| unknown())?,
+                )))
             }
         }
     }
@@ -116,7 +118,10 @@ mod cuda {
         }
         // libtorch looks for its CUDA part once, at the first question about CUDA: it must be open before.
         static OPENED: OnceLock<Result<(), String>> = OnceLock::new();
-        OPENED.get_or_init(open_library).clone().map_err(DeviceError::NoLibrary)?;
+        OPENED
+            .get_or_init(open_library)
+            .clone()
+            .map_err(DeviceError::NoLibrary)?;
         match tch::Cuda::device_count().max(0) as usize {
             0 => Err(DeviceError::NoGpu),
             count if index >= count => Err(DeviceError::NoSuchGpu { index, count }),
@@ -133,7 +138,9 @@ mod cuda {
         // SAFETY: the library belongs to the libtorch this program is linked to; its initialisers register CUDA with it.
         let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_LAZY | RTLD_GLOBAL) };
         // What libtorch has registered must stay for the life of the process.
-        library.map(std::mem::forget).map_err(|error| error.to_string())
+        library
+            .map(std::mem::forget)
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -31,7 +31,13 @@ impl Engine for Libtorch {
     }
 
     fn run(&self, batch: &ClipBatch) -> Result<Output> {
-        let shape = [batch.clips as i64, batch.segments as i64, 3, FRAME_SIZE, FRAME_SIZE];
+        let shape = [
+            batch.clips as i64,
+            batch.segments as i64,
+            3,
+            FRAME_SIZE,
+            FRAME_SIZE,
+        ];
         let input = Tensor::f_from_slice(&batch.values)?.f_view(shape)?;
         let output = self.net.run(&input.f_to_device(self.device.into())?)?;
         Ok(Output {
@@ -44,7 +50,10 @@ impl Engine for Libtorch {
 
 /// The elements of a tensor, row-major, on the CPU.
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    let tensor = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let tensor = tensor
+        .f_to_device(tch::Device::Cpu)?
+        .f_to_kind(Kind::Float)?
+        .f_contiguous()?;
     let mut values = vec![0.0; tensor.numel()];
     tensor.f_copy_data(&mut values, tensor.numel())?;
     Ok(values)

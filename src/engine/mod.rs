@@ -46,7 +46,11 @@ impl ClipBatch {
 
     /// A batch of `clips` clips, all values zero.
     pub fn zeros(clips: usize, segments: usize) -> Self {
-        Self { values: vec![0.0; clips * segments * Self::FRAME_LEN], clips, segments }
+        Self {
+            values: vec![0.0; clips * segments * Self::FRAME_LEN],
+            clips,
+            segments,
+        }
     }
 
     /// Values of one clip.

@@ -20,12 +20,18 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// A builder at the root of the tree.
     pub fn new(source: &'a mut dyn Source) -> Self {
-        Self { source, path: String::new() }
+        Self {
+            source,
+            path: String::new(),
+        }
     }
 
     /// The builder for the child called `name`.
     pub fn child(&mut self, name: &str) -> Builder<'_> {
-        Builder { path: join(&self.path, name), source: self.source }
+        Builder {
+            path: join(&self.path, name),
+            source: self.source,
+        }
     }
 
     /// A float32 tensor of this module, its shape checked.
@@ -42,7 +48,11 @@ impl<'a> Builder<'a> {
         let name = join(&self.path, name);
         let tensor = self.source.tensor(&name, shape, kind)?;
         if tensor.size() != shape {
-            return Err(Error::TensorShape { name, expected: shape.to_vec(), found: tensor.size() });
+            return Err(Error::TensorShape {
+                name,
+                expected: shape.to_vec(),
+                found: tensor.size(),
+            });
         }
         Ok(tensor)
     }
@@ -50,7 +60,11 @@ impl<'a> Builder<'a> {
 
 /// Joins two parts of a state_dict name.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// A source of tensors that have a shape and no memory: every element is the same zero.

@@ -73,7 +73,10 @@ impl<'o> Flow<'o> {
 
     /// A flow that reports to `observer`.
     pub fn observed(observer: &'o mut dyn Observer) -> Self {
-        Self { observer: Some(observer), ..Self::default() }
+        Self {
+            observer: Some(observer),
+            ..Self::default()
+        }
     }
 
     /// Brings a tensor in from outside.
@@ -114,7 +117,12 @@ impl<'o> Flow<'o> {
         let output = compute()?;
         let output = self.input(output);
         if let Some(observer) = &mut self.observer {
-            observer.op(&Op { name, path: &self.path, inputs, output: &output });
+            observer.op(&Op {
+                name,
+                path: &self.path,
+                inputs,
+                output: &output,
+            });
         }
         Ok(output)
     }

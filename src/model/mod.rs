@@ -36,7 +36,10 @@ pub const FEATURES: i64 = 512;
 ///
 /// Input values are 0 to 255 minus the channel means, channels in blue, green, red order.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are the parts, named as in the notebook")]
+#[allow(
+    missing_docs,
+    reason = "the fields are the parts, named as in the notebook"
+)]
 pub struct EcoLite {
     pub eco_2d: Eco2d,
     pub eco_3d: Eco3d,
@@ -85,7 +88,10 @@ impl EcoLite {
         let clips = flow.input(clips.shallow_clone());
         let features = self.features(&mut flow, &clips)?;
         let logits = through!(flow, self, &features => fc_final);
-        Ok(Output { features: features.into_tensor(), logits: logits.into_tensor() })
+        Ok(Output {
+            features: features.into_tensor(),
+            logits: logits.into_tensor(),
+        })
     }
 
     /// The 512 values per clip before the head.
@@ -94,7 +100,9 @@ impl EcoLite {
         let [batch, segments, channels, height, width] = shape[..] else {
             return Err(self.input_shape(shape));
         };
-        if [segments, channels, height, width] != [self.segments, 3, FRAME_SIZE, FRAME_SIZE] || batch == 0 {
+        if [segments, channels, height, width] != [self.segments, 3, FRAME_SIZE, FRAME_SIZE]
+            || batch == 0
+        {
             return Err(self.input_shape(shape));
         }
         let frames = flow.view(x, &[-1, channels, height, width])?;
@@ -105,7 +113,11 @@ impl EcoLite {
 
     fn input_shape(&self, found: Vec<i64>) -> Error {
         let expected = format!("[batch, {}, 3, {FRAME_SIZE}, {FRAME_SIZE}]", self.segments);
-        Error::InputShape { module: self.type_name(), expected, found }
+        Error::InputShape {
+            module: self.type_name(),
+            expected,
+            found,
+        }
     }
 }
 
@@ -115,7 +127,11 @@ impl Module for EcoLite {
     }
 
     fn children(&self) -> Vec<(&'static str, &dyn Module)> {
-        vec![("eco_2d", &self.eco_2d), ("eco_3d", &self.eco_3d), ("fc_final", &self.fc_final)]
+        vec![
+            ("eco_2d", &self.eco_2d),
+            ("eco_3d", &self.eco_3d),
+            ("fc_final", &self.fc_final),
+        ]
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {

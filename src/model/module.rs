@@ -85,11 +85,12 @@ pub fn state_dict(root: &dyn Module) -> Vec<StateEntry> {
     struct Collect(Vec<StateEntry>);
     impl Visitor for Collect {
         fn enter(&mut self, path: &str, _: &str, module: &dyn Module) {
-            self.0.extend(module.entries().into_iter().map(|entry| StateEntry {
-                name: join(path, entry.name),
-                tensor: entry.tensor.shallow_clone(),
-                role: entry.role,
-            }));
+            self.0
+                .extend(module.entries().into_iter().map(|entry| StateEntry {
+                    name: join(path, entry.name),
+                    tensor: entry.tensor.shallow_clone(),
+                    role: entry.role,
+                }));
         }
     }
     let mut collect = Collect(Vec::new());

@@ -39,8 +39,11 @@ pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) ->
 /// A folder that `fill` makes once for this content of `scripts/{name}`, and that later runs find again.
 pub fn made_once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    fs::read(root().join("scripts").join(name)).unwrap().hash(&mut hasher);
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{:016x}", hasher.finish()));
+    fs::read(root().join("scripts").join(name))
+        .unwrap()
+        .hash(&mut hasher);
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{:016x}", hasher.finish()));
     if !folder.exists() {
         let unfinished = folder.with_extension(format!("part-{}", std::process::id()));
         fs::create_dir_all(&unfinished).unwrap();
@@ -68,12 +71,15 @@ pub struct Tensors(pub HashMap<String, Tensor>);
 
 impl Tensors {
     pub fn read(path: &Path) -> Self {
-        let tensors = Tensor::read_safetensors(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let tensors =
+            Tensor::read_safetensors(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         Self(tensors.into_iter().collect())
     }
 
     pub fn get(&self, name: &str) -> &Tensor {
-        self.0.get(name).unwrap_or_else(|| panic!("the reference has no {name}"))
+        self.0
+            .get(name)
+            .unwrap_or_else(|| panic!("the reference has no {name}"))
     }
 }
 

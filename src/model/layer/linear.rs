@@ -20,7 +20,12 @@ impl Linear {
     pub fn new(in_features: i64, out_features: i64, builder: &mut Builder<'_>) -> Result<Self> {
         let weight = builder.tensor("weight", &[out_features, in_features])?;
         let bias = builder.tensor("bias", &[out_features])?;
-        Ok(Self { in_features, out_features, weight, bias })
+        Ok(Self {
+            in_features,
+            out_features,
+            weight,
+            bias,
+        })
     }
 }
 
@@ -30,17 +35,30 @@ impl Module for Linear {
     }
 
     fn extra_repr(&self) -> String {
-        format!("in_features={}, out_features={}, bias=True", self.in_features, self.out_features)
+        format!(
+            "in_features={}, out_features={}, bias=True",
+            self.in_features, self.out_features
+        )
     }
 
     fn entries(&self) -> Vec<Entry<'_>> {
         vec![
-            Entry { name: "weight", tensor: &self.weight, role: Role::Parameter },
-            Entry { name: "bias", tensor: &self.bias, role: Role::Parameter },
+            Entry {
+                name: "weight",
+                tensor: &self.weight,
+                role: Role::Parameter,
+            },
+            Entry {
+                name: "bias",
+                tensor: &self.bias,
+                role: Role::Parameter,
+            },
         ]
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
-        flow.op("aten::linear", &[x], || x.tensor().f_linear(&self.weight, Some(&self.bias)))
+        flow.op("aten::linear", &[x], || {
+            x.tensor().f_linear(&self.weight, Some(&self.bias))
+        })
     }
 }

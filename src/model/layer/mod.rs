@@ -25,7 +25,11 @@ pub struct Window {
 
 /// A window of `kernel` elements per axis that moves by one and pads nothing.
 pub const fn window(kernel: i64) -> Window {
-    Window { kernel, stride: 1, padding: 0 }
+    Window {
+        kernel,
+        stride: 1,
+        padding: 0,
+    }
 }
 
 impl Window {

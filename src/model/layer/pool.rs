@@ -21,14 +21,25 @@ impl Module for MaxPool2d {
     }
 
     fn extra_repr(&self) -> String {
-        let Window { kernel, stride, padding } = self.window;
-        format!("kernel_size={kernel}, stride={stride}, padding={padding}, dilation=1, ceil_mode=True")
+        let Window {
+            kernel,
+            stride,
+            padding,
+        } = self.window;
+        format!(
+            "kernel_size={kernel}, stride={stride}, padding={padding}, dilation=1, ceil_mode=True"
+        )
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
-        let Window { kernel, stride, padding } = self.window;
+        let Window {
+            kernel,
+            stride,
+            padding,
+        } = self.window;
         flow.op("aten::max_pool2d", &[x], || {
-            x.tensor().f_max_pool2d([kernel; 2], [stride; 2], [padding; 2], [1; 2], true)
+            x.tensor()
+                .f_max_pool2d([kernel; 2], [stride; 2], [padding; 2], [1; 2], true)
         })
     }
 }
@@ -53,14 +64,29 @@ impl Module for AvgPool2d {
     }
 
     fn extra_repr(&self) -> String {
-        let Window { kernel, stride, padding } = self.window;
+        let Window {
+            kernel,
+            stride,
+            padding,
+        } = self.window;
         format!("kernel_size={kernel}, stride={stride}, padding={padding}")
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
-        let Window { kernel, stride, padding } = self.window;
+        let Window {
+            kernel,
+            stride,
+            padding,
+        } = self.window;
         flow.op("aten::avg_pool2d", &[x], || {
-            x.tensor().f_avg_pool2d([kernel; 2], [stride; 2], [padding; 2], false, true, None::<i64>)
+            x.tensor().f_avg_pool2d(
+                [kernel; 2],
+                [stride; 2],
+                [padding; 2],
+                false,
+                true,
+                None::<i64>,
+            )
         })
     }
 }
@@ -91,7 +117,8 @@ impl Module for AvgPool3d {
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
         flow.op("aten::avg_pool3d", &[x], || {
-            x.tensor().f_avg_pool3d(self.kernel, [1; 3], [0; 3], false, true, None::<i64>)
+            x.tensor()
+                .f_avg_pool3d(self.kernel, [1; 3], [0; 3], false, true, None::<i64>)
         })
     }
 }
