@@ -1,0 +1,322 @@
+//! Finding a clip's frames: the image files of a directory, in natural order.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::{Error, Result};
+
+/// Extensions of files taken as frames, compared without regard to case.
+pub const FRAME_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+
+/// A directory's frames and a count of what else it holds.
+#[derive(Clone, Debug)]
+pub struct FrameDir {
+    /// The directory as it was given.
+    pub path: PathBuf,
+    /// Its frames in natural order (`img_2` before `img_10`), each `path` joined with a file name.
+    /// Never empty.
+    pub frames: Vec<PathBuf>,
+    /// Entries that are not frames.
+    pub skipped: Skipped,
+    /// Missing numbers, when the frames are numbered with a constant step.
+    pub gaps: Option<Gaps>,
+}
+
+impl FrameDir {
+    /// Lists the frames of the directory at `path`.
+    ///
+    /// A frame is a file with one of [`FRAME_EXTENSIONS`] whose name does not start with a dot.
+    /// Links are followed; sub-directories are not entered.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotADirectory`], [`Error::PermissionDenied`],
+    /// [`Error::NoFrames`], and [`Error::Io`] for the rest.
+    pub fn list(path: &Path) -> Result<FrameDir> {
+        let mut frames = Vec::new();
+        let mut skipped = Skipped::default();
+        for entry in fs::read_dir(path).map_err(|error| Error::from_io(path, error))? {
+            let entry = entry.map_err(|error| Error::from_io(path, error))?;
+            match kind(&entry) {
+                Kind::Frame => frames.push(entry.path()),
+                Kind::Hidden => skipped.hidden += 1,
+                Kind::Directory => skipped.directories += 1,
+                Kind::Other => {
+                    skipped.others += 1;
+                    skipped
+                        .example
+                        .get_or_insert_with(|| entry.file_name().into());
+                }
+            }
+        }
+        if frames.is_empty() {
+            return Err(Error::NoFrames {
+                path: path.to_path_buf(),
+                skipped,
+            });
+        }
+        frames.sort_by(|a, b| natural_order(name_bytes(a), name_bytes(b)));
+        let gaps = Gaps::find(&frames);
+        Ok(FrameDir {
+            path: path.to_path_buf(),
+            frames,
+            skipped,
+            gaps,
+        })
+    }
+
+    /// One line about what may surprise the user: files left out, numbers missing. `None` when the
+    /// directory holds frames only, without gaps.
+    pub fn note(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.skipped.others > 0 {
+            let example = self.skipped.example_in_brackets();
+            parts.push(format!(
+                "{} ignored{example}",
+                count(
+                    self.skipped.others,
+                    "file that is not an image",
+                    "files that are not images"
+                )
+            ));
+        }
+        if let Some(gaps) = &self.gaps {
+            parts.push(format!(
+                "{} missing in the numbering (the first after {})",
+                count(gaps.missing, "frame is", "frames are"),
+                gaps.after.display()
+            ));
+        }
+        (!parts.is_empty()).then(|| format!("{}: {}", self.path.display(), parts.join("; ")))
+    }
+}
+
+/// What a directory holds besides frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Entries whose name starts with a dot.
+    pub hidden: usize,
+    /// Files with another extension, broken links and special files.
+    pub others: usize,
+    /// Sub-directories.
+    pub directories: usize,
+    /// The name of one of the `others`.
+    pub example: Option<PathBuf>,
+}
+
+impl Skipped {
+    fn example_in_brackets(&self) -> String {
+        match &self.example {
+            Some(name) => format!(" (such as {})", name.display()),
+            None => String::new(),
+        }
+    }
+
+    /// Says what was found in place of frames and what to do about it.
+    pub(crate) fn advice(&self) -> String {
+        let extensions = FRAME_EXTENSIONS
+            .map(|extension| format!(".{extension}"))
+            .join(" ");
+        if self.others == 0 && self.directories == 0 {
+            let hidden = match self.hidden {
+                0 => "it is empty".to_owned(),
+                n => format!("it holds {} only", count(n, "hidden file", "hidden files")),
+            };
+            return format!("{hidden}; a frame is a file that ends in {extensions}");
+        }
+        let mut found = Vec::new();
+        if self.directories > 0 {
+            found.push(count(self.directories, "sub-directory", "sub-directories"));
+        }
+        if self.others > 0 {
+            let others = count(self.others, "other file", "other files");
+            found.push(format!("{others}{}", self.example_in_brackets()));
+        }
+        format!(
+            "it holds {}; a frame is a file that ends in {extensions}",
+            found.join(" and ")
+        )
+    }
+}
+
+/// Numbers that are missing between a directory's frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gaps {
+    /// How many frames are missing.
+    pub missing: usize,
+    /// The name of the frame before the first gap.
+    pub after: PathBuf,
+}
+
+impl Gaps {
+    /// Looks at the numbers in `frames`, which are sorted. The smallest step between neighbours is
+    /// taken as the numbering's own, so that every fifth frame of a video has no gaps.
+    fn find(frames: &[PathBuf]) -> Option<Gaps> {
+        let names: Vec<_> = frames
+            .iter()
+            .map(|frame| Numbered::parse(name_bytes(frame)))
+            .collect();
+        let steps = || {
+            names.windows(2).enumerate().filter_map(|(position, pair)| {
+                let step = pair[1].as_ref()?.step_from(pair[0].as_ref()?)?;
+                Some((position, step))
+            })
+        };
+        let unit = steps().map(|(_, step)| step).min()?;
+        let mut missing = 0_u64;
+        let mut first = None;
+        for (position, step) in steps().filter(|(_, step)| *step > unit) {
+            missing = missing.saturating_add(step / unit - 1);
+            first.get_or_insert(position);
+        }
+        let after = frames[first?].file_name()?.into();
+        (missing > 0).then(|| Gaps {
+            missing: usize::try_from(missing).unwrap_or(usize::MAX),
+            after,
+        })
+    }
+}
+
+/// A file name split around its last run of digits.
+struct Numbered<'a> {
+    before: &'a [u8],
+    number: u64,
+    after: &'a [u8],
+}
+
+impl<'a> Numbered<'a> {
+    fn parse(name: &'a [u8]) -> Option<Self> {
+        let stem_len = name
+            .iter()
+            .rposition(|&byte| byte == b'.')
+            .unwrap_or(name.len());
+        let stem = &name[..stem_len];
+        let end = stem.iter().rposition(u8::is_ascii_digit)? + 1;
+        let start = stem[..end]
+            .iter()
+            .rposition(|byte| !byte.is_ascii_digit())
+            .map_or(0, |p| p + 1);
+        // More digits than a u64 holds are an identifier, not a frame number.
+        let number = std::str::from_utf8(&stem[start..end]).ok()?.parse().ok()?;
+        Some(Numbered {
+            before: &name[..start],
+            number,
+            after: &name[end..],
+        })
+    }
+
+    fn step_from(&self, previous: &Self) -> Option<u64> {
+        let same_series = self.before == previous.before && self.after == previous.after;
+        let step = self.number.checked_sub(previous.number)?;
+        (same_series && step > 0).then_some(step)
+    }
+}
+
+enum Kind {
+    Frame,
+    Hidden,
+    Directory,
+    Other,
+}
+
+fn kind(entry: &fs::DirEntry) -> Kind {
+    let name = entry.file_name();
+    if name.as_encoded_bytes().starts_with(b".") {
+        return Kind::Hidden;
+    }
+    let path = entry.path();
+    // Only links cost a further look at the file system: directories of 10,000 frames are common.
+    let is_dir = match entry.file_type() {
+        Ok(file_type) if file_type.is_dir() => true,
+        Ok(file_type) if file_type.is_file() => false,
+        _ => match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => true,
+            Ok(metadata) if metadata.is_file() => false,
+            _ => return Kind::Other,
+        },
+    };
+    match is_dir {
+        true => Kind::Directory,
+        false if has_frame_extension(&path) => Kind::Frame,
+        false => Kind::Other,
+    }
+}
+
+/// Whether a file of this name counts as a frame.
+pub fn has_frame_extension(path: &Path) -> bool {
+    path.extension().is_some_and(|found| {
+        FRAME_EXTENSIONS
+            .iter()
+            .any(|extension| found.eq_ignore_ascii_case(extension))
+    })
+}
+
+/// Orders names as people do: runs of digits by their value, however long; letters without regard
+/// to case. Names that are equal by that (`a1`, `a01`, `A1`) are ordered by their bytes.
+pub fn natural_order(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    while let (Some(&x), Some(&y)) = (left.first(), right.first()) {
+        let order;
+        if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (x_digits, y_digits) = (leading_digits(left), leading_digits(right));
+            order = compare_numbers(x_digits, y_digits);
+            left = &left[x_digits.len()..];
+            right = &right[y_digits.len()..];
+        } else {
+            order = x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase());
+            left = &left[1..];
+            right = &right[1..];
+        }
+        if order.is_ne() {
+            return order;
+        }
+    }
+    left.len().cmp(&right.len()).then_with(|| a.cmp(b))
+}
+
+fn leading_digits(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
+    let significant = |digits: &[u8]| digits.iter().take_while(|&&digit| digit == b'0').count();
+    let (a, b) = (&a[significant(a)..], &b[significant(b)..]);
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+/// The bytes of a path's last component; names need not be UTF-8.
+pub(crate) fn name_bytes(path: &Path) -> &[u8] {
+    path.file_name().map_or(&[], |name| name.as_encoded_bytes())
+}
+
+/// The entry beside `path` whose name is closest to the one that does not exist.
+pub(crate) fn similar_name(path: &Path) -> Option<PathBuf> {
+    const CLOSE: f64 = 0.75;
+    let wanted = path.file_name()?.to_string_lossy().to_lowercase();
+    let parent = path.parent()?;
+    let listed = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    let scored = fs::read_dir(listed).ok()?.flatten().map(|entry| {
+        let name = entry.file_name();
+        let score =
+            strsim::normalized_damerau_levenshtein(&wanted, &name.to_string_lossy().to_lowercase());
+        (score, name)
+    });
+    let best = scored.filter(|(score, _)| *score >= CLOSE).max_by(|a, b| {
+        // Equally close names: the first in natural order, whatever order the system lists them in.
+        let by_name = || natural_order(b.1.as_encoded_bytes(), a.1.as_encoded_bytes());
+        a.0.total_cmp(&b.0).then_with(by_name)
+    })?;
+    Some(parent.join(best.1))
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
