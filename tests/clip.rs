@@ -1,0 +1,174 @@
+//! Sampling and pixels against the formulas in Python with Pillow (`scripts/clip_reference.py`).
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use eco::clip::decode::{Image, decode};
+use eco::clip::{Preprocess, Sampling, load};
+use serde::Deserialize;
+
+/// What two JPEG decoders may differ by, in grey levels on average: both round, at different places.
+const JPEG_MEAN_DIFFERENCE: f64 = 0.3;
+
+/// The same for lossy WebP, whose chroma is interpolated in lower precision.
+const WEBP_MEAN_DIFFERENCE: f64 = 0.5;
+
+/// One line of what the reference made.
+#[derive(Deserialize)]
+struct Case {
+    file: String,
+    width: usize,
+    height: usize,
+    lossless: bool,
+    decoded: String,
+    expected: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    preprocess: String,
+    crops: usize,
+    file: String,
+}
+
+#[derive(Deserialize)]
+struct Indices {
+    segments: usize,
+    frames: usize,
+    official: Vec<usize>,
+    caffe: Vec<usize>,
+}
+
+fn cases(folder: &Path, command: &str, more: &[&str]) -> Vec<Case> {
+    let args = [OsStr::new(command), folder.as_os_str()]
+        .into_iter()
+        .chain(more.iter().map(OsStr::new));
+    let lines = common::script("clip_reference.py", args);
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn preprocess(name: &str) -> Preprocess {
+    Preprocess::from_str(name, false).unwrap()
+}
+
+fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let total: u64 = a
+        .iter()
+        .zip(b)
+        .map(|(&x, &y)| u64::from(x.abs_diff(y)))
+        .sum();
+    total as f64 / a.len() as f64
+}
+
+/// The decoded pixels as the reference has them.
+fn reference_image(folder: &Path, case: &Case) -> Image {
+    let pixels = fs::read(folder.join(&case.decoded)).unwrap();
+    Image {
+        pixels,
+        width: case.width,
+        height: case.height,
+    }
+}
+
+#[test]
+fn sampled_indices_equal_the_formulas_in_python() {
+    let lines = common::script("clip_reference.py", ["sample"]);
+    let mut lengths = 0;
+    for line in lines.lines() {
+        let expected: Indices = serde_json::from_str(line).unwrap();
+        let (frames, segments) = (expected.frames, expected.segments);
+        let context = format!("{frames} frames, {segments} segments");
+        assert_eq!(
+            Sampling::Official.indices(frames, segments),
+            expected.official,
+            "{context}"
+        );
+        assert_eq!(
+            Sampling::Caffe.indices(frames, segments),
+            expected.caffe,
+            "{context}"
+        );
+        lengths += 1;
+    }
+    assert!(lengths > 4000);
+}
+
+#[test]
+fn png_crops_equal_pillow_bit_for_bit_for_every_size_and_preprocessing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = cases(folder.path(), "sizes", &["210", "20"]);
+    assert_eq!(cases.len(), 210);
+    for case in &cases {
+        let path = folder.path().join(&case.file);
+        for expected in case.expected.iter().filter(|expected| expected.crops == 1) {
+            let pixels = fs::read(folder.path().join(&expected.file)).unwrap();
+            let found = load(&[path.clone()], &[0], preprocess(&expected.preprocess)).unwrap();
+            assert!(
+                found.pixels() == pixels,
+                "{} {}",
+                case.file,
+                expected.preprocess
+            );
+        }
+    }
+}
+
+#[test]
+fn every_format_decodes_as_pillow_converts_it_to_rgb() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = cases(folder.path(), "formats", &[]);
+    assert!(cases.len() > 35);
+    for case in &cases {
+        let found = decode(&folder.path().join(&case.file)).unwrap();
+        let expected = reference_image(folder.path(), case);
+        assert_eq!(
+            (found.width, found.height),
+            (case.width, case.height),
+            "{}",
+            case.file
+        );
+        let difference = mean_difference(&found.pixels, &expected.pixels);
+        println!("{:28} mean difference {difference:.4}", case.file);
+        let limit = match case.file.ends_with(".webp") {
+            _ if case.lossless => 0.0,
+            true => WEBP_MEAN_DIFFERENCE,
+            false => JPEG_MEAN_DIFFERENCE,
+        };
+        assert!(difference <= limit, "{}: {difference}", case.file);
+    }
+}
+
+#[test]
+fn the_network_input_equals_numpys() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = &cases(folder.path(), "sizes", &["19", "3"])[18];
+    let path = folder.path().join(&case.file);
+    let target: PathBuf = folder.path().join("input");
+    for choice in Preprocess::value_variants() {
+        let name = choice.name();
+        let args = [
+            OsStr::new("normalised"),
+            path.as_os_str(),
+            OsStr::new(name),
+            target.as_os_str(),
+        ];
+        common::script("clip_reference.py", args);
+        let bytes = fs::read(&target).unwrap();
+        let expected: Vec<f32> = bytes
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        let frames = load(&[path.clone()], &[0], *choice).unwrap();
+        let mut found = vec![0.0; frames.normalised_len()];
+        frames.write_normalised(*choice, &mut found).unwrap();
+        assert!(found == expected, "{name}");
+    }
+}
