@@ -8,4 +8,6 @@ pub mod cli;
 pub mod clip;
 pub mod engine;
 pub mod model;
+pub mod output;
+pub mod predict;
 pub mod weights;
