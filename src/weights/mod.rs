@@ -1,1 +1,40 @@
 //! Weights: reading checkpoints, matching names, metadata and reports.
+//!
+//! [`open`] takes any file a user may have to the tensors a model asks for; [`import`] writes them as a
+//! safetensors file that carries its meaning; [`inspect`] looks at files without a model in mind.
+//! Nothing in a file is executed. Limits on what a file may claim are stated beside the code that
+//! enforces them.
+
+mod checkpoint;
+mod container;
+mod error;
+mod foreign;
+mod hints;
+mod load;
+pub mod locate;
+mod mapped;
+mod matching;
+mod metadata;
+mod names;
+mod pickle_guard;
+mod report;
+mod select;
+mod shards;
+mod structure;
+mod tensor;
+mod write;
+mod zip_directory;
+
+pub use checkpoint::{Checkpoint, Entry};
+pub use container::{Container, detect};
+pub use error::{ErrorKind, WeightsError};
+pub use load::{LoadOptions, Loaded, open, open_with};
+pub use matching::Misfit;
+pub use metadata::{ARCHITECTURE, DEFAULT_SEGMENTS, FORMAT_VERSION, Metadata};
+pub use names::Rename;
+pub use report::{
+    Collision, Converted, Ignored, Mismatched, Named, NonFinite, Report, Strictness, Verdict,
+};
+pub use structure::{Group, Scalar, Structure, TopLevel};
+pub use tensor::{Dtype, RawTensor, TensorSpec};
+pub use write::write;

@@ -1,0 +1,149 @@
+//! What can go wrong between a file and a set of weights.
+
+use std::path::{Path, PathBuf};
+
+use super::report::Report;
+
+/// Why weights could not be read, matched or written.
+///
+/// Each variant carries what was found; [`WeightsError::kind`] sorts them into the classes a
+/// caller treats differently.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The operating system refused to read a file.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The content is something else than a checkpoint, and it is known what.
+    #[error("{} is {found}, not a PyTorch checkpoint\n{advice}", path.display())]
+    NotACheckpoint {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is, with its article ("an HTML page").
+        found: String,
+        /// What to do instead.
+        advice: String,
+    },
+    /// A checkpoint container whose content is broken, hostile or of a kind that cannot be represented.
+    #[error("cannot read {} ({container}): {reason}{}", path.display(), on_new_line(advice))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The container it was recognised as.
+        container: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it; empty when nothing is known to help.
+        advice: String,
+    },
+    /// `--key` named something that the file does not hold.
+    #[error("no weights under '{key}' in {}: {reason}", path.display())]
+    KeyNotFound {
+        /// The file.
+        path: PathBuf,
+        /// The key that was asked for.
+        key: String,
+        /// What the file holds instead.
+        reason: String,
+    },
+    /// Several dictionaries of the file fit the model equally well.
+    #[error("{}: {reason}\nchoose one with --key: {}", path.display(), candidates.join(", "))]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// Why no choice was made.
+        reason: String,
+        /// Keys that `--key` accepts.
+        candidates: Vec<String>,
+    },
+    /// The tensors of the file are not those of the model. The report says all that differs.
+    #[error("{}", .0.summary())]
+    Mismatch(Box<Report>),
+    /// A rename rule that is not `REGEX=REPLACEMENT`.
+    #[error("rename rule '{rule}': {reason}")]
+    Rename {
+        /// The rule as given.
+        rule: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Labels that cannot be read or do not fit the classifier.
+    #[error("labels {from}: {reason}")]
+    Labels {
+        /// File or built-in name.
+        from: String,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The metadata in a safetensors header is not what this version writes.
+    #[error("weights metadata: {0}")]
+    Metadata(String),
+    /// The model asked for a tensor that the weights do not hold.
+    #[error("the weights hold no tensor named {0}")]
+    NoSuchTensor(String),
+    /// The result could not be written. An existing file at `path` is untouched.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file to be written.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// No weights were named and none have been imported.
+    #[error("{0}")]
+    NoneFound(String),
+}
+
+/// The classes of [`WeightsError`] that a caller tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The file was read, but its tensors are not the model's.
+    Mismatch,
+    /// The file could not be read as a checkpoint.
+    Unreadable,
+    /// The request itself is wrong (rename rule, labels).
+    Usage,
+    /// Anything else (writing failed, nothing to load).
+    Failed,
+}
+
+impl WeightsError {
+    /// The class of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Mismatch(_) | Self::Ambiguous { .. } | Self::KeyNotFound { .. } => {
+                ErrorKind::Mismatch
+            }
+            Self::Read { .. } | Self::NotACheckpoint { .. } | Self::Unreadable { .. } => {
+                ErrorKind::Unreadable
+            }
+            Self::Rename { .. } | Self::Labels { .. } => ErrorKind::Usage,
+            Self::Metadata(_)
+            | Self::NoSuchTensor(_)
+            | Self::Write { .. }
+            | Self::NoneFound(_) => ErrorKind::Failed,
+        }
+    }
+
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Read { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn unreadable(path: &Path, container: &str, reason: impl Into<String>) -> Self {
+        Self::Unreadable {
+            path: path.to_path_buf(),
+            container: container.to_string(),
+            reason: reason.into(),
+            advice: String::new(),
+        }
+    }
+}
+
+fn on_new_line(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!("\n{advice}") }
+}

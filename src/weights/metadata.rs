@@ -1,0 +1,185 @@
+//! What weights carry about themselves, in the `__metadata__` map of a safetensors header.
+
+use std::collections::BTreeMap;
+
+use super::error::WeightsError;
+use crate::clip::Preprocess;
+
+/// Version of the keys below. Raised when a reader of the old version would misread the new one.
+pub const FORMAT_VERSION: u32 = 1;
+/// The only architecture there is so far.
+pub const ARCHITECTURE: &str = "ECO-Lite";
+/// Segments the published weights were trained with.
+pub const DEFAULT_SEGMENTS: usize = 16;
+
+/// Everything needed to use weights, apart from their values.
+///
+/// Stored as strings under keys that start with `eco.`, so that they never clash with what other
+/// programs put there.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Metadata {
+    /// Version of this layout.
+    pub format_version: u32,
+    /// Network the weights are for.
+    pub architecture: String,
+    /// Number of classes; `None` where a partial import has no classifier.
+    pub classes: Option<usize>,
+    /// Class names by index, as many as there are classes.
+    pub labels: Option<Vec<String>>,
+    /// Frames per clip the weights were trained with.
+    pub segments: usize,
+    /// How frames were prepared in training.
+    pub preprocess: Preprocess,
+    /// Name of the checkpoint file they were imported from, without its directory.
+    pub source_file: Option<String>,
+    /// SHA-256 of that file, in hexadecimal.
+    pub source_sha256: Option<String>,
+    /// The checkpoint's `epoch`.
+    pub epoch: Option<i64>,
+    /// The checkpoint's `arch`.
+    pub arch: Option<String>,
+    /// The checkpoint's `best_prec1`, the best validation accuracy in percent.
+    pub best_prec1: Option<f64>,
+    /// Version of eco that wrote the file; `None` for files of other programs.
+    pub eco_version: Option<String>,
+    /// Names of the model's tensors that a partial import did not find.
+    pub missing: Vec<String>,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            architecture: ARCHITECTURE.to_string(),
+            classes: None,
+            labels: None,
+            segments: DEFAULT_SEGMENTS,
+            preprocess: Preprocess::Official,
+            source_file: None,
+            source_sha256: None,
+            epoch: None,
+            arch: None,
+            best_prec1: None,
+            eco_version: None,
+            missing: Vec::new(),
+        }
+    }
+}
+
+impl Metadata {
+    /// The header map, keys in order. `format=pt` is what other readers of safetensors look for.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+        let mut put = |key: &str, value: Option<String>| {
+            map.extend(value.map(|value| (format!("eco.{key}"), value)));
+        };
+        put("format_version", Some(self.format_version.to_string()));
+        put("architecture", Some(self.architecture.clone()));
+        put("classes", self.classes.map(|v| v.to_string()));
+        put("labels", self.labels.as_ref().map(|v| serde_json::json!(v).to_string()));
+        put("segments", Some(self.segments.to_string()));
+        put("preprocess", serde_json::json!(self.preprocess).as_str().map(str::to_string));
+        put("source_file", self.source_file.clone());
+        put("source_sha256", self.source_sha256.clone());
+        put("epoch", self.epoch.map(|v| v.to_string()));
+        put("arch", self.arch.clone());
+        put("best_prec1", self.best_prec1.map(|v| v.to_string()));
+        put("version", self.eco_version.clone());
+        let missing = (!self.missing.is_empty()).then(|| serde_json::json!(self.missing));
+        put("missing", missing.map(|v| v.to_string()));
+        map
+    }
+
+    /// Reads the header map back; `None` for a file that `eco` did not write.
+    ///
+    /// # Errors
+    /// [`WeightsError::Metadata`] for a newer layout and for values that do not parse.
+    pub fn from_map(map: &BTreeMap<String, String>) -> Result<Option<Self>, WeightsError> {
+        let get = |key: &str| map.get(&format!("eco.{key}")).cloned();
+        let Some(version) = get("format_version") else { return Ok(None) };
+        let format_version: u32 = parse("format_version", &version)?;
+        if format_version > FORMAT_VERSION {
+            return Err(WeightsError::Metadata(format!(
+                "written by eco {} in layout {format_version}; this version reads up to \
+                 {FORMAT_VERSION}. Update eco, or import the checkpoint again",
+                get("version").unwrap_or_else(|| "of a later version".to_string())
+            )));
+        }
+        let default = Self::default();
+        let preprocess = match get("preprocess") {
+            None => default.preprocess,
+            Some(name) => serde_json::from_value(serde_json::Value::String(name.clone()))
+                .map_err(|_| invalid("preprocess", &name))?,
+        };
+        Ok(Some(Self {
+            format_version,
+            architecture: get("architecture").unwrap_or(default.architecture),
+            classes: optional("classes", get("classes"))?,
+            labels: json("labels", get("labels"))?,
+            segments: optional("segments", get("segments"))?.unwrap_or(default.segments),
+            preprocess,
+            source_file: get("source_file"),
+            source_sha256: get("source_sha256"),
+            epoch: optional("epoch", get("epoch"))?,
+            arch: get("arch"),
+            best_prec1: optional("best_prec1", get("best_prec1"))?,
+            eco_version: get("version"),
+            missing: json("missing", get("missing"))?.unwrap_or_default(),
+        }))
+    }
+}
+
+fn invalid(key: &str, value: &str) -> WeightsError {
+    let shown: String = value.chars().take(60).collect();
+    WeightsError::Metadata(format!("eco.{key} is {shown:?}"))
+}
+
+fn parse<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, WeightsError> {
+    value.parse().map_err(|_| invalid(key, value))
+}
+
+fn optional<T: std::str::FromStr>(key: &str, value: Option<String>) -> Result<Option<T>, WeightsError> {
+    value.map(|value| parse(key, &value)).transpose()
+}
+
+fn json(key: &str, value: Option<String>) -> Result<Option<Vec<String>>, WeightsError> {
+    value
+        .map(|value| serde_json::from_str(&value).map_err(|_| invalid(key, &value)))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_survives_the_header() {
+        let metadata = Metadata {
+            classes: Some(2),
+            labels: Some(vec!["a, \"b\"".into(), "c\nd".into()]),
+            preprocess: Preprocess::Caffe,
+            source_file: Some("m.pth.tar".into()),
+            source_sha256: Some("ab".into()),
+            epoch: Some(35),
+            arch: Some("ECO".into()),
+            best_prec1: Some(64.4),
+            eco_version: Some("0.1.0".into()),
+            missing: vec!["fc_final.bias".into()],
+            ..Metadata::default()
+        };
+        assert_eq!(Metadata::from_map(&metadata.to_map()).unwrap(), Some(metadata));
+    }
+
+    #[test]
+    fn files_of_other_programs_have_no_metadata() {
+        let map = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+        assert_eq!(Metadata::from_map(&map).unwrap(), None);
+    }
+
+    #[test]
+    fn a_newer_layout_is_refused_with_advice() {
+        let mut map = Metadata::default().to_map();
+        map.insert("eco.format_version".into(), "2".into());
+        assert!(Metadata::from_map(&map).unwrap_err().to_string().contains("Update eco"));
+    }
+}

@@ -1,0 +1,267 @@
+//! What an import found, as data. [`super::report_text`] words it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::checkpoint::Checkpoint;
+use super::container::Container;
+use super::hints;
+use super::matching::{Misfit, compared_name, is_head};
+use super::names::Rename;
+use super::select::Selection;
+use super::tensor::{Dtype, TensorSpec, convertible};
+
+/// A tensor that one side lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// Its name: the model's for a missing tensor, the checkpoint's for an unexpected one.
+    pub name: String,
+    /// Its shape there.
+    pub shape: Vec<usize>,
+}
+
+/// A tensor with the right name that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mismatched {
+    /// Its name in the model.
+    pub name: String,
+    /// Its name in the checkpoint.
+    pub file_name: String,
+    /// Its shape in the checkpoint.
+    pub file_shape: Vec<usize>,
+    /// The shape that the model needs.
+    pub model_shape: Vec<usize>,
+    /// Its element type in the checkpoint.
+    pub file_dtype: Dtype,
+    /// What does not fit.
+    pub why: Misfit,
+}
+
+/// Several tensors of the checkpoint that would become one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Collision {
+    /// The name in the model.
+    pub name: String,
+    /// Their names in the checkpoint.
+    pub file_names: Vec<String>,
+}
+
+/// Element types that were converted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Converted {
+    /// Type in the checkpoint.
+    pub from: Dtype,
+    /// Type in the result.
+    pub to: Dtype,
+    /// Number of tensors.
+    pub tensors: usize,
+}
+
+/// Something in the file that was left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ignored {
+    /// Its key.
+    pub key: String,
+    /// What it is.
+    pub what: String,
+}
+
+/// A tensor with values that are NaN or infinite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NonFinite {
+    /// Its name in the model.
+    pub name: String,
+    /// How many of its values.
+    pub values: usize,
+    /// Out of how many.
+    pub of: usize,
+}
+
+/// Whether the weights can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every tensor of the model was found and fits.
+    Complete,
+    /// Some tensors are missing or left over, and that was allowed.
+    Partial,
+    /// Something differs, and nothing was written.
+    Mismatch,
+}
+
+/// Everything that comparing a checkpoint with the model found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether the weights can be used.
+    pub verdict: Verdict,
+    /// The checkpoint.
+    pub file: PathBuf,
+    /// Its container.
+    pub container: Container,
+    /// The dictionary that was used; empty for the top level.
+    pub key: String,
+    /// Tensors of the model that were found and fit, filled-in counters included.
+    pub matched: usize,
+    /// Tensors of the model.
+    pub total: usize,
+    /// Tensors in the checkpoint, whatever they are.
+    pub file_tensors: usize,
+    /// Classes of the checkpoint's classifier.
+    pub classes: Option<usize>,
+    /// Classes of the model it was compared with.
+    pub model_classes: Option<usize>,
+    /// Batch norm step counters that the file lacks; they are set to zero.
+    pub counters_filled: usize,
+    /// Element types converted.
+    pub converted: Vec<Converted>,
+    /// What the file holds beside the weights.
+    pub ignored: Vec<Ignored>,
+    /// Tensors of the model that the checkpoint lacks.
+    pub missing: Vec<Named>,
+    /// Tensors of the checkpoint that the model lacks.
+    pub unexpected: Vec<Named>,
+    /// Tensors with the right name that do not fit.
+    pub mismatched: Vec<Mismatched>,
+    /// Names that collide after cleaning.
+    pub collisions: Vec<Collision>,
+    /// Tensors with values that are no numbers. Filled in once the values are read.
+    pub non_finite: Vec<NonFinite>,
+    /// What may explain the differences, and what to try.
+    pub hints: Vec<String>,
+    /// Where the result was written.
+    pub written: Option<PathBuf>,
+    /// Set when the file was reported on only.
+    pub dry_run: bool,
+}
+
+/// Whether a difference between checkpoint and model is an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// Every tensor must match.
+    #[default]
+    Strict,
+    /// Tensors that fit are loaded, the rest is reported.
+    Partial,
+}
+
+impl Report {
+    /// Words the outcome of a comparison.
+    pub(super) fn new(
+        checkpoint: &Checkpoint,
+        spec: &[TensorSpec],
+        selection: &Selection,
+        rules: &[Rename],
+        strictness: Strictness,
+        float: Dtype,
+    ) -> Self {
+        let entries = checkpoint.entries();
+        let found = &selection.outcome;
+        let model = |&wanted: &usize| Named {
+            name: spec[wanted].name.clone(),
+            shape: spec[wanted].shape.clone(),
+        };
+        let file = |&entry: &usize| Named {
+            name: entries[entry].name.clone(),
+            shape: entries[entry].shape.clone(),
+        };
+        let mismatched = found.misfits.iter().map(|&(wanted, entry, why)| Mismatched {
+            name: spec[wanted].name.clone(),
+            file_name: entries[entry].name.clone(),
+            file_shape: entries[entry].shape.clone(),
+            model_shape: spec[wanted].shape.clone(),
+            file_dtype: entries[entry].dtype,
+            why,
+        });
+        let collisions = found.collisions.iter().map(|(wanted, claims)| Collision {
+            name: spec[*wanted].name.clone(),
+            file_names: claims.iter().map(|&entry| entries[entry].name.clone()).collect(),
+        });
+        let usable = found.collisions.is_empty() && !found.matched.is_empty();
+        let verdict = match strictness {
+            _ if found.is_complete() => Verdict::Complete,
+            Strictness::Partial if usable => Verdict::Partial,
+            _ => Verdict::Mismatch,
+        };
+        let model_classes = spec.iter().find(|s| is_head(s)).map(|s| s.shape[0]);
+        Self {
+            verdict,
+            file: checkpoint.path().to_path_buf(),
+            container: checkpoint.container(),
+            key: selection.key.clone(),
+            matched: found.matched.len() + found.counters.len(),
+            total: spec.len(),
+            file_tensors: entries.len(),
+            classes: found.classes,
+            model_classes,
+            counters_filled: found.counters.len(),
+            converted: conversions(checkpoint, spec, selection, float),
+            ignored: ignored(checkpoint, selection),
+            missing: found.missing.iter().map(model).collect(),
+            unexpected: found.unexpected.iter().map(file).collect(),
+            mismatched: mismatched.collect(),
+            collisions: collisions.collect(),
+            non_finite: Vec::new(),
+            hints: hints::hints(checkpoint, spec, found, |name| {
+                compared_name(below(name, &selection.key), rules)
+            }),
+            written: None,
+            dry_run: false,
+        }
+    }
+
+    /// One line: what was found, of what.
+    pub fn summary(&self) -> String {
+        format!(
+            "{}: matched {} of {} tensors",
+            self.file.display(),
+            self.matched,
+            self.total
+        )
+    }
+}
+
+fn below<'n>(name: &'n str, key: &str) -> &'n str {
+    name.strip_prefix(key).map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
+}
+
+/// Counts the element types that change on the way into float32 (or `float`) and counters.
+fn conversions(
+    checkpoint: &Checkpoint,
+    spec: &[TensorSpec],
+    selection: &Selection,
+    float: Dtype,
+) -> Vec<Converted> {
+    let mut counts: BTreeMap<(Dtype, Dtype), usize> = BTreeMap::new();
+    for &(wanted, entry) in &selection.outcome.matched {
+        let from = checkpoint.entries()[entry].dtype;
+        let to = if spec[wanted].is_counter() { Dtype::I64 } else { float };
+        if from != to && convertible(from, to) {
+            *counts.entry((from, to)).or_default() += 1;
+        }
+    }
+    counts.into_iter().map(|((from, to), tensors)| Converted { from, to, tensors }).collect()
+}
+
+/// Lists what is beside the chosen dictionary, and the tensors in it that are no weights.
+fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
+    let chosen = selection.key.split('.').next().unwrap_or_default();
+    let mut out: Vec<Ignored> = Vec::new();
+    if !selection.key.is_empty() {
+        let beside = checkpoint.structure().top().iter().filter(|top| top.key != chosen);
+        out.extend(beside.map(|top| Ignored { key: top.key.clone(), what: top.what.clone() }));
+    }
+    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for &(entry, why) in &selection.ignored {
+        let name = below(&checkpoint.entries()[entry].name, &selection.key);
+        let first = name.split('.').next().unwrap_or_default().to_string();
+        *counts.entry((first, why)).or_default() += 1;
+    }
+    let counted = |((key, why), tensors): ((String, &str), usize)| {
+        let tensors = if tensors == 1 { "1 tensor".to_string() } else { format!("{tensors} tensors") };
+        Ignored { key, what: format!("{why}, {tensors}") }
+    };
+    out.extend(counts.into_iter().map(counted));
+    out
+}
