@@ -1,13 +1,16 @@
 //! Pillow's 8-bit bilinear resize, bit for bit, computing only the region that is kept.
 //!
 //! The filter is a triangle, widened by the scale when an image shrinks (antialiasing). Pillow
-//! resizes 8-bit images in two passes of integer arithmetic: weights have 22 fractional bits, the
-//! horizontal pass goes first, and each pass rounds to 8 bits. Both the order and the rounding
-//! between the passes show in the result, so both are kept. Fact source: python-pillow/Pillow,
-//! src/libImaging/Resample.c (`PRECISION_BITS = 32 - 8 - 2`).
+//! resizes 8-bit images in two passes of integer arithmetic: weights have 22 fractional bits, and
+//! each pass rounds to 8 bits. The rounding between the passes and their order show in the result,
+//! so both are kept. Fact source: python-pillow/Pillow, src/libImaging/Resample.c
+//! (`PRECISION_BITS = 32 - 8 - 2`), and experiments with Pillow 13.0 for the order ([`Order`]).
 
 /// Fractional bits of a weight: 8 bits of pixel and 2 bits of headroom are left of 32.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// A half in fixed point: added before the fraction is cut off, to round.
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
 /// Channels of an RGB pixel.
 const CHANNELS: usize = 3;
@@ -36,50 +39,99 @@ pub struct Region {
     pub height: usize,
 }
 
+/// Which pass goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    HorizontalFirst,
+    VerticalFirst,
+}
+
+impl Order {
+    /// Pillow 13 begins vertically when the height loses more than twice as many pixels as the
+    /// width; for these preprocessings, that is for frames more than twice as tall as wide. Older
+    /// versions always begin horizontally, and differ there by a grey level at most.
+    fn of(image: Rgb<'_>, resized: (usize, usize)) -> Self {
+        let lost_columns = image.width.saturating_sub(resized.0);
+        let lost_rows = image.height.saturating_sub(resized.1);
+        if lost_rows > 2 * lost_columns {
+            Order::VerticalFirst
+        } else {
+            Order::HorizontalFirst
+        }
+    }
+}
+
 /// What `image.resize((width, height), BILINEAR).crop(region)` gives in Pillow, as
 /// `[region.height, region.width, 3]`.
 ///
-/// `resized` is the full `(width, height)`; work and memory depend on `region` alone. The region
-/// must lie within `resized`, and both images must have pixels.
+/// `resized` is the full `(width, height)`; work and memory depend on the region alone (and on the
+/// part of the image behind it). The region must lie within `resized`, and both images must have
+/// pixels.
 pub fn resize_region(image: Rgb<'_>, resized: (usize, usize), region: Region) -> Vec<u8> {
     debug_assert!(region.left + region.width <= resized.0);
     debug_assert!(region.top + region.height <= resized.1);
     let columns = Taps::new(image.width, resized.0, region.left, region.width);
     let rows = Taps::new(image.height, resized.1, region.top, region.height);
-
-    // Only the source rows that the vertical pass will look at go through the horizontal one.
-    let (first_row, row_count) = rows.span();
     let stride = image.width * CHANNELS;
-    let needed = &image.pixels[first_row * stride..(first_row + row_count) * stride];
-
-    let width = region.width * CHANNELS;
-    let mut narrowed = vec![0; row_count * width];
-    fast(|| {
-        for (source, target) in needed
-            .chunks_exact(stride)
-            .zip(narrowed.chunks_exact_mut(width))
-        {
-            resample_row(source, &columns, target);
+    let behind = Rows {
+        bytes: &image.pixels[rows.first * stride + columns.first * CHANNELS..],
+        stride,
+        width: columns.span * CHANNELS,
+        count: rows.span,
+    };
+    match Order::of(image, resized) {
+        Order::HorizontalFirst => {
+            let narrowed = horizontal(behind, &columns);
+            vertical(Rows::whole(&narrowed, region.width), &rows)
         }
-    });
+        Order::VerticalFirst => {
+            let flattened = vertical(behind, &rows);
+            horizontal(Rows::whole(&flattened, columns.span), &columns)
+        }
+    }
+}
 
-    let mut out = vec![0; region.height * width];
-    let mut sums = vec![0; width];
+/// A window into an image: `count` rows of `width` bytes, `stride` bytes apart.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+    width: usize,
+    count: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn whole(bytes: &'a [u8], pixels: usize) -> Self {
+        let width = pixels * CHANNELS;
+        Rows {
+            bytes,
+            stride: width,
+            width,
+            count: bytes.len() / width,
+        }
+    }
+
+    fn row(&self, index: usize) -> &'a [u8] {
+        &self.bytes[index * self.stride..][..self.width]
+    }
+}
+
+/// Horizontal pass: `[count, columns, 3]`.
+fn horizontal(source: Rows<'_>, columns: &Taps) -> Vec<u8> {
+    let width = columns.starts.len() * CHANNELS;
+    let mut out = vec![0; source.count * width];
     fast(|| {
-        for (target, (start, weights)) in out.chunks_exact_mut(width).zip(rows.iter()) {
-            let first = (start - first_row) * width;
-            let sources = &narrowed[first..first + weights.len() * width];
-            blend_rows(sources, weights, &mut sums, target);
+        for (index, target) in out.chunks_exact_mut(width).enumerate() {
+            resample_row(source.row(index), columns, target);
         }
     });
     out
 }
 
-/// Horizontal pass over one row.
 #[inline(always)]
-fn resample_row(source: &[u8], taps: &Taps, target: &mut [u8]) {
-    for (pixel, (start, weights)) in target.chunks_exact_mut(CHANNELS).zip(taps.iter()) {
-        let mut sums = [1_i32 << (PRECISION_BITS - 1); CHANNELS];
+fn resample_row(source: &[u8], columns: &Taps, target: &mut [u8]) {
+    for (pixel, (start, weights)) in target.chunks_exact_mut(CHANNELS).zip(columns.iter()) {
+        let mut sums = [HALF; CHANNELS];
         let window = &source[start * CHANNELS..(start + weights.len()) * CHANNELS];
         for (source, &weight) in window.chunks_exact(CHANNELS).zip(weights) {
             for (sum, &value) in sums.iter_mut().zip(source) {
@@ -92,18 +144,24 @@ fn resample_row(source: &[u8], taps: &Taps, target: &mut [u8]) {
     }
 }
 
-/// Vertical pass for one row: the weighted sum of `weights.len()` rows.
-#[inline(always)]
-fn blend_rows(sources: &[u8], weights: &[i32], sums: &mut [i32], target: &mut [u8]) {
-    sums.fill(1 << (PRECISION_BITS - 1));
-    for (row, &weight) in sources.chunks_exact(target.len()).zip(weights) {
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += i32::from(value) * weight;
+/// Vertical pass: `[rows, width]` bytes.
+fn vertical(source: Rows<'_>, rows: &Taps) -> Vec<u8> {
+    let mut out = vec![0; rows.starts.len() * source.width];
+    let mut sums = vec![0; source.width];
+    fast(|| {
+        for (target, (start, weights)) in out.chunks_exact_mut(source.width).zip(rows.iter()) {
+            sums.fill(HALF);
+            for (index, &weight) in weights.iter().enumerate() {
+                for (sum, &value) in sums.iter_mut().zip(source.row(start + index)) {
+                    *sum += i32::from(value) * weight;
+                }
+            }
+            for (value, &sum) in target.iter_mut().zip(&sums) {
+                *value = to_byte(sum);
+            }
         }
-    }
-    for (value, &sum) in target.iter_mut().zip(sums.iter()) {
-        *value = to_byte(sum);
-    }
+    });
+    out
 }
 
 #[inline(always)]
@@ -113,7 +171,11 @@ fn to_byte(sum: i32) -> u8 {
 
 /// The source positions and fixed-point weights behind each position of the region.
 struct Taps {
-    /// First source position, per position of the region.
+    /// First source position behind the region.
+    first: usize,
+    /// Number of source positions behind the region.
+    span: usize,
+    /// First source position, counted from `first`, per position of the region.
     starts: Vec<usize>,
     /// End of its weights in `weights`, per position of the region.
     ends: Vec<usize>,
@@ -125,6 +187,8 @@ impl Taps {
         let scale = source_len as f64 / resized_len as f64;
         let filter_scale = scale.max(1.0);
         let mut taps = Taps {
+            first: 0,
+            span: 0,
             starts: Vec::new(),
             ends: Vec::new(),
             weights: Vec::new(),
@@ -140,13 +204,22 @@ impl Taps {
                 let distance = (index as f64 - centre + 0.5) * (1.0 / filter_scale);
                 (1.0 - distance.abs()).max(0.0)
             }));
-            taps.push(start, &mut exact);
+            taps.push(start, &exact);
         }
+        taps.first = taps.starts.first().copied().unwrap_or(0);
+        for start in &mut taps.starts {
+            *start -= taps.first;
+        }
+        taps.span = taps
+            .iter()
+            .map(|(start, weights)| start + weights.len())
+            .max()
+            .unwrap_or(0);
         taps
     }
 
     /// Normalises the weights of one position and turns them into fixed point.
-    fn push(&mut self, start: usize, exact: &mut [f64]) {
+    fn push(&mut self, start: usize, exact: &[f64]) {
         let total: f64 = exact.iter().sum();
         let one = f64::from(1 << PRECISION_BITS);
         let fixed = exact
@@ -155,17 +228,6 @@ impl Taps {
         self.starts.push(start);
         self.weights.extend(fixed);
         self.ends.push(self.weights.len());
-    }
-
-    /// First source position and number of source positions that all taps together touch.
-    fn span(&self) -> (usize, usize) {
-        let first = self.starts.first().copied().unwrap_or(0);
-        let end = self
-            .iter()
-            .map(|(start, weights)| start + weights.len())
-            .max()
-            .unwrap_or(first);
-        (first, end - first)
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
