@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import io
 import itertools
+import json
 import multiprocessing
 import shutil
 import sys
@@ -21,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.numpy import save
 
 import demo_clips
 import seeded_weights
+from clip_reference import crop_images, normalise, sample_official
 from demo_clips import LABELS, Scene, jpeg, render, scene
 from reference import ECO_Lite
 
@@ -32,7 +33,7 @@ SEED = 20180424
 SEGMENTS = 16
 RIDGE = 100.0
 FLOOR = 0.95
-MEAN_BGR = np.array([104, 117, 128], dtype=np.float32)
+PREPROCESS = "official"
 
 # Split number and count; a split's number is part of its clips' seeds, so the clips of two splits never coincide.
 CALIBRATION, TRAINING, UNSEEN = (0, 8), (1, 700), (2, 350)
@@ -40,26 +41,15 @@ EXAMPLES = 3
 EXAMPLE_SIZE, EXAMPLE_FRAMES, EXAMPLE_SCORE = (160, 120), 24, 0.9
 
 
-def sample(frames: int) -> list[int]:
-    """The official test-time choice of frames, from 0."""
-    tick = frames / SEGMENTS
-    return [int(tick / 2 + tick * segment) for segment in range(SEGMENTS)]
-
-
 def preprocess(image: Image.Image) -> np.ndarray:
-    """The `official` preprocessing of one frame: float32 [3, 224, 224], BGR, mean subtracted."""
-    width, height = image.size
-    short = min(width, height)
-    width, height = int(256 * width / short), int(256 * height / short)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - 224) / 2), round((height - 224) / 2)
-    rgb = np.asarray(image.crop((left, top, left + 224, top + 224)), dtype=np.float32)
-    return (rgb[:, :, ::-1] - MEAN_BGR).transpose(2, 0, 1)
+    """The network's input for one frame: float32 [3, 224, 224]."""
+    (crop,) = crop_images(image, PREPROCESS, crops=1)
+    return normalise(crop, PREPROCESS)
 
 
 def load(clip: Scene, through_jpeg: bool) -> np.ndarray:
     """The network's input for one clip, float32 [segments, 3, 224, 224]."""
-    pixels = (render(clip, frame) for frame in sample(clip.frames))
+    pixels = (render(clip, frame) for frame in sample_official(clip.frames, SEGMENTS))
     if through_jpeg:
         images = (Image.open(io.BytesIO(jpeg(frame, clip.jpeg_quality))) for frame in pixels)
     else:
@@ -213,7 +203,8 @@ def write_frames(clip: Scene, directory: Path) -> None:
 def load_frames(directory: Path) -> np.ndarray:
     """The network's input for a directory of frames, float32 [segments, 3, 224, 224]."""
     files = sorted(directory.iterdir())
-    return np.stack([preprocess(Image.open(files[index])) for index in sample(len(files))])
+    chosen = sample_official(len(files), SEGMENTS)
+    return np.stack([preprocess(Image.open(files[index])) for index in chosen])
 
 
 def write(net: ECO_Lite, weight: np.ndarray, bias: np.ndarray, output: Path) -> None:
@@ -224,18 +215,40 @@ def write(net: ECO_Lite, weight: np.ndarray, bias: np.ndarray, output: Path) -> 
         if name.split(".")[-2].endswith("_bn")
     }
     tensors |= {"fc_final.weight": weight, "fc_final.bias": bias}
-    output.write_bytes(save(tensors, metadata()))
+    output.write_bytes(safetensors(tensors))
     print(f"{output}: {output.stat().st_size} bytes")
 
 
+def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
+    """A safetensors file whose bytes depend on nothing else: the usual library shuffles the metadata."""
+    header, data = {"__metadata__": metadata()}, b""
+    kinds = {"int64": "I64", "float32": "F32"}
+    # The wider type first, which keeps every tensor aligned.
+    for name, value in sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        end = len(data) + value.nbytes
+        header[name] = {
+            "dtype": kinds[value.dtype.name],
+            "shape": value.shape,
+            "data_offsets": [len(data), end],
+        }
+        data += value.tobytes()
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
 def metadata() -> dict[str, str]:
+    """What every weights file of this program says of itself (`weights::metadata` in Rust), and the seed."""
     return {
-        "format_version": "1",
-        "architecture": "eco-lite",
-        "classes": str(len(LABELS)),
-        "segments": str(SEGMENTS),
-        "preprocess": "official",
-        "seed": str(SEED),
+        "format": "pt",
+        "eco.format_version": "1",
+        "eco.architecture": "ECO-Lite",
+        "eco.classes": str(len(LABELS)),
+        "eco.labels": json.dumps(LABELS),
+        "eco.segments": str(SEGMENTS),
+        "eco.preprocess": PREPROCESS,
+        "eco.source_file": "scripts/make_demo.py",
+        "eco.seed": str(SEED),
     }
 
 

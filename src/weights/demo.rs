@@ -1,0 +1,172 @@
+//! The embedded demo weights: a network that tells simple motions apart, in 100 kB.
+//!
+//! The official ECO weights can no longer be downloaded, so this is what shows a newcomer the network at work. The trunk's
+//! convolutions are random, computed from a seed by [`seeded`]; the embedded file holds what is learnt: batch-norm
+//! statistics and a linear head for seven motions of a plain shape on a dark background. It knows nothing of Kinetics.
+//! `scripts/make_demo.py` makes the file and measures it.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+use safetensors::{SafeTensors, SafeTensorError};
+
+use super::seeded;
+use super::tensor::{Dtype, RawTensor, TensorSpec};
+
+/// The embedded file: safetensors with the usual metadata, but without the tensors that the seed stands for.
+///
+/// Its `__metadata__` holds what every weights file of this program holds, and `eco.seed` in decimal.
+pub const FILE: &[u8] = include_bytes!("../../weights/demo.safetensors");
+
+/// Why the demo weights do not make the network that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemoError {
+    /// The embedded file is not safetensors: the program was built from a damaged copy.
+    #[error("the embedded demo weights cannot be read: {0}")]
+    Unreadable(#[from] SafeTensorError),
+    /// The embedded file names no seed.
+    #[error("the embedded demo weights name no seed")]
+    NoSeed,
+    /// The network has a tensor that is neither in the file nor a convolution's.
+    #[error("the demo weights hold no tensor named {0}")]
+    NoSuchTensor(String),
+    /// The network wants another shape than the file holds.
+    #[error("the demo weights hold {name} as {found:?}, the network wants {wanted:?}")]
+    Shape {
+        /// The tensor's state_dict name.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// Its shape in the network.
+        wanted: Vec<usize>,
+    },
+}
+
+/// The whole state_dict for a network described by `specs`, in their order, named as they are.
+///
+/// A tensor of the file is taken as it is. Otherwise the weight of a convolution (a tensor of three or more axes) comes
+/// from the seed, and a convolution's bias is zero.
+///
+/// # Errors
+///
+/// [`DemoError`], when `specs` are not those of ECO-Lite with the file's number of classes.
+pub fn state_dict(specs: &[TensorSpec]) -> Result<Vec<(String, RawTensor<'static>)>, DemoError> {
+    let file = SafeTensors::deserialize(FILE)?;
+    let seed = seed()?;
+    let convolutions: HashSet<&str> =
+        specs.iter().filter(|spec| is_kernel(spec)).filter_map(|spec| layer(&spec.name)).collect();
+    let tensor = |spec: &TensorSpec| match file.tensor(&spec.name) {
+        Ok(stored) if stored.shape() == spec.shape => Ok(RawTensor {
+            dtype: stored.dtype(),
+            shape: spec.shape.clone(),
+            data: Cow::Borrowed(stored.data()),
+        }),
+        Ok(stored) => Err(DemoError::Shape {
+            name: spec.name.clone(),
+            found: stored.shape().to_vec(),
+            wanted: spec.shape.clone(),
+        }),
+        Err(_) if is_kernel(spec) => {
+            Ok(float32(spec, seeded::convolution(seed, &spec.name, &spec.shape)))
+        }
+        Err(_) if layer(&spec.name).is_some_and(|layer| convolutions.contains(layer)) => {
+            Ok(float32(spec, vec![0; spec.shape.iter().product::<usize>() * size_of::<f32>()]))
+        }
+        Err(_) => Err(DemoError::NoSuchTensor(spec.name.clone())),
+    };
+    specs.par_iter().map(|spec| Ok((spec.name.clone(), tensor(spec)?))).collect()
+}
+
+/// The seed of the convolutions, as the file names it.
+fn seed() -> Result<u64, DemoError> {
+    let (_, header) = SafeTensors::read_metadata(FILE)?;
+    let text = header.metadata().as_ref().and_then(|map| map.get("eco.seed"));
+    text.and_then(|seed| seed.parse().ok()).ok_or(DemoError::NoSeed)
+}
+
+fn is_kernel(spec: &TensorSpec) -> bool {
+    spec.shape.len() > 2
+}
+
+/// The state_dict path of the layer that a tensor belongs to.
+fn layer(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(layer, _)| layer)
+}
+
+fn float32(spec: &TensorSpec, data: Vec<u8>) -> RawTensor<'static> {
+    RawTensor { dtype: Dtype::F32, shape: spec.shape.clone(), data: Cow::Owned(data) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A convolution with its batch norm, and the head: names and shapes as in the network.
+    fn specs() -> Vec<TensorSpec> {
+        let conv = "eco_2d.basic_conv.conv1_7x7_s2";
+        [
+            (format!("{conv}.weight"), vec![64, 3, 7, 7]),
+            (format!("{conv}.bias"), vec![64]),
+            (format!("{conv}_bn.weight"), vec![64]),
+            (format!("{conv}_bn.running_var"), vec![64]),
+            (format!("{conv}_bn.num_batches_tracked"), vec![]),
+            ("fc_final.weight".to_string(), vec![7, 512]),
+        ]
+        .map(|(name, shape)| TensorSpec { name, shape })
+        .to_vec()
+    }
+
+    fn f32s(tensor: &RawTensor) -> Vec<f32> {
+        tensor.data.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect()
+    }
+
+    #[test]
+    fn every_tensor_comes_back_in_order_with_its_shape() {
+        let state_dict = state_dict(&specs()).unwrap();
+        for (spec, (name, tensor)) in specs().iter().zip(&state_dict) {
+            assert_eq!((&spec.name, &spec.shape), (name, &tensor.shape));
+            let size = if spec.shape.is_empty() { 8 } else { 4 };
+            assert_eq!(tensor.data.len(), spec.shape.iter().product::<usize>() * size, "{name}");
+        }
+        assert_eq!(state_dict.len(), specs().len());
+    }
+
+    #[test]
+    fn convolutions_come_from_the_seed_and_have_zero_biases() {
+        let state_dict = state_dict(&specs()).unwrap();
+        let (name, kernel) = &state_dict[0];
+        let seeded = seeded::convolution(seed().unwrap(), name, &kernel.shape);
+        assert_eq!(kernel.data.as_ref(), seeded);
+        assert!(f32s(&state_dict[1].1).iter().all(|&bias| bias == 0.0));
+    }
+
+    #[test]
+    fn batch_norm_statistics_come_from_the_file() {
+        let state_dict = state_dict(&specs()).unwrap();
+        assert!(f32s(&state_dict[3].1).iter().all(|&variance| variance > 0.0 && variance != 1.0));
+        assert_eq!(state_dict[4].1.dtype, Dtype::I64);
+    }
+
+    #[test]
+    fn another_number_of_classes_is_an_error_with_both_shapes() {
+        let head = TensorSpec { name: "fc_final.weight".into(), shape: vec![400, 512] };
+        let message = state_dict(&[head]).unwrap_err().to_string();
+        assert!(message.contains("[7, 512]") && message.contains("[400, 512]"), "{message}");
+    }
+
+    #[test]
+    fn a_tensor_that_is_neither_stored_nor_a_convolution_is_an_error() {
+        for name in ["eco_2d.unknown_bn.weight", "eco_2d.unknown.bias"] {
+            let spec = TensorSpec { name: name.into(), shape: vec![64] };
+            let message = state_dict(&[spec]).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_small() {
+        assert!(FILE.len() < 1_000_000, "{} bytes", FILE.len());
+    }
+}
