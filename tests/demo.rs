@@ -37,7 +37,12 @@ impl Demo {
             .iter()
             .map(|entry| TensorSpec {
                 name: entry.name.clone(),
-                shape: entry.tensor.size().iter().map(|&extent| extent as usize).collect(),
+                shape: entry
+                    .tensor
+                    .size()
+                    .iter()
+                    .map(|&extent| extent as usize)
+                    .collect(),
             })
             .collect();
         Self(demo::state_dict(&specs).unwrap().into_iter().collect())
@@ -56,7 +61,9 @@ fn example(class: &str) -> ClipBatch {
     let indices = Sampling::Official.indices(frames.paths.len(), SEGMENTS);
     let frames = clip::load(&frames.paths, &indices, Preprocess::Official).unwrap();
     let mut batch = ClipBatch::zeros(1, SEGMENTS);
-    frames.write_normalised(Preprocess::Official, batch.clip_mut(0)).unwrap();
+    frames
+        .write_normalised(Preprocess::Official, batch.clip_mut(0))
+        .unwrap();
     batch
 }
 
@@ -79,16 +86,29 @@ fn seeded_weights_are_numpys_bit_for_bit() {
     let seed = 20_180_424_u64;
     for (name, shape) in [
         ("eco_2d.basic_conv.conv1_7x7_s2.weight", vec![64, 3, 7, 7]),
-        ("eco_2d.inception_b.inception_3b_1x1.weight", vec![64, 256, 1, 1]),
+        (
+            "eco_2d.inception_b.inception_3b_1x1.weight",
+            vec![64, 256, 1, 1],
+        ),
         ("eco_3d.res_3d_5.res5b_2.weight", vec![512, 512, 3, 3, 3]),
     ] {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.f32"));
-        let shape_text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+        let shape_text = shape
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join("x");
         let file_text = file.to_str().unwrap();
-        script("seeded_weights.py", [&seed.to_string(), name, &shape_text, "--raw", file_text]);
+        script(
+            "seeded_weights.py",
+            [&seed.to_string(), name, &shape_text, "--raw", file_text],
+        );
         let expected = fs::read(&file).unwrap();
         fs::remove_file(&file).unwrap();
         // Not assert_eq: it would print megabytes.
-        assert!(seeded::convolution(seed, name, &shape) == expected, "{name}");
+        assert!(
+            seeded::convolution(seed, name, &shape) == expected,
+            "{name}"
+        );
     }
 }

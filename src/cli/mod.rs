@@ -1,7 +1,9 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
+mod classify;
 mod exit;
 mod summary;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Classify(classify::Args),
     Summary(summary::Args),
 }
 
@@ -29,6 +32,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Classify(args) => classify::run(&args),
         Command::Summary(args) => summary::run(&args),
     };
     match result {

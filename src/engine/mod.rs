@@ -2,6 +2,7 @@
 
 mod device;
 mod libtorch;
+pub mod network;
 
 use std::fmt;
 

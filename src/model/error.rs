@@ -13,11 +13,13 @@ pub enum Error {
         /// The shape the source delivered.
         found: Vec<i64>,
     },
-    /// The source of weights has no tensor of that name.
-    #[error("the weights have no tensor {name}")]
-    MissingTensor {
+    /// The source of weights cannot deliver a tensor.
+    #[error("cannot read {name}: {source}")]
+    Source {
         /// Full name of the tensor.
         name: String,
+        /// What the source says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The input of a forward pass does not fit the network.
     #[error("input has shape {found:?}, {module} needs {expected}")]

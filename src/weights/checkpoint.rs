@@ -26,7 +26,9 @@ pub struct Entry {
 impl Entry {
     /// Number of elements, saturating where a hostile shape overflows.
     pub fn numel(&self) -> usize {
-        self.shape.iter().fold(1, |n: usize, &d| n.saturating_mul(d))
+        self.shape
+            .iter()
+            .fold(1, |n: usize, &d| n.saturating_mul(d))
     }
 
     /// Number of bytes the values take.
@@ -39,7 +41,10 @@ impl Entry {
 enum Store {
     Torch(Vec<pytorch_reader::Tensor>),
     Mapped(MappedSafetensors),
-    Shards { parts: Vec<Checkpoint>, index: Vec<(usize, usize)> },
+    Shards {
+        parts: Vec<Checkpoint>,
+        index: Vec<(usize, usize)>,
+    },
 }
 
 /// A checkpoint file whose container was recognised and whose listing was parsed.
@@ -99,7 +104,9 @@ impl Checkpoint {
                 shape: t.shape().to_vec(),
             })
             .collect();
-        let len = std::fs::metadata(path).map_err(|e| WeightsError::read(path, e))?.len();
+        let len = std::fs::metadata(path)
+            .map_err(|e| WeightsError::read(path, e))?
+            .len();
         Ok(Self {
             path: path.to_path_buf(),
             container,
@@ -112,7 +119,11 @@ impl Checkpoint {
     }
 
     /// Joins the parts of a sharded checkpoint. `len` is their size together.
-    pub(super) fn from_shards(path: &Path, parts: Vec<Checkpoint>, wanted: &BTreeMap<String, usize>) -> Self {
+    pub(super) fn from_shards(
+        path: &Path,
+        parts: Vec<Checkpoint>,
+        wanted: &BTreeMap<String, usize>,
+    ) -> Self {
         let mut entries = Vec::new();
         let mut index = Vec::new();
         for (number, part) in parts.iter().enumerate() {
@@ -175,9 +186,8 @@ impl Checkpoint {
     /// # Errors
     /// [`WeightsError::Unreadable`] when its bytes are missing or damaged.
     pub fn read(&self, index: usize) -> Result<RawTensor<'_>, WeightsError> {
-        let missing = || {
-            WeightsError::unreadable(&self.path, self.container.describe(), "no such tensor")
-        };
+        let missing =
+            || WeightsError::unreadable(&self.path, self.container.describe(), "no such tensor");
         match &self.store {
             Store::Torch(tensors) => {
                 let tensor = tensors.get(index).ok_or_else(missing)?;
@@ -191,7 +201,10 @@ impl Checkpoint {
                 })
             }
             Store::Mapped(mapped) => mapped.read(index).ok_or_else(missing),
-            Store::Shards { parts, index: slots } => {
+            Store::Shards {
+                parts,
+                index: slots,
+            } => {
                 let &(part, slot) = slots.get(index).ok_or_else(missing)?;
                 parts[part].read(slot)
             }
@@ -200,6 +213,10 @@ impl Checkpoint {
 
     /// Positions of the entries by name.
     pub(super) fn by_name(&self) -> HashMap<&str, usize> {
-        self.entries.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect()
+        self.entries
+            .iter()
+            .enumerate()
+            .map(|(i, e)| (e.name.as_str(), i))
+            .collect()
     }
 }

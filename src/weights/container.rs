@@ -102,7 +102,9 @@ fn by_content(head: &[u8], len: u64) -> Option<Container> {
 fn has_legacy_magic(head: &[u8]) -> bool {
     let start = &head[..head.len().min(LEGACY_MAGIC_WITHIN)];
     start.windows(LEGACY_MAGIC.len()).any(|w| w == LEGACY_MAGIC)
-        || start.windows(LEGACY_MAGIC_TEXT.len()).any(|w| w == LEGACY_MAGIC_TEXT)
+        || start
+            .windows(LEGACY_MAGIC_TEXT.len())
+            .any(|w| w == LEGACY_MAGIC_TEXT)
 }
 
 /// A little-endian header length, then the `{` of the JSON header. A length beyond the file is
@@ -118,8 +120,7 @@ fn is_safetensors(head: &[u8], len: u64) -> bool {
 
 fn is_shard_index(head: &[u8]) -> bool {
     let text = head.trim_ascii_start();
-    text.first() == Some(&b'{')
-        && text.windows(12).any(|w| w == b"\"weight_map\"")
+    text.first() == Some(&b'{') && text.windows(12).any(|w| w == b"\"weight_map\"")
 }
 
 /// Protocol 2 and later start with PROTO; protocols 0 and 1 with a container or a global.
@@ -128,8 +129,13 @@ fn is_pickle(head: &[u8]) -> bool {
         [0x80, protocol, ..] => *protocol <= 5,
         [b'(', b'd' | b'l' | b't' | b'i' | b'c', ..] => true,
         [b'}' | b']', b'q' | b'r' | b'p' | b'.', ..] => true,
-        [b'c', rest @ ..] => rest.iter().take(64).filter(|&&b| b == b'\n').count() >= 2
-            && rest.iter().take(8).all(|b| b.is_ascii_alphanumeric() || b"_.\n".contains(b)),
+        [b'c', rest @ ..] => {
+            rest.iter().take(64).filter(|&&b| b == b'\n').count() >= 2
+                && rest
+                    .iter()
+                    .take(8)
+                    .all(|b| b.is_ascii_alphanumeric() || b"_.\n".contains(b))
+        }
         _ => false,
     }
 }

@@ -9,8 +9,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rayon::prelude::*;
-use safetensors::{SafeTensors, SafeTensorError};
+use safetensors::{SafeTensorError, SafeTensors};
 
+use super::error::WeightsError;
+use super::metadata::Metadata;
 use super::seeded;
 use super::tensor::{Dtype, RawTensor, TensorSpec};
 
@@ -26,6 +28,9 @@ pub enum DemoError {
     /// The embedded file is not safetensors: the program was built from a damaged copy.
     #[error("the embedded demo weights cannot be read: {0}")]
     Unreadable(#[from] SafeTensorError),
+    /// The embedded file's metadata does not parse.
+    #[error("the embedded demo weights: {0}")]
+    Metadata(#[from] WeightsError),
     /// The embedded file names no seed.
     #[error("the embedded demo weights name no seed")]
     NoSeed,
@@ -55,8 +60,11 @@ pub enum DemoError {
 pub fn state_dict(specs: &[TensorSpec]) -> Result<Vec<(String, RawTensor<'static>)>, DemoError> {
     let file = SafeTensors::deserialize(FILE)?;
     let seed = seed()?;
-    let convolutions: HashSet<&str> =
-        specs.iter().filter(|spec| is_kernel(spec)).filter_map(|spec| layer(&spec.name)).collect();
+    let convolutions: HashSet<&str> = specs
+        .iter()
+        .filter(|spec| is_kernel(spec))
+        .filter_map(|spec| layer(&spec.name))
+        .collect();
     let tensor = |spec: &TensorSpec| match file.tensor(&spec.name) {
         Ok(stored) if stored.shape() == spec.shape => Ok(RawTensor {
             dtype: stored.dtype(),
@@ -68,22 +76,49 @@ pub fn state_dict(specs: &[TensorSpec]) -> Result<Vec<(String, RawTensor<'static
             found: stored.shape().to_vec(),
             wanted: spec.shape.clone(),
         }),
-        Err(_) if is_kernel(spec) => {
-            Ok(float32(spec, seeded::convolution(seed, &spec.name, &spec.shape)))
-        }
+        Err(_) if is_kernel(spec) => Ok(float32(
+            spec,
+            seeded::convolution(seed, &spec.name, &spec.shape),
+        )),
         Err(_) if layer(&spec.name).is_some_and(|layer| convolutions.contains(layer)) => {
-            Ok(float32(spec, vec![0; spec.shape.iter().product::<usize>() * size_of::<f32>()]))
+            Ok(float32(
+                spec,
+                vec![0; spec.shape.iter().product::<usize>() * size_of::<f32>()],
+            ))
         }
         Err(_) => Err(DemoError::NoSuchTensor(spec.name.clone())),
     };
-    specs.par_iter().map(|spec| Ok((spec.name.clone(), tensor(spec)?))).collect()
+    specs
+        .par_iter()
+        .map(|spec| Ok((spec.name.clone(), tensor(spec)?)))
+        .collect()
+}
+
+/// What the embedded file says about itself.
+///
+/// # Errors
+///
+/// [`DemoError`], when this program was built from a damaged copy.
+pub fn metadata() -> Result<Metadata, DemoError> {
+    let (_, header) = SafeTensors::read_metadata(FILE)?;
+    let map = header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
+    Ok(Metadata::from_map(&map)?.unwrap_or_default())
 }
 
 /// The seed of the convolutions, as the file names it.
 fn seed() -> Result<u64, DemoError> {
     let (_, header) = SafeTensors::read_metadata(FILE)?;
-    let text = header.metadata().as_ref().and_then(|map| map.get("eco.seed"));
-    text.and_then(|seed| seed.parse().ok()).ok_or(DemoError::NoSeed)
+    let text = header
+        .metadata()
+        .as_ref()
+        .and_then(|map| map.get("eco.seed"));
+    text.and_then(|seed| seed.parse().ok())
+        .ok_or(DemoError::NoSeed)
 }
 
 fn is_kernel(spec: &TensorSpec) -> bool {
@@ -96,7 +131,11 @@ fn layer(name: &str) -> Option<&str> {
 }
 
 fn float32(spec: &TensorSpec, data: Vec<u8>) -> RawTensor<'static> {
-    RawTensor { dtype: Dtype::F32, shape: spec.shape.clone(), data: Cow::Owned(data) }
+    RawTensor {
+        dtype: Dtype::F32,
+        shape: spec.shape.clone(),
+        data: Cow::Owned(data),
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +158,13 @@ mod tests {
     }
 
     fn f32s(tensor: &RawTensor) -> Vec<f32> {
-        tensor.data.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect()
+        tensor
+            .data
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&value| f32::from_le_bytes(value))
+            .collect()
     }
 
     #[test]
@@ -128,7 +173,11 @@ mod tests {
         for (spec, (name, tensor)) in specs().iter().zip(&state_dict) {
             assert_eq!((&spec.name, &spec.shape), (name, &tensor.shape));
             let size = if spec.shape.is_empty() { 8 } else { 4 };
-            assert_eq!(tensor.data.len(), spec.shape.iter().product::<usize>() * size, "{name}");
+            assert_eq!(
+                tensor.data.len(),
+                spec.shape.iter().product::<usize>() * size,
+                "{name}"
+            );
         }
         assert_eq!(state_dict.len(), specs().len());
     }
@@ -145,21 +194,34 @@ mod tests {
     #[test]
     fn batch_norm_statistics_come_from_the_file() {
         let state_dict = state_dict(&specs()).unwrap();
-        assert!(f32s(&state_dict[3].1).iter().all(|&variance| variance > 0.0 && variance != 1.0));
+        assert!(
+            f32s(&state_dict[3].1)
+                .iter()
+                .all(|&variance| variance > 0.0 && variance != 1.0)
+        );
         assert_eq!(state_dict[4].1.dtype, Dtype::I64);
     }
 
     #[test]
     fn another_number_of_classes_is_an_error_with_both_shapes() {
-        let head = TensorSpec { name: "fc_final.weight".into(), shape: vec![400, 512] };
+        let head = TensorSpec {
+            name: "fc_final.weight".into(),
+            shape: vec![400, 512],
+        };
         let message = state_dict(&[head]).unwrap_err().to_string();
-        assert!(message.contains("[7, 512]") && message.contains("[400, 512]"), "{message}");
+        assert!(
+            message.contains("[7, 512]") && message.contains("[400, 512]"),
+            "{message}"
+        );
     }
 
     #[test]
     fn a_tensor_that_is_neither_stored_nor_a_convolution_is_an_error() {
         for name in ["eco_2d.unknown_bn.weight", "eco_2d.unknown.bias"] {
-            let spec = TensorSpec { name: name.into(), shape: vec![64] };
+            let spec = TensorSpec {
+                name: name.into(),
+                shape: vec![64],
+            };
             let message = state_dict(&[spec]).unwrap_err().to_string();
             assert!(message.contains(name), "{message}");
         }

@@ -123,15 +123,17 @@ impl WeightsError {
                 ErrorKind::Unreadable
             }
             Self::Rename { .. } | Self::Labels { .. } => ErrorKind::Usage,
-            Self::Metadata(_)
-            | Self::NoSuchTensor(_)
-            | Self::Write { .. }
-            | Self::NoneFound(_) => ErrorKind::Failed,
+            Self::Metadata(_) | Self::NoSuchTensor(_) | Self::Write { .. } | Self::NoneFound(_) => {
+                ErrorKind::Failed
+            }
         }
     }
 
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
-        Self::Read { path: path.to_path_buf(), source }
+        Self::Read {
+            path: path.to_path_buf(),
+            source,
+        }
     }
 
     pub(crate) fn unreadable(path: &Path, container: &str, reason: impl Into<String>) -> Self {
@@ -145,5 +147,9 @@ impl WeightsError {
 }
 
 fn on_new_line(advice: &str) -> String {
-    if advice.is_empty() { String::new() } else { format!("\n{advice}") }
+    if advice.is_empty() {
+        String::new()
+    } else {
+        format!("\n{advice}")
+    }
 }

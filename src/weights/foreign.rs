@@ -23,19 +23,43 @@ const UNPACK: &str = "Unpack it and give the checkpoint inside.";
 type Magic = (&'static [u8], &'static str, &'static str);
 
 const MAGICS: &[Magic] = &[
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras or Caffe)", "eco reads PyTorch checkpoints."),
-    (b"\x93NUMPY", "a NumPy array", "eco reads PyTorch checkpoints."),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "an HDF5 file (Keras or Caffe)",
+        "eco reads PyTorch checkpoints.",
+    ),
+    (
+        b"\x93NUMPY",
+        "a NumPy array",
+        "eco reads PyTorch checkpoints.",
+    ),
     (b"GGUF", "a GGUF model", "eco reads PyTorch checkpoints."),
-    (b"\x1f\x8b", "a gzip archive", "Run gunzip on it and give what comes out."),
+    (
+        b"\x1f\x8b",
+        "a gzip archive",
+        "Run gunzip on it and give what comes out.",
+    ),
     (b"BZh", "a bzip2 archive", UNPACK),
     (b"\xfd7zXZ\x00", "an xz archive", UNPACK),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     (b"Rar!", "a RAR archive", UNPACK),
-    (b"\xff\xd8\xff", "a JPEG image", "To classify frames: eco classify DIRECTORY."),
-    (b"\x89PNG", "a PNG image", "To classify frames: eco classify DIRECTORY."),
+    (
+        b"\xff\xd8\xff",
+        "a JPEG image",
+        "To classify frames: eco classify DIRECTORY.",
+    ),
+    (
+        b"\x89PNG",
+        "a PNG image",
+        "To classify frames: eco classify DIRECTORY.",
+    ),
     (b"%PDF", "a PDF document", "Give the checkpoint file."),
-    (b"\x7fELF", "a program or library", "Give the checkpoint file."),
+    (
+        b"\x7fELF",
+        "a program or library",
+        "Give the checkpoint file.",
+    ),
     (
         b"version https://git-lfs",
         "a Git LFS pointer, the weights themselves were not fetched",
@@ -69,8 +93,15 @@ pub(super) fn file(path: &Path, head: &[u8], len: u64) -> WeightsError {
 
 /// Names text: a page, a network description, a script.
 fn text(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let lower: Vec<u8> = start.iter().take(1024).map(u8::to_ascii_lowercase).collect();
+    let start = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start();
+    let lower: Vec<u8> = start
+        .iter()
+        .take(1024)
+        .map(u8::to_ascii_lowercase)
+        .collect();
     let holds = |needle: &[u8]| lower.windows(needle.len()).any(|w| w == needle);
     if lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") || holds(b"<head>") {
         return Some((
@@ -83,10 +114,16 @@ fn text(head: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some(("an XML document", DOWNLOAD_AGAIN));
     }
     if (holds(b"layer {") || holds(b"layers {")) && holds(b"name:") {
-        return Some(("a Caffe network description (prototxt), without weights", CAFFE));
+        return Some((
+            "a Caffe network description (prototxt), without weights",
+            CAFFE,
+        ));
     }
     if start.starts_with(b"{") || start.starts_with(b"[") {
-        return Some(("a JSON document", "eco reads *.index.json with a weight_map, no other JSON."));
+        return Some((
+            "a JSON document",
+            "eco reads *.index.json with a weight_map, no other JSON.",
+        ));
     }
     let printable = |b: &u8| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80;
     if std::str::from_utf8(start).is_ok() && start.iter().all(printable) {
@@ -126,8 +163,12 @@ fn is_onnx(head: &[u8]) -> bool {
 /// A Caffe NetParameter starts with field 1, the net's name, followed by its inputs (3, 4, 8) or
 /// layers (2 in the old format, 100 in the new one).
 fn is_caffemodel(head: &[u8]) -> bool {
-    let [0x0a, length @ 0..=127, rest @ ..] = head else { return false };
-    let Some((name, after)) = rest.split_at_checked(usize::from(*length)) else { return false };
+    let [0x0a, length @ 0..=127, rest @ ..] = head else {
+        return false;
+    };
+    let Some((name, after)) = rest.split_at_checked(usize::from(*length)) else {
+        return false;
+    };
     std::str::from_utf8(name).is_ok()
         && name.iter().all(|b| !b.is_ascii_control())
         && matches!(after, [0x12 | 0x1a | 0x20 | 0x42, ..] | [0xa2, 0x06, ..])
@@ -138,9 +179,16 @@ pub(super) fn directory(path: &Path) -> WeightsError {
     let names = listing(path);
     let has = |name: &str| names.iter().any(|n| n == name);
     if has("data.pkl") && (has("data") || has("version")) {
-        return not_a_checkpoint(path, "a checkpoint archive that was unpacked", &repack(path));
+        return not_a_checkpoint(
+            path,
+            "a checkpoint archive that was unpacked",
+            &repack(path),
+        );
     }
-    if let Some(inner) = names.iter().find(|n| path.join(n).join("data.pkl").is_file()) {
+    if let Some(inner) = names
+        .iter()
+        .find(|n| path.join(n).join("data.pkl").is_file())
+    {
         let found = "a directory with a checkpoint archive that was unpacked";
         return not_a_checkpoint(path, found, &repack(&path.join(inner)));
     }
@@ -149,7 +197,11 @@ pub(super) fn directory(path: &Path) -> WeightsError {
             "Pack it again: tar -cf weights.tar -C {} sys_info storages tensors pickle",
             path.display()
         );
-        return not_a_checkpoint(path, "a checkpoint archive (tar) that was unpacked", &advice);
+        return not_a_checkpoint(
+            path,
+            "a checkpoint archive (tar) that was unpacked",
+            &advice,
+        );
     }
     if has("saved_model.pb") {
         return not_a_checkpoint(path, "a TensorFlow model", "eco reads PyTorch checkpoints.");
@@ -157,18 +209,28 @@ pub(super) fn directory(path: &Path) -> WeightsError {
     let inside: Vec<&str> = names
         .iter()
         .map(String::as_str)
-        .filter(|n| [".pth", ".pt", ".tar", ".safetensors", ".bin", ".index.json"].iter().any(|e| n.ends_with(e)))
+        .filter(|n| {
+            [".pth", ".pt", ".tar", ".safetensors", ".bin", ".index.json"]
+                .iter()
+                .any(|e| n.ends_with(e))
+        })
         .take(3)
         .collect();
     if inside.is_empty() {
-        return not_a_checkpoint(path, "a directory without a checkpoint", "Give the checkpoint file.");
+        return not_a_checkpoint(
+            path,
+            "a directory without a checkpoint",
+            "Give the checkpoint file.",
+        );
     }
     let advice = format!("Give the file inside it: {}", inside.join(", "));
     not_a_checkpoint(path, "a directory", &advice)
 }
 
 fn repack(dir: &Path) -> String {
-    let name = dir.file_name().map_or("archive".into(), |n| n.to_string_lossy().into_owned());
+    let name = dir
+        .file_name()
+        .map_or("archive".into(), |n| n.to_string_lossy().into_owned());
     let parent = match dir.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.display().to_string(),
         _ => ".".to_string(),
@@ -178,7 +240,9 @@ fn repack(dir: &Path) -> String {
 
 /// At most a thousand names in a directory, sorted; none when it cannot be read.
 fn listing(path: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> = entries
         .take(1000)
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
@@ -201,10 +265,19 @@ mod tests {
     #[test]
     fn what_users_have_by_mistake_is_named() {
         assert_eq!(name(b"\n <!DOCTYPE html><html><head>"), "an HTML page");
-        assert_eq!(name(b"\x08\x07\x12\x07pytorch\x1a\x052.1.0"), "an ONNX model");
-        assert_eq!(name(b"\x0a\x08ECO_Lite\xa2\x06\x20\x0a\x04data"), "a Caffe model");
+        assert_eq!(
+            name(b"\x08\x07\x12\x07pytorch\x1a\x052.1.0"),
+            "an ONNX model"
+        );
+        assert_eq!(
+            name(b"\x0a\x08ECO_Lite\xa2\x06\x20\x0a\x04data"),
+            "a Caffe model"
+        );
         assert!(name(b"name: \"ECO\"\nlayer {\n  name: \"data\"").starts_with("a Caffe network"));
-        assert_eq!(name(b"\x89HDF\r\n\x1a\n\0\0"), "an HDF5 file (Keras or Caffe)");
+        assert_eq!(
+            name(b"\x89HDF\r\n\x1a\n\0\0"),
+            "an HDF5 file (Keras or Caffe)"
+        );
         assert_eq!(name(b"\0\0\0\x18ftypmp42"), "a video");
         assert_eq!(name(b"import torch\n"), "a text file");
         assert_eq!(name(&[0; 300]), "filled with zeros");
@@ -213,6 +286,10 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_called_empty() {
-        assert!(file(Path::new("f"), b"", 0).to_string().starts_with("f is empty"));
+        assert!(
+            file(Path::new("f"), b"", 0)
+                .to_string()
+                .starts_with("f is empty")
+        );
     }
 }

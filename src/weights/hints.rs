@@ -25,8 +25,11 @@ pub(super) fn hints(
         return Vec::new();
     }
     let entries = checkpoint.entries();
-    let left: Vec<String> =
-        found.unexpected.iter().map(|&entry| compared(&entries[entry].name)).collect();
+    let left: Vec<String> = found
+        .unexpected
+        .iter()
+        .map(|&entry| compared(&entries[entry].name))
+        .collect();
     let all: Vec<String> = entries.iter().map(|e| compared(&e.name)).collect();
     let mut out: Vec<String> = Vec::new();
     let relative = relative(&all);
@@ -43,8 +46,11 @@ pub(super) fn hints(
         );
     }
     if !found.collisions.is_empty() {
-        out.push("several tensors have one name: choose a part of the file with --key, or tell \
-                  them apart with --rename".to_string());
+        out.push(
+            "several tensors have one name: choose a part of the file with --key, or tell \
+                  them apart with --rename"
+                .to_string(),
+        );
     }
     out
 }
@@ -52,7 +58,11 @@ pub(super) fn hints(
 /// Networks that are related to ECO-Lite and cannot be loaded as it.
 fn relative(names: &[String]) -> Option<&'static str> {
     let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    let layer = |layer: &str| names.iter().any(|n| tail(n).split('.').next() == Some(layer));
+    let layer = |layer: &str| {
+        names
+            .iter()
+            .any(|n| tail(n).split('.').next() == Some(layer))
+    };
     if layer("res3a_1") || (layer("res3a_2") && has("res4a_2") && !has("res4a_down")) {
         return Some(
             "this is the older ECO network of June 2018 (zhang-can/ECO-pytorch): it has res3a_1 \
@@ -113,7 +123,9 @@ fn rename_rule(spec: &[TensorSpec], left: &[String]) -> Option<String> {
                 .filter(|&at| layer.is_char_boundary(at))
                 .find(|&at| tails.contains_key(&layer[at..]));
             if let Some(at) = glued {
-                *rules.entry(format!(r"\b{}=", regex::escape(&layer[..at]))).or_default() += 1;
+                *rules
+                    .entry(format!(r"\b{}=", regex::escape(&layer[..at])))
+                    .or_default() += 1;
             }
         }
     }
@@ -124,9 +136,15 @@ fn rename_rule(spec: &[TensorSpec], left: &[String]) -> Option<String> {
     }
     let mut best: Vec<(String, usize)> = rules.into_iter().collect();
     best.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let flags: Vec<String> =
-        best.into_iter().take(5).map(|(rule, _)| format!("--rename '{rule}'")).collect();
-    Some(format!("{explained} of the unexpected names would match with {}", flags.join(" ")))
+    let flags: Vec<String> = best
+        .into_iter()
+        .take(5)
+        .map(|(rule, _)| format!("--rename '{rule}'"))
+        .collect();
+    Some(format!(
+        "{explained} of the unexpected names would match with {}",
+        flags.join(" ")
+    ))
 }
 
 /// Pairs a missing tensor with the unexpected one of the same shape whose name is nearest.
@@ -194,11 +212,26 @@ mod tests {
     fn a_glued_prefix_or_an_inner_segment_gives_a_rule() {
         let spec: Vec<TensorSpec> = ["t.conv1.weight", "t.conv1.bias", "t.conv2.weight"]
             .iter()
-            .map(|n| TensorSpec { name: n.to_string(), shape: vec![1] })
+            .map(|n| TensorSpec {
+                name: n.to_string(),
+                shape: vec![1],
+            })
             .collect();
-        let left: Vec<String> = ["net_conv1.weight", "net_conv1.bias"].map(String::from).to_vec();
-        assert!(rename_rule(&spec, &left).unwrap().contains(r"--rename '\bnet_='"));
-        let left: Vec<String> = ["conv1.0.weight", "conv2.0.weight"].map(String::from).to_vec();
-        assert!(rename_rule(&spec, &left).unwrap().contains(r"--rename '\.0\.weight$=.weight'"));
+        let left: Vec<String> = ["net_conv1.weight", "net_conv1.bias"]
+            .map(String::from)
+            .to_vec();
+        assert!(
+            rename_rule(&spec, &left)
+                .unwrap()
+                .contains(r"--rename '\bnet_='")
+        );
+        let left: Vec<String> = ["conv1.0.weight", "conv2.0.weight"]
+            .map(String::from)
+            .to_vec();
+        assert!(
+            rename_rule(&spec, &left)
+                .unwrap()
+                .contains(r"--rename '\.0\.weight$=.weight'")
+        );
     }
 }

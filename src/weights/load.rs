@@ -69,8 +69,14 @@ pub(super) fn examine(
 ) -> Result<(Checkpoint, Selection, Report), WeightsError> {
     let checkpoint = Checkpoint::open(path)?;
     let selection = select(&checkpoint, spec, options.key.as_deref(), &options.rename)?;
-    let report =
-        Report::new(&checkpoint, spec, &selection, &options.rename, options.strictness, float);
+    let report = Report::new(
+        &checkpoint,
+        spec,
+        &selection,
+        &options.rename,
+        options.strictness,
+        float,
+    );
     Ok((checkpoint, selection, report))
 }
 
@@ -82,11 +88,19 @@ impl Loaded {
         report: Report,
     ) -> Result<Self, WeightsError> {
         let found = &selection.outcome;
-        let matched = found.matched.iter().map(|&(w, entry)| (spec[w].name.clone(), Some(entry)));
+        let matched = found
+            .matched
+            .iter()
+            .map(|&(w, entry)| (spec[w].name.clone(), Some(entry)));
         let filled = found.counters.iter().map(|&w| (spec[w].name.clone(), None));
         let slots = matched.chain(filled).collect();
         let metadata = described(&checkpoint, &report)?;
-        Ok(Self { checkpoint, slots, metadata, report })
+        Ok(Self {
+            checkpoint,
+            slots,
+            metadata,
+            report,
+        })
     }
 
     /// What the weights say about themselves. For a file that `eco` did not write, what can be
@@ -117,7 +131,11 @@ impl Loaded {
     /// # Errors
     /// [`WeightsError::NoSuchTensor`]; [`WeightsError::Unreadable`] when its bytes are damaged.
     pub fn tensor(&self, name: &str) -> Result<RawTensor<'_>, WeightsError> {
-        let to = if is_counter(name) { Dtype::I64 } else { Dtype::F32 };
+        let to = if is_counter(name) {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
         self.tensor_as(name, to)
     }
 
@@ -125,9 +143,17 @@ impl Loaded {
         let missing = || WeightsError::NoSuchTensor(name.to_string());
         let Some(entry) = self.slots.get(name).ok_or_else(missing)? else {
             let zero = vec![0; 8];
-            return Ok(RawTensor { dtype: Dtype::I64, shape: vec![], data: Cow::Owned(zero) });
+            return Ok(RawTensor {
+                dtype: Dtype::I64,
+                shape: vec![],
+                data: Cow::Owned(zero),
+            });
         };
-        let mut tensor = self.checkpoint.read(*entry)?.convert(to).ok_or_else(missing)?;
+        let mut tensor = self
+            .checkpoint
+            .read(*entry)?
+            .convert(to)
+            .ok_or_else(missing)?;
         if is_counter(name) {
             tensor.shape = vec![];
         }
@@ -140,11 +166,17 @@ fn described(checkpoint: &Checkpoint, report: &Report) -> Result<Metadata, Weigh
     let own = Metadata::from_map(checkpoint.metadata())?;
     let foreign = own.is_none();
     let mut metadata = own.unwrap_or_default();
-    if metadata.labels.as_ref().is_some_and(|labels| Some(labels.len()) != report.classes) {
+    if metadata
+        .labels
+        .as_ref()
+        .is_some_and(|labels| Some(labels.len()) != report.classes)
+    {
         return Err(WeightsError::Metadata(format!(
             "{} labels for {} classes",
             metadata.labels.map_or(0, |l| l.len()),
-            report.classes.map_or("unknown".to_string(), |c| c.to_string())
+            report
+                .classes
+                .map_or("unknown".to_string(), |c| c.to_string())
         )));
     }
     metadata.classes = report.classes;
@@ -167,7 +199,9 @@ fn training_facts(checkpoint: &Checkpoint, metadata: &mut Metadata) {
         None => single_value(checkpoint, key),
     };
     metadata.epoch = number("epoch").map(|v| v as i64);
-    metadata.best_prec1 = ["best_prec1", "best_acc1"].iter().find_map(|key| number(key));
+    metadata.best_prec1 = ["best_prec1", "best_acc1"]
+        .iter()
+        .find_map(|key| number(key));
     if let Some(Scalar::Text(arch)) = structure.scalar("arch") {
         metadata.arch = Some(arch.chars().take(200).collect());
     }
@@ -175,7 +209,10 @@ fn training_facts(checkpoint: &Checkpoint, metadata: &mut Metadata) {
 
 /// A number saved as a tensor with one element.
 fn single_value(checkpoint: &Checkpoint, key: &str) -> Option<f64> {
-    let index = checkpoint.entries().iter().position(|e| e.name == key && e.numel() == 1)?;
+    let index = checkpoint
+        .entries()
+        .iter()
+        .position(|e| e.name == key && e.numel() == 1)?;
     let tensor = checkpoint.read(index).ok()?;
     tensor.values()?.next()
 }

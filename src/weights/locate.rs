@@ -57,7 +57,9 @@ impl Places {
         Self {
             working_directory: std::env::current_dir().unwrap_or_default(),
             data_directory: dirs::data_dir().map(|dir| dir.join("eco").join("weights")),
-            environment: std::env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty()),
+            environment: std::env::var(ENVIRONMENT)
+                .ok()
+                .filter(|value| !value.is_empty()),
         }
     }
 
@@ -113,7 +115,8 @@ impl Places {
 
     /// Where the import of `checkpoint` goes when the user names no file.
     pub fn default_output(&self, checkpoint: &Path) -> PathBuf {
-        self.home().join(format!("{}.safetensors", stem(checkpoint)))
+        self.home()
+            .join(format!("{}.safetensors", stem(checkpoint)))
     }
 
     /// Notes `weights` as imported last.
@@ -123,7 +126,10 @@ impl Places {
     pub fn remember(&self, weights: &Path) -> Result<(), WeightsError> {
         let home = self.home();
         let pointer = home.join(POINTER);
-        let failed = |source| WeightsError::Write { path: pointer.clone(), source };
+        let failed = |source| WeightsError::Write {
+            path: pointer.clone(),
+            source,
+        };
         std::fs::create_dir_all(&home).map_err(failed)?;
         let absolute = std::path::absolute(weights).map_err(failed)?;
         // A file in the same directory is noted by its name alone, so that the directory can move.
@@ -132,7 +138,8 @@ impl Places {
             Err(_) => absolute,
         };
         let mut file = temporary_beside(&pointer).map_err(failed)?;
-        file.write_all(note.as_os_str().as_encoded_bytes()).map_err(failed)?;
+        file.write_all(note.as_os_str().as_encoded_bytes())
+            .map_err(failed)?;
         file.persist(&pointer).map_err(|e| failed(e.error))?;
         Ok(())
     }
@@ -147,12 +154,27 @@ fn noted(home: &Path) -> Option<PathBuf> {
 
 /// A file's name without the endings that checkpoints have.
 fn stem(checkpoint: &Path) -> String {
-    let name = checkpoint.file_name().map_or("weights".into(), |n| n.to_string_lossy());
+    let name = checkpoint
+        .file_name()
+        .map_or("weights".into(), |n| n.to_string_lossy());
     let mut stem = name.as_ref();
-    for ending in [".index.json", ".tar", ".pth", ".pt", ".bin", ".ckpt", ".pkl", ".safetensors"] {
+    for ending in [
+        ".index.json",
+        ".tar",
+        ".pth",
+        ".pt",
+        ".bin",
+        ".ckpt",
+        ".pkl",
+        ".safetensors",
+    ] {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }
-    if stem.is_empty() || stem == DEMO { "weights".to_string() } else { stem.to_string() }
+    if stem.is_empty() || stem == DEMO {
+        "weights".to_string()
+    } else {
+        stem.to_string()
+    }
 }
 
 #[cfg(test)]
@@ -172,11 +194,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut places = places(dir.path());
         std::fs::create_dir_all(dir.path().join("data")).unwrap();
-        assert!(places.find(None).unwrap_err().to_string().contains("eco load-weights"));
+        assert!(
+            places
+                .find(None)
+                .unwrap_err()
+                .to_string()
+                .contains("eco load-weights")
+        );
         let imported = dir.path().join("data/a.safetensors");
         std::fs::write(&imported, "x").unwrap();
         places.remember(&imported).unwrap();
-        assert_eq!(places.find(None).unwrap(), Found::File(imported, Origin::LastImported));
+        assert_eq!(
+            places.find(None).unwrap(),
+            Found::File(imported, Origin::LastImported)
+        );
         places.environment = Some("e.safetensors".into());
         assert_eq!(
             places.find(None).unwrap(),
@@ -201,8 +232,16 @@ mod tests {
     fn weights_that_were_deleted_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let places = places(dir.path());
-        places.remember(&dir.path().join("elsewhere/b.safetensors")).unwrap();
-        assert!(places.find(None).unwrap_err().to_string().contains("elsewhere/b.safetensors"));
+        places
+            .remember(&dir.path().join("elsewhere/b.safetensors"))
+            .unwrap();
+        assert!(
+            places
+                .find(None)
+                .unwrap_err()
+                .to_string()
+                .contains("elsewhere/b.safetensors")
+        );
     }
 
     #[test]

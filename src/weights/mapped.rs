@@ -52,7 +52,9 @@ impl MappedSafetensors {
             )));
         }
         let start = 8 + header_len as usize;
-        let header = map.get(8..start).ok_or_else(|| bad("it ends inside the header".to_string()))?;
+        let header = map
+            .get(8..start)
+            .ok_or_else(|| bad("it ends inside the header".to_string()))?;
         // The crate's own entry point adds the last offset to the header's size without checking,
         // which wraps for offsets near 2^64; so the header is parsed here and compared below.
         let parsed: Metadata =
@@ -70,12 +72,25 @@ impl MappedSafetensors {
             .filter_map(|name| {
                 let info = parsed.info(&name)?;
                 let (from, to) = info.data_offsets;
-                let entry = Entry { name, dtype: info.dtype, shape: info.shape.clone() };
+                let entry = Entry {
+                    name,
+                    dtype: info.dtype,
+                    shape: info.shape.clone(),
+                };
                 Some((entry, start + from..start + to))
             })
             .collect();
-        let metadata = parsed.metadata().clone().unwrap_or_default().into_iter().collect();
-        Ok(Self { map, tensors, metadata })
+        let metadata = parsed
+            .metadata()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
+        Ok(Self {
+            map,
+            tensors,
+            metadata,
+        })
     }
 
     /// Size of the file in bytes.
@@ -85,7 +100,10 @@ impl MappedSafetensors {
 
     /// The tensors in the order of their bytes.
     pub fn entries(&self) -> Vec<Entry> {
-        self.tensors.iter().map(|(entry, _)| entry.clone()).collect()
+        self.tensors
+            .iter()
+            .map(|(entry, _)| entry.clone())
+            .collect()
     }
 
     /// The `__metadata__` map.
@@ -97,6 +115,10 @@ impl MappedSafetensors {
     pub fn read(&self, index: usize) -> Option<RawTensor<'_>> {
         let (entry, range) = self.tensors.get(index)?;
         let data = self.map.get(range.clone())?;
-        Some(RawTensor { dtype: entry.dtype, shape: entry.shape.clone(), data: data.into() })
+        Some(RawTensor {
+            dtype: entry.dtype,
+            shape: entry.shape.clone(),
+            data: data.into(),
+        })
     }
 }

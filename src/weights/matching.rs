@@ -97,7 +97,11 @@ fn misfit(wanted: &TensorSpec, entry: &Entry) -> Option<Misfit> {
     } else {
         entry.shape == wanted.shape
     };
-    let target = if wanted.is_counter() { Dtype::I64 } else { Dtype::F32 };
+    let target = if wanted.is_counter() {
+        Dtype::I64
+    } else {
+        Dtype::F32
+    };
     match (fits, convertible(entry.dtype, target)) {
         (false, _) => Some(Misfit::Shape),
         (true, false) => Some(Misfit::Dtype),
@@ -108,8 +112,12 @@ fn misfit(wanted: &TensorSpec, entry: &Entry) -> Option<Misfit> {
 /// Reads the class count off the classifier, and moves its bias to the misfits when weight and bias
 /// do not agree.
 fn settle_classes(spec: &[TensorSpec], entries: &[Entry], out: &mut Match) {
-    let heads: Vec<(usize, usize)> =
-        out.matched.iter().copied().filter(|&(wanted, _)| is_head(&spec[wanted])).collect();
+    let heads: Vec<(usize, usize)> = out
+        .matched
+        .iter()
+        .copied()
+        .filter(|&(wanted, _)| is_head(&spec[wanted]))
+        .collect();
     out.classes = heads.first().map(|&(_, entry)| entries[entry].shape[0]);
     for &(wanted, entry) in heads.iter().skip(1) {
         if Some(entries[entry].shape[0]) != out.classes {

@@ -76,9 +76,19 @@ impl Metadata {
         put("format_version", Some(self.format_version.to_string()));
         put("architecture", Some(self.architecture.clone()));
         put("classes", self.classes.map(|v| v.to_string()));
-        put("labels", self.labels.as_ref().map(|v| serde_json::json!(v).to_string()));
+        put(
+            "labels",
+            self.labels
+                .as_ref()
+                .map(|v| serde_json::json!(v).to_string()),
+        );
         put("segments", Some(self.segments.to_string()));
-        put("preprocess", serde_json::json!(self.preprocess).as_str().map(str::to_string));
+        put(
+            "preprocess",
+            serde_json::json!(self.preprocess)
+                .as_str()
+                .map(str::to_string),
+        );
         put("source_file", self.source_file.clone());
         put("source_sha256", self.source_sha256.clone());
         put("epoch", self.epoch.map(|v| v.to_string()));
@@ -96,7 +106,9 @@ impl Metadata {
     /// [`WeightsError::Metadata`] for a newer layout and for values that do not parse.
     pub fn from_map(map: &BTreeMap<String, String>) -> Result<Option<Self>, WeightsError> {
         let get = |key: &str| map.get(&format!("eco.{key}")).cloned();
-        let Some(version) = get("format_version") else { return Ok(None) };
+        let Some(version) = get("format_version") else {
+            return Ok(None);
+        };
         let format_version: u32 = parse("format_version", &version)?;
         if format_version > FORMAT_VERSION {
             return Err(WeightsError::Metadata(format!(
@@ -138,7 +150,10 @@ fn parse<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, WeightsError
     value.parse().map_err(|_| invalid(key, value))
 }
 
-fn optional<T: std::str::FromStr>(key: &str, value: Option<String>) -> Result<Option<T>, WeightsError> {
+fn optional<T: std::str::FromStr>(
+    key: &str,
+    value: Option<String>,
+) -> Result<Option<T>, WeightsError> {
     value.map(|value| parse(key, &value)).transpose()
 }
 
@@ -167,7 +182,10 @@ mod tests {
             missing: vec!["fc_final.bias".into()],
             ..Metadata::default()
         };
-        assert_eq!(Metadata::from_map(&metadata.to_map()).unwrap(), Some(metadata));
+        assert_eq!(
+            Metadata::from_map(&metadata.to_map()).unwrap(),
+            Some(metadata)
+        );
     }
 
     #[test]
@@ -180,6 +198,11 @@ mod tests {
     fn a_newer_layout_is_refused_with_advice() {
         let mut map = Metadata::default().to_map();
         map.insert("eco.format_version".into(), "2".into());
-        assert!(Metadata::from_map(&map).unwrap_err().to_string().contains("Update eco"));
+        assert!(
+            Metadata::from_map(&map)
+                .unwrap_err()
+                .to_string()
+                .contains("Update eco")
+        );
     }
 }

@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod container;
+pub mod demo;
 mod error;
 mod foreign;
 mod hints;
@@ -18,6 +19,7 @@ mod metadata;
 mod names;
 mod pickle_guard;
 mod report;
+pub mod seeded;
 mod select;
 mod shards;
 mod structure;

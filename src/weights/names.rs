@@ -24,9 +24,12 @@ pub(super) fn is_wrapper(segment: &str) -> bool {
 
 /// Whether a key path segment says that the weights below it are moving averages.
 pub(super) fn is_ema(segment: &str) -> bool {
-    segment
-        .split(['_', '-', ' '])
-        .any(|word| matches!(word.to_ascii_lowercase().as_str(), "ema" | "swa" | "averaged" | "shadow"))
+    segment.split(['_', '-', ' ']).any(|word| {
+        matches!(
+            word.to_ascii_lowercase().as_str(),
+            "ema" | "swa" | "averaged" | "shadow"
+        )
+    })
 }
 
 /// A user's renaming rule, applied to every name before anything else.
@@ -41,19 +44,27 @@ impl std::str::FromStr for Rename {
 
     /// Parses `REGEX=REPLACEMENT`, split at the last `=`. The replacement may use `$1`.
     fn from_str(rule: &str) -> Result<Self, WeightsError> {
-        let bad = |reason: String| WeightsError::Rename { rule: rule.to_string(), reason };
+        let bad = |reason: String| WeightsError::Rename {
+            rule: rule.to_string(),
+            reason,
+        };
         let (pattern, replacement) = rule
             .rsplit_once('=')
             .ok_or_else(|| bad("expected REGEX=REPLACEMENT, for example '^backbone\\.='".into()))?;
         let pattern = Regex::new(pattern).map_err(|e| bad(e.to_string()))?;
-        Ok(Self { pattern, replacement: replacement.to_string() })
+        Ok(Self {
+            pattern,
+            replacement: replacement.to_string(),
+        })
     }
 }
 
 /// Applies `rules` in order.
 pub(super) fn rename(name: &str, rules: &[Rename]) -> String {
     rules.iter().fold(name.to_string(), |name, rule| {
-        rule.pattern.replace_all(&name, rule.replacement.as_str()).into_owned()
+        rule.pattern
+            .replace_all(&name, rule.replacement.as_str())
+            .into_owned()
     })
 }
 
@@ -73,7 +84,11 @@ impl NameMap {
                 .and_modify(|slot| *slot = None)
                 .or_insert(Some(index));
         }
-        let by_name = spec.iter().enumerate().map(|(i, s)| (s.name.clone(), i)).collect();
+        let by_name = spec
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.name.clone(), i))
+            .collect();
         Self { by_name, by_tail }
     }
 
@@ -144,7 +159,13 @@ mod tests {
     use super::*;
 
     fn spec(names: &[&str]) -> Vec<TensorSpec> {
-        names.iter().map(|n| TensorSpec { name: n.to_string(), shape: vec![1] }).collect()
+        names
+            .iter()
+            .map(|n| TensorSpec {
+                name: n.to_string(),
+                shape: vec![1],
+            })
+            .collect()
     }
 
     #[test]
@@ -160,7 +181,11 @@ mod tests {
         ] {
             assert_eq!(map.find(name), Some(0), "{name}");
         }
-        for name in ["module.new_fc.bias", "module.base_model.fc_final.bias", "fc_final.bias"] {
+        for name in [
+            "module.new_fc.bias",
+            "module.base_model.fc_final.bias",
+            "fc_final.bias",
+        ] {
             assert_eq!(map.find(name), Some(1), "{name}");
         }
         assert_eq!(map.find("module.base_model.conv1_7x7_s2_bn.weight"), None);
@@ -190,7 +215,10 @@ mod tests {
 
     #[test]
     fn numbers_in_names_order_by_value() {
-        assert_eq!(natural_order("layer2.weight", "layer10.weight"), Ordering::Less);
+        assert_eq!(
+            natural_order("layer2.weight", "layer10.weight"),
+            Ordering::Less
+        );
         assert_eq!(natural_order("a01", "a1"), Ordering::Equal);
         assert_eq!(natural_order("a", "a1"), Ordering::Less);
     }

@@ -166,17 +166,23 @@ impl Report {
             name: entries[entry].name.clone(),
             shape: entries[entry].shape.clone(),
         };
-        let mismatched = found.misfits.iter().map(|&(wanted, entry, why)| Mismatched {
-            name: spec[wanted].name.clone(),
-            file_name: entries[entry].name.clone(),
-            file_shape: entries[entry].shape.clone(),
-            model_shape: spec[wanted].shape.clone(),
-            file_dtype: entries[entry].dtype,
-            why,
-        });
+        let mismatched = found
+            .misfits
+            .iter()
+            .map(|&(wanted, entry, why)| Mismatched {
+                name: spec[wanted].name.clone(),
+                file_name: entries[entry].name.clone(),
+                file_shape: entries[entry].shape.clone(),
+                model_shape: spec[wanted].shape.clone(),
+                file_dtype: entries[entry].dtype,
+                why,
+            });
         let collisions = found.collisions.iter().map(|(wanted, claims)| Collision {
             name: spec[*wanted].name.clone(),
-            file_names: claims.iter().map(|&entry| entries[entry].name.clone()).collect(),
+            file_names: claims
+                .iter()
+                .map(|&entry| entries[entry].name.clone())
+                .collect(),
         });
         let usable = found.collisions.is_empty() && !found.matched.is_empty();
         let verdict = match strictness {
@@ -223,7 +229,8 @@ impl Report {
 }
 
 fn below<'n>(name: &'n str, key: &str) -> &'n str {
-    name.strip_prefix(key).map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
+    name.strip_prefix(key)
+        .map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
 }
 
 /// Counts the element types that change on the way into float32 (or `float`) and counters.
@@ -236,12 +243,19 @@ fn conversions(
     let mut counts: BTreeMap<(Dtype, Dtype), usize> = BTreeMap::new();
     for &(wanted, entry) in &selection.outcome.matched {
         let from = checkpoint.entries()[entry].dtype;
-        let to = if spec[wanted].is_counter() { Dtype::I64 } else { float };
+        let to = if spec[wanted].is_counter() {
+            Dtype::I64
+        } else {
+            float
+        };
         if from != to && convertible(from, to) {
             *counts.entry((from, to)).or_default() += 1;
         }
     }
-    counts.into_iter().map(|((from, to), tensors)| Converted { from, to, tensors }).collect()
+    counts
+        .into_iter()
+        .map(|((from, to), tensors)| Converted { from, to, tensors })
+        .collect()
 }
 
 /// Lists what is beside the chosen dictionary, and the tensors in it that are no weights.
@@ -249,8 +263,15 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
     let chosen = selection.key.split('.').next().unwrap_or_default();
     let mut out: Vec<Ignored> = Vec::new();
     if !selection.key.is_empty() {
-        let beside = checkpoint.structure().top().iter().filter(|top| top.key != chosen);
-        out.extend(beside.map(|top| Ignored { key: top.key.clone(), what: top.what.clone() }));
+        let beside = checkpoint
+            .structure()
+            .top()
+            .iter()
+            .filter(|top| top.key != chosen);
+        out.extend(beside.map(|top| Ignored {
+            key: top.key.clone(),
+            what: top.what.clone(),
+        }));
     }
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for &(entry, why) in &selection.ignored {
@@ -259,8 +280,15 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
         *counts.entry((first, why)).or_default() += 1;
     }
     let counted = |((key, why), tensors): ((String, &str), usize)| {
-        let tensors = if tensors == 1 { "1 tensor".to_string() } else { format!("{tensors} tensors") };
-        Ignored { key, what: format!("{why}, {tensors}") }
+        let tensors = if tensors == 1 {
+            "1 tensor".to_string()
+        } else {
+            format!("{tensors} tensors")
+        };
+        Ignored {
+            key,
+            what: format!("{why}, {tensors}"),
+        }
     };
     out.extend(counts.into_iter().map(counted));
     out

@@ -33,14 +33,17 @@ pub fn convolution(seed: u64, name: &str, shape: &[usize]) -> Vec<u8> {
     let key = mix(seed ^ fnv1a(name));
     let scale = he_scale(shape.iter().skip(1).product());
     let mut weights = vec![0; shape.iter().product::<usize>() * WEIGHT_BYTES];
-    weights.par_chunks_mut(PIECE * WEIGHT_BYTES).enumerate().for_each(|(piece, part)| {
-        let mut counter = key.wrapping_add(GAMMA.wrapping_mul((piece * PIECE) as u64));
-        for weight in part.as_chunks_mut().0 {
-            counter = counter.wrapping_add(GAMMA);
-            let value = (sum_of_parts(mix(counter)) - SUM_MEAN) as f32 * scale;
-            *weight = value.to_le_bytes();
-        }
-    });
+    weights
+        .par_chunks_mut(PIECE * WEIGHT_BYTES)
+        .enumerate()
+        .for_each(|(piece, part)| {
+            let mut counter = key.wrapping_add(GAMMA.wrapping_mul((piece * PIECE) as u64));
+            for weight in part.as_chunks_mut().0 {
+                counter = counter.wrapping_add(GAMMA);
+                let value = (sum_of_parts(mix(counter)) - SUM_MEAN) as f32 * scale;
+                *weight = value.to_le_bytes();
+            }
+        });
     weights
 }
 
@@ -74,7 +77,12 @@ mod tests {
 
     fn weights(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
         let bytes = convolution(seed, name, shape);
-        bytes.as_chunks().0.iter().map(|&weight| f32::from_le_bytes(weight)).collect()
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&weight| f32::from_le_bytes(weight))
+            .collect()
     }
 
     #[test]
@@ -82,7 +90,10 @@ mod tests {
         // python scripts/seeded_weights.py 7 eco_2d.basic_conv.conv1_7x7_s2.weight 64x3x7x7
         let weights = weights(7, "eco_2d.basic_conv.conv1_7x7_s2.weight", &[64, 3, 7, 7]);
         let bits: Vec<u32> = weights.iter().map(|weight| weight.to_bits()).collect();
-        assert_eq!(bits[..4], [0x3c77_d747, 0x3b15_4cf1, 0x3d54_4897, 0x3d90_4807]);
+        assert_eq!(
+            bits[..4],
+            [0x3c77_d747, 0x3b15_4cf1, 0x3d54_4897, 0x3d90_4807]
+        );
         assert_eq!(bits[9407..], [0xbd78_14b2]);
     }
 
@@ -105,7 +116,10 @@ mod tests {
         let last = PIECE as u64 + 5;
         let all = weights(1, "w", &[last as usize, 8]);
         let bits = mix(mix(1 ^ fnv1a("w")).wrapping_add(GAMMA.wrapping_mul(last * 8)));
-        assert_eq!(all.last(), Some(&((sum_of_parts(bits) - SUM_MEAN) as f32 * he_scale(8))));
+        assert_eq!(
+            all.last(),
+            Some(&((sum_of_parts(bits) - SUM_MEAN) as f32 * he_scale(8)))
+        );
     }
 
     #[test]
@@ -116,7 +130,10 @@ mod tests {
         let variance = weights.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / count;
         // Standard errors for this count: 5e-5 of the mean, 0.2 % of the variance.
         assert!(mean.abs() < 2e-4, "{mean}");
-        assert!((variance * (96.0 * 27.0) / 2.0 - 1.0).abs() < 0.01, "{variance}");
+        assert!(
+            (variance * (96.0 * 27.0) / 2.0 - 1.0).abs() < 0.01,
+            "{variance}"
+        );
     }
 
     #[test]

@@ -32,7 +32,12 @@ pub(super) fn select(
     key: Option<&str>,
     rules: &[Rename],
 ) -> Result<Selection, WeightsError> {
-    let chooser = Chooser { checkpoint, spec, map: NameMap::new(spec), rules };
+    let chooser = Chooser {
+        checkpoint,
+        spec,
+        map: NameMap::new(spec),
+        rules,
+    };
     match key {
         Some(key) => chooser.named(key),
         None => chooser.best(),
@@ -52,7 +57,10 @@ impl Chooser<'_> {
         let key = structure.alias_of(key).unwrap_or(key);
         if self.members(key).is_empty() {
             let keys: Vec<String> = self.keys().into_iter().filter(|k| !k.is_empty()).collect();
-            let reason = match (structure.top().iter().find(|top| top.key == key), keys.is_empty()) {
+            let reason = match (
+                structure.top().iter().find(|top| top.key == key),
+                keys.is_empty(),
+            ) {
                 (Some(top), true) => format!("it is {}", top.what),
                 (Some(top), false) => {
                     format!("it is {}; weights are under {}", top.what, keys.join(", "))
@@ -70,23 +78,35 @@ impl Chooser<'_> {
     }
 
     fn best(&self) -> Result<Selection, WeightsError> {
-        let mut candidates: Vec<Selection> =
-            self.keys().iter().map(|key| self.candidate(key, false)).collect();
+        let mut candidates: Vec<Selection> = self
+            .keys()
+            .iter()
+            .map(|key| self.candidate(key, false))
+            .collect();
         let score = |s: &Selection| s.outcome.matched.len() + s.outcome.collisions.len();
         let best = candidates.iter().map(score).max().unwrap_or(0);
         if best == 0 {
             self.refuse_lone_averages()?;
             candidates.sort_by_key(|s| std::cmp::Reverse(s.outcome.unexpected.len()));
-            return Ok(candidates.into_iter().next().unwrap_or_else(|| self.candidate("", false)));
+            return Ok(candidates
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| self.candidate("", false)));
         }
-        let fitting: Vec<Selection> = candidates.into_iter().filter(|s| score(s) == best).collect();
+        let fitting: Vec<Selection> = candidates
+            .into_iter()
+            .filter(|s| score(s) == best)
+            .collect();
         let outer = |s: &Selection| fitting.iter().any(|other| is_inside(&other.key, &s.key));
         let innermost: Vec<&Selection> = fitting.iter().filter(|s| !outer(s)).collect();
         match innermost.as_slice() {
             [one] => Ok((*one).clone()),
             several => Err(WeightsError::Ambiguous {
                 path: self.checkpoint.path().to_path_buf(),
-                reason: format!("{} dictionaries fit equally well, with {best} tensors", several.len()),
+                reason: format!(
+                    "{} dictionaries fit equally well, with {best} tensors",
+                    several.len()
+                ),
                 candidates: several.iter().map(|s| s.key.clone()).collect(),
             }),
         }
@@ -125,14 +145,20 @@ impl Chooser<'_> {
                 .groups()
                 .iter()
                 .map(|group| group.key.clone())
-                .filter(|key| !key.is_empty() && !key.split('.').any(|s| is_wrapper(s) || is_ema(s))),
+                .filter(|key| {
+                    !key.is_empty() && !key.split('.').any(|s| is_wrapper(s) || is_ema(s))
+                }),
         );
         keys
     }
 
     /// The entries under `key`, with their names below it.
     fn members(&self, key: &str) -> Vec<(usize, String)> {
-        let prefix = if key.is_empty() { String::new() } else { format!("{key}.") };
+        let prefix = if key.is_empty() {
+            String::new()
+        } else {
+            format!("{key}.")
+        };
         self.checkpoint
             .entries()
             .iter()
@@ -151,13 +177,19 @@ impl Chooser<'_> {
             why.is_none()
         });
         let outcome = compare(self.spec, &self.map, entries, &members, self.rules);
-        Selection { key: key.to_string(), ignored, outcome }
+        Selection {
+            key: key.to_string(),
+            ignored,
+            outcome,
+        }
     }
 }
 
 /// Why a tensor is no part of a state_dict, if it plainly is not.
 fn beside_the_weights(name: &str, numel: usize, asked_for: bool) -> Option<&'static str> {
-    let (first, rest) = name.split_once('.').map_or((name, None), |(f, r)| (f, Some(r)));
+    let (first, rest) = name
+        .split_once('.')
+        .map_or((name, None), |(f, r)| (f, Some(r)));
     let lower = first.to_ascii_lowercase();
     if lower.contains("optim") || lower.contains("scheduler") || lower.contains("scaler") {
         return Some("training state");
@@ -175,5 +207,7 @@ fn beside_the_weights(name: &str, numel: usize, asked_for: bool) -> Option<&'sta
 fn is_inside(inner: &str, outer: &str) -> bool {
     inner != outer
         && (outer.is_empty()
-            || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.')))
+            || inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.starts_with('.')))
 }

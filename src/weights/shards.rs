@@ -18,7 +18,9 @@ const MAX_SHARDS: usize = 1024;
 pub(super) fn open(path: &Path) -> Result<Checkpoint, WeightsError> {
     let container = Container::ShardIndex;
     let bad = |reason: String| WeightsError::unreadable(path, container.describe(), reason);
-    let len = std::fs::metadata(path).map_err(|e| WeightsError::read(path, e))?.len();
+    let len = std::fs::metadata(path)
+        .map_err(|e| WeightsError::read(path, e))?
+        .len();
     if len > MAX_INDEX {
         return Err(bad(format!("the index is {len} bytes long")));
     }
@@ -55,7 +57,9 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, WeightsError> {
     for file in &files {
         let part = directory.join(file);
         if !part.is_file() {
-            return Err(bad(format!("'{file}' is not beside the index; all parts are needed")));
+            return Err(bad(format!(
+                "'{file}' is not beside the index; all parts are needed"
+            )));
         }
         if detect(&part)? == container {
             return Err(bad(format!("'{file}' is an index itself")));
@@ -77,11 +81,16 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, WeightsError> {
 /// Accepts a single normal path component.
 fn plain_name(file: &str) -> Result<(), String> {
     let mut components = Path::new(file).components();
-    let plain = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
+    let plain = matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(_)), None)
+    );
     if plain && !file.contains(['/', '\\', ':', '\0']) {
         Ok(())
     } else {
-        Err(format!("the index names {file:?}; only plain file names beside it are read"))
+        Err(format!(
+            "the index names {file:?}; only plain file names beside it are read"
+        ))
     }
 }
 
@@ -91,7 +100,17 @@ mod tests {
 
     #[test]
     fn names_that_leave_the_directory_are_refused() {
-        for name in ["../x.bin", "/etc/passwd", "a/b.bin", "..", ".", "", "a\\b", "C:x", "a\0b"] {
+        for name in [
+            "../x.bin",
+            "/etc/passwd",
+            "a/b.bin",
+            "..",
+            ".",
+            "",
+            "a\\b",
+            "C:x",
+            "a\0b",
+        ] {
             assert!(plain_name(name).is_err(), "{name:?}");
         }
         assert!(plain_name("model-00001-of-00002.safetensors").is_ok());

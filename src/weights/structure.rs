@@ -66,7 +66,12 @@ impl Structure {
     pub(super) fn of_pickle(root: &PickleValue, scan: &Scan) -> Self {
         let mut out = Self {
             aliases: scan.aliases.clone(),
-            order: scan.keys.iter().enumerate().map(|(i, key)| (key.clone(), i)).collect(),
+            order: scan
+                .keys
+                .iter()
+                .enumerate()
+                .map(|(i, key)| (key.clone(), i))
+                .collect(),
             globals: scan.globals.clone(),
             ..Self::default()
         };
@@ -78,9 +83,15 @@ impl Structure {
             for (key, value) in dict {
                 let what = match out.alias_of(key) {
                     Some(first) => format!("the same dict as '{first}'"),
-                    None => scan.values.get(key).map_or_else(|| describe(value), describe_scalar),
+                    None => scan
+                        .values
+                        .get(key)
+                        .map_or_else(|| describe(value), describe_scalar),
                 };
-                out.top.push(TopLevel { key: key.clone(), what });
+                out.top.push(TopLevel {
+                    key: key.clone(),
+                    what,
+                });
                 let scalar = scalar(value).or_else(|| scan.values.get(key).cloned());
                 out.scalars.extend(scalar.map(|s| (key.clone(), s)));
             }
@@ -98,13 +109,17 @@ impl Structure {
     ) -> Vec<(String, &'v PickleValue)> {
         let mut next = Vec::new();
         for (key, value) in level {
-            let PickleValue::Dict(dict) = value else { continue };
+            let PickleValue::Dict(dict) = value else {
+                continue;
+            };
             let tensors = count_tensors(value);
             if tensors == 0 && !key.is_empty() || self.groups.len() >= MAX_GROUPS {
                 continue;
             }
-            let mut children: Vec<(String, &PickleValue)> =
-                dict.iter().map(|(name, child)| (join(&key, name), child)).collect();
+            let mut children: Vec<(String, &PickleValue)> = dict
+                .iter()
+                .map(|(name, child)| (join(&key, name), child))
+                .collect();
             children.sort_by(|a, b| self.order(&a.0, &b.0));
             next.extend(children);
             self.groups.push(Group { key, tensors });
@@ -130,7 +145,10 @@ impl Structure {
     /// The key under which the tensors of the dictionary `key` are listed, when the file holds one
     /// dictionary under several keys.
     pub fn alias_of(&self, key: &str) -> Option<&str> {
-        self.aliases.iter().find(|(alias, _)| alias == key).map(|(_, first)| first.as_str())
+        self.aliases
+            .iter()
+            .find(|(alias, _)| alias == key)
+            .map(|(_, first)| first.as_str())
     }
 
     /// Python classes and functions that the file names. None of them is ever called.
@@ -147,7 +165,11 @@ impl Structure {
 
 /// Joins key path and key with a dot.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_string()
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 fn is_tensor(value: &PickleValue) -> bool {
@@ -184,9 +206,10 @@ fn describe(value: &PickleValue) -> String {
     match value {
         PickleValue::None => "None".to_string(),
         PickleValue::Bool(v) => format!("bool {v}"),
-        PickleValue::Int(_) | PickleValue::Float(_) | PickleValue::String(_) => {
-            scalar(value).as_ref().map(describe_scalar).unwrap_or_default()
-        }
+        PickleValue::Int(_) | PickleValue::Float(_) | PickleValue::String(_) => scalar(value)
+            .as_ref()
+            .map(describe_scalar)
+            .unwrap_or_default(),
         PickleValue::Bytes(v) => format!("{} bytes", v.len()),
         PickleValue::Dict(v) if tensors == 0 => format!("dict, {} entries", v.len()),
         PickleValue::Dict(_) => format!("dict, {tensors} tensors"),
@@ -200,7 +223,11 @@ fn describe(value: &PickleValue) -> String {
 /// At most forty characters, control characters escaped, so that a file cannot flood or steer a
 /// terminal.
 fn shorten(text: &str) -> String {
-    let mut out: String = text.chars().take(40).flat_map(char::escape_default).collect();
+    let mut out: String = text
+        .chars()
+        .take(40)
+        .flat_map(char::escape_default)
+        .collect();
     if text.chars().nth(40).is_some() {
         out.push_str("...");
     }

@@ -55,7 +55,9 @@ impl RawTensor<'_> {
         if let Ok(values) = bytemuck::try_cast_slice(&self.data) {
             return Some(Cow::Borrowed(values));
         }
-        Some(Cow::Owned(values::<4>(&self.data).map(f32::from_le_bytes).collect()))
+        Some(Cow::Owned(
+            values::<4>(&self.data).map(f32::from_le_bytes).collect(),
+        ))
     }
 
     /// The values as 64-bit floats, one at a time; `None` for element types without a value in
@@ -116,7 +118,11 @@ impl<'a> RawTensor<'a> {
             Dtype::I64 => values.for_each(|v| data.extend((v as i64).to_le_bytes())),
             _ => return None,
         }
-        Some(RawTensor { dtype: to, shape: self.shape.clone(), data: Cow::Owned(data) })
+        Some(RawTensor {
+            dtype: to,
+            shape: self.shape.clone(),
+            data: Cow::Owned(data),
+        })
     }
 
     /// The same tensor with its bytes owned.
@@ -180,13 +186,19 @@ mod tests {
 
     fn raw(dtype: Dtype, bytes: &[u8]) -> RawTensor<'_> {
         let numel = bytes.len() * 8 / dtype.bitsize();
-        RawTensor { dtype, shape: vec![numel], data: Cow::Borrowed(bytes) }
+        RawTensor {
+            dtype,
+            shape: vec![numel],
+            data: Cow::Borrowed(bytes),
+        }
     }
 
     #[test]
     fn half_precision_becomes_the_same_number_in_float32() {
-        let bytes: Vec<u8> =
-            [1.5f32, -0.333_251_95, 65504.0].iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+        let bytes: Vec<u8> = [1.5f32, -0.333_251_95, 65504.0]
+            .iter()
+            .flat_map(|&v| f16::from_f32(v).to_le_bytes())
+            .collect();
         let out = raw(Dtype::F16, &bytes).convert(Dtype::F32).unwrap();
         assert_eq!(out.f32s().unwrap().as_ref(), [1.5, -0.333_251_95, 65504.0]);
     }
@@ -207,14 +219,20 @@ mod tests {
     fn unaligned_bytes_still_read_as_floats() {
         let mut bytes = vec![0u8];
         bytes.extend(2.5f32.to_le_bytes());
-        let tensor = RawTensor { dtype: Dtype::F32, shape: vec![1], data: Cow::Borrowed(&bytes[1..]) };
+        let tensor = RawTensor {
+            dtype: Dtype::F32,
+            shape: vec![1],
+            data: Cow::Borrowed(&bytes[1..]),
+        };
         assert_eq!(tensor.f32s().unwrap().as_ref(), [2.5]);
     }
 
     #[test]
     fn nan_and_infinity_are_counted() {
-        let bytes: Vec<u8> =
-            [1.0, f32::NAN, f32::INFINITY].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes: Vec<u8> = [1.0, f32::NAN, f32::INFINITY]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect();
         assert_eq!(raw(Dtype::F32, &bytes).non_finite(), 2);
     }
 }

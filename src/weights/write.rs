@@ -22,8 +22,10 @@ pub fn write(
     tensors: &[(String, RawTensor<'_>)],
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), WeightsError> {
-    write_to(path, tensors, metadata)
-        .map_err(|source| WeightsError::Write { path: path.to_path_buf(), source })
+    write_to(path, tensors, metadata).map_err(|source| WeightsError::Write {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn write_to(
@@ -37,7 +39,9 @@ fn write_to(
     let total = order.iter().map(|(_, t)| t.data.len() as u64).sum::<u64>();
 
     let temporary = temporary_beside(path)?;
-    temporary.as_file().set_len(8 + header.len() as u64 + total)?;
+    temporary
+        .as_file()
+        .set_len(8 + header.len() as u64 + total)?;
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
@@ -96,7 +100,11 @@ mod tests {
 
     fn tensor(dtype: Dtype, bytes: &[u8]) -> RawTensor<'_> {
         let shape = vec![bytes.len() * 8 / dtype.bitsize()];
-        RawTensor { dtype, shape, data: bytes.into() }
+        RawTensor {
+            dtype,
+            shape,
+            data: bytes.into(),
+        }
     }
 
     #[test]

@@ -36,7 +36,10 @@ struct Record {
 /// [`WeightsError::Unreadable`] for broken and hostile archives.
 pub(super) fn kind(path: &Path) -> Result<(), WeightsError> {
     let file = File::open(path).map_err(|e| WeightsError::read(path, e))?;
-    let len = file.metadata().map_err(|e| WeightsError::read(path, e))?.len();
+    let len = file
+        .metadata()
+        .map_err(|e| WeightsError::read(path, e))?
+        .len();
     let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(path, &e))?;
     let records = records(path, &archive)?;
     if archive.has_duplicate_names() {
@@ -60,11 +63,23 @@ pub(super) fn kind(path: &Path) -> Result<(), WeightsError> {
         ));
     }
     if pickles[0].size > MAX_PICKLE {
-        return Err(hostile(path, &format!("its data.pkl claims {} bytes", pickles[0].size)));
+        return Err(hostile(
+            path,
+            &format!("its data.pkl claims {} bytes", pickles[0].size),
+        ));
     }
-    let total = records.iter().fold(0u64, |sum, r| sum.saturating_add(r.size));
-    if total > len.saturating_mul(MAX_EXPANSION).saturating_add(FREE_EXPANSION) {
-        return Err(hostile(path, &format!("{len} bytes claim to unpack to {total}")));
+    let total = records
+        .iter()
+        .fold(0u64, |sum, r| sum.saturating_add(r.size));
+    if total
+        > len
+            .saturating_mul(MAX_EXPANSION)
+            .saturating_add(FREE_EXPANSION)
+    {
+        return Err(hostile(
+            path,
+            &format!("{len} bytes claim to unpack to {total}"),
+        ));
     }
     Ok(())
 }
@@ -97,7 +112,11 @@ fn records(
         .map(|index| {
             let entry = archive.by_index_data(index).map_err(|e| broken(path, &e))?;
             let name = entry.name().map_err(|e| broken(path, &e))?.into_owned();
-            Ok(Record { name, size: entry.size(), encrypted: entry.encrypted() })
+            Ok(Record {
+                name,
+                size: entry.size(),
+                encrypted: entry.encrypted(),
+            })
         })
         .collect()
 }
@@ -122,7 +141,11 @@ fn broken(path: &Path, error: &ZipError) -> WeightsError {
 }
 
 fn hostile(path: &Path, reason: &str) -> WeightsError {
-    WeightsError::unreadable(path, CONTAINER, format!("{reason}, which torch.save never writes"))
+    WeightsError::unreadable(
+        path,
+        CONTAINER,
+        format!("{reason}, which torch.save never writes"),
+    )
 }
 
 fn torchscript(path: &Path) -> WeightsError {

@@ -1,0 +1,78 @@
+//! The weights a command runs with: found, opened and turned into a network.
+
+use anyhow::Context;
+
+use crate::engine::{Device, network};
+use crate::model::EcoLite;
+use crate::predict::Labels;
+use crate::weights::locate::{Found, Origin, Places};
+use crate::weights::{Metadata, demo, open};
+
+use super::Failure;
+
+/// Said whenever the demo runs, so that nobody takes its answers for more than they are.
+const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
+
+/// A network with what its weights say about themselves.
+pub struct Network {
+    /// The network on its device.
+    pub net: EcoLite,
+    /// What the weights carry.
+    pub metadata: Metadata,
+    /// One label per class.
+    pub labels: Labels,
+    /// The file, or `demo`.
+    pub name: String,
+}
+
+/// Finds weights by the search rule, says on stderr which are used, and loads them.
+///
+/// `segments` is the user's choice; the weights' own is the default.
+pub fn load(
+    asked_for: Option<&str>,
+    segments: Option<usize>,
+    device: Device,
+) -> Result<Network, Failure> {
+    let (net, metadata, name) = match Places::current().find(asked_for)? {
+        Found::Demo => {
+            eprintln!("eco: weights: {DEMO_NOTICE}");
+            let metadata = demo::metadata()?;
+            let net = network::from_demo(segments.unwrap_or(metadata.segments), device)?;
+            (net, metadata, "demo".to_owned())
+        }
+        Found::File(path, origin) => {
+            eprintln!("eco: weights: {}{}", path.display(), reason(origin));
+            let loaded = open(&path, &network::spec(KINETICS_CLASSES)?)?;
+            let metadata = loaded.metadata().clone();
+            let segments = segments.unwrap_or(metadata.segments);
+            let net = network::from_file(loaded, segments, device)
+                .with_context(|| format!("cannot use {}", path.display()))?;
+            (net, metadata, path.display().to_string())
+        }
+    };
+    let labels = labels(&metadata, net.classes() as usize)?;
+    Ok(Network {
+        net,
+        metadata,
+        labels,
+        name,
+    })
+}
+
+/// Any number of classes does for the comparison: the head's comes from the file.
+const KINETICS_CLASSES: usize = 400;
+
+fn reason(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Argument => "",
+        Origin::Environment => " (from ECO_WEIGHTS)",
+        Origin::LastImported => " (imported last)",
+    }
+}
+
+fn labels(metadata: &Metadata, classes: usize) -> Result<Labels, Failure> {
+    Ok(match &metadata.labels {
+        Some(names) => Labels::from_names(names.clone(), classes)?,
+        None => Labels::numbered(),
+    })
+}
