@@ -205,6 +205,7 @@ def lossy(folder, rng):
     rgb.save(folder / "restart.jpg", quality=90, restart_marker_blocks=7)
     rgb.save(folder / "low_quality.jpg", quality=20)
     rgb.convert("L").save(folder / "grey.jpg", quality=92)
+    rgb.save(folder / "stored_as_rgb.jpg", quality=92, keep_rgb=True)
     rgb.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -8,7 +8,7 @@
 //! - EXIF orientation is ignored: Pillow does not turn the image either unless it is asked to.
 //! - Of an animation, the first image.
 //!
-//! Lossless formats are bit-exact; JPEG and lossy WebP differ from Pillow's decoders by rounding.
+//! PNG, BMP and WebP are bit-exact; JPEG differs from Pillow's decoder by rounding (see `jpeg.rs`).
 
 use std::fs;
 use std::io::{self, Cursor, Read};
@@ -70,11 +70,7 @@ pub fn decode(path: &Path) -> Result<Image> {
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Image> {
     let format = supported_format(bytes, path)?;
     if format == ImageFormat::Jpeg {
-        // The decoder would fill up what is missing.
-        jpeg::check_complete(bytes).map_err(|reason| Error::Truncated {
-            path: path.to_path_buf(),
-            reason,
-        })?;
+        return jpeg::decode(bytes, path);
     }
     let decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
@@ -147,7 +143,7 @@ fn supported_format(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
     }
 }
 
-fn check_size(width: u32, height: u32, path: &Path) -> Result<()> {
+pub(super) fn check_size(width: u32, height: u32, path: &Path) -> Result<()> {
     if width == 0 || height == 0 {
         return Err(decode_error(
             path,
@@ -172,7 +168,7 @@ fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     let high = |bytes: &[u8]| (sample(bytes) >> 8) as u8;
     Some(match color {
         ColorType::Rgb8 => raw,
-        ColorType::L8 => raw.into_iter().flat_map(|grey| [grey; 3]).collect(),
+        ColorType::L8 => grey_to_rgb(raw),
         ColorType::La8 => raw
             .chunks_exact(2)
             .flat_map(|pixel| [pixel[0]; 3])
@@ -198,6 +194,10 @@ fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     })
 }
 
+pub(super) fn grey_to_rgb(samples: Vec<u8>) -> Vec<u8> {
+    samples.into_iter().flat_map(|grey| [grey; 3]).collect()
+}
+
 fn from_image_error(error: ImageError, path: &Path) -> Error {
     let path_buf = path.to_path_buf();
     match error {
@@ -213,7 +213,7 @@ fn from_image_error(error: ImageError, path: &Path) -> Error {
     }
 }
 
-fn decode_error(path: &Path, reason: &str) -> Error {
+pub(super) fn decode_error(path: &Path, reason: &str) -> Error {
     Error::Decode {
         path: path.to_path_buf(),
         reason: reason.to_owned(),

@@ -320,3 +320,141 @@ pub(crate) fn similar_name(path: &Path) -> Option<PathBuf> {
 fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+        names.sort_by(|a, b| natural_order(a.as_bytes(), b.as_bytes()));
+        names
+    }
+
+    fn directory(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        folder
+    }
+
+    fn names(listed: &FrameDir) -> Vec<String> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        listed.frames.iter().map(name).collect()
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_value_however_long() {
+        assert_eq!(
+            sorted(vec!["img_10.jpg", "img_2.jpg", "img_1.jpg"]),
+            ["img_1.jpg", "img_2.jpg", "img_10.jpg"]
+        );
+        let long = "f99999999999999999999999999.png";
+        let longer = "f100000000000000000000000000.png";
+        assert_eq!(sorted(vec![longer, long]), [long, longer]);
+        assert_eq!(
+            sorted(vec!["s2_f1", "s1_f10", "s1_f9"]),
+            ["s1_f9", "s1_f10", "s2_f1"]
+        );
+    }
+
+    #[test]
+    fn equal_numbers_and_letter_case_still_give_one_order() {
+        assert_eq!(sorted(vec!["a1", "a01", "a001"]), ["a001", "a01", "a1"]);
+        assert_eq!(
+            sorted(vec!["IMG_2", "img_1", "IMG_3"]),
+            ["img_1", "IMG_2", "IMG_3"]
+        );
+        assert_eq!(sorted(vec!["img", "img_1", ""]), ["", "img", "img_1"]);
+    }
+
+    #[test]
+    fn only_image_files_are_frames_and_the_rest_is_counted() {
+        let folder = directory(&[
+            "b.PNG",
+            "a.jpeg",
+            "c.webp",
+            "d.bmp",
+            "notes.txt",
+            ".hidden.jpg",
+        ]);
+        fs::create_dir(folder.path().join("sub.jpg")).unwrap();
+        let listed = FrameDir::list(folder.path()).unwrap();
+        assert_eq!(names(&listed), ["a.jpeg", "b.PNG", "c.webp", "d.bmp"]);
+        let skipped = &listed.skipped;
+        assert_eq!(
+            (skipped.hidden, skipped.others, skipped.directories),
+            (1, 1, 1)
+        );
+        assert!(
+            listed
+                .note()
+                .unwrap()
+                .contains("1 file that is not an image ignored")
+        );
+    }
+
+    #[test]
+    fn missing_numbers_are_counted_in_steps_of_the_numbering() {
+        let every_frame = directory(&["f_1.jpg", "f_2.jpg", "f_3.jpg", "f_7.jpg", "f_8.jpg"]);
+        let gaps = FrameDir::list(every_frame.path()).unwrap().gaps.unwrap();
+        assert_eq!((gaps.missing, gaps.after), (3, "f_3.jpg".into()));
+
+        let every_fifth = directory(&["f_0.jpg", "f_5.jpg", "f_10.jpg", "f_15.jpg"]);
+        let listed = FrameDir::list(every_fifth.path()).unwrap();
+        assert_eq!((listed.gaps.clone(), listed.note()), (None, None));
+    }
+
+    #[test]
+    fn a_mistyped_name_is_answered_with_the_closest_one() {
+        let folder = directory(&[]);
+        fs::create_dir(folder.path().join("arm_wrestling")).unwrap();
+        fs::create_dir(folder.path().join("bungee")).unwrap();
+        let error = FrameDir::list(&folder.path().join("arm_wresling")).unwrap_err();
+        let Error::NotFound { similar, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            similar.as_deref(),
+            Some(folder.path().join("arm_wrestling").as_path())
+        );
+        assert!(error.to_string().contains("did you mean"));
+
+        let error = FrameDir::list(&folder.path().join("unlike")).unwrap_err();
+        assert!(matches!(error, Error::NotFound { similar: None, .. }));
+    }
+
+    #[test]
+    fn a_directory_without_frames_says_what_it_holds() {
+        let message = |folder: &tempfile::TempDir| {
+            let error = FrameDir::list(folder.path()).unwrap_err();
+            assert!(matches!(error, Error::NoFrames { .. }));
+            error.to_string()
+        };
+        assert!(message(&directory(&[])).contains("it is empty"));
+        assert!(message(&directory(&["clip.mp4"])).contains("1 other file (such as clip.mp4)"));
+        let nested = directory(&[]);
+        fs::create_dir(nested.path().join("clip")).unwrap();
+        assert!(message(&nested).contains("1 sub-directory"));
+    }
+
+    #[test]
+    fn a_file_is_not_a_directory_of_frames() {
+        let folder = directory(&["a.jpg"]);
+        let error = FrameDir::list(&folder.path().join("a.jpg")).unwrap_err();
+        assert!(matches!(error, Error::NotADirectory { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_need_not_be_utf8() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"\xff\xfe_10.jpg"[..], b"\xff\xfe_9.jpg"] {
+            fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), b"").unwrap();
+        }
+        let listed = FrameDir::list(folder.path()).unwrap();
+        assert_eq!(name_bytes(&listed.frames[0]), b"\xff\xfe_9.jpg");
+        assert_eq!(listed.gaps, None);
+    }
+}

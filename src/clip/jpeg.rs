@@ -1,7 +1,70 @@
-//! Whether a JPEG file is all there.
+//! JPEG frames, as close to libjpeg (and so to Pillow) as pure Rust gets.
 //!
-//! Decoders differ here: libjpeg, and so Pillow, refuses a file that ends before its end-of-image marker; the decoder used
-//! here paints what is missing in grey. This walk over the markers restores the refusal.
+//! Two things decide how far decoders are apart: how the chroma of 4:2:0 and 4:2:2 images is
+//! interpolated, and what happens to a file that stops in the middle. `jpeg-decoder` interpolates
+//! as libjpeg does, but for the rounding: 0.06 to 0.13 grey levels from Pillow on photographs of
+//! 340 x 256 in 4:2:0. (`zune-jpeg`, which the `image` crate uses, rounds up twice: 0.11 to 0.37.)
+//! libjpeg refuses a file without its end; [`check_complete`] restores that.
+
+use std::path::Path;
+
+use jpeg_decoder::{Decoder, Error as JpegError, PixelFormat};
+
+use super::decode::{Image, MAX_PIXELS, check_size, decode_error, grey_to_rgb};
+use super::error::{Error, Result};
+
+/// Decodes a JPEG file held in memory; `path` names it in errors.
+pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Image> {
+    check_complete(bytes).map_err(|reason| Error::Truncated {
+        path: path.to_path_buf(),
+        reason,
+    })?;
+    let failed = |error: JpegError| decode_error(path, &error.to_string());
+    let mut decoder = Decoder::new(bytes);
+    decoder.set_max_decoding_buffer_size(MAX_PIXELS as usize * 4);
+    decoder.read_info().map_err(failed)?;
+    let info = decoder
+        .info()
+        .ok_or_else(|| decode_error(path, "it has no image"))?;
+    check_size(u32::from(info.width), u32::from(info.height), path)?;
+
+    let samples = decoder.decode().map_err(failed)?;
+    let pixels = match info.pixel_format {
+        PixelFormat::RGB24 => samples,
+        PixelFormat::L8 => grey_to_rgb(samples),
+        PixelFormat::CMYK32 => cmyk_to_rgb(&samples),
+        PixelFormat::L16 => return Err(decode_error(path, "its samples have more than 8 bits")),
+    };
+    let (width, height) = (usize::from(info.width), usize::from(info.height));
+    if pixels.len() != width * height * 3 {
+        return Err(decode_error(
+            path,
+            "its header and its data disagree about the size",
+        ));
+    }
+    Ok(Image {
+        pixels,
+        width,
+        height,
+    })
+}
+
+/// Pillow's conversion, without colour profiles: `(255 - c) * (255 - k) / 255`, rounded.
+fn cmyk_to_rgb(samples: &[u8]) -> Vec<u8> {
+    let ink = |colour: u8, white: u32| {
+        let product = u32::from(colour) * white + 128;
+        (white - (((product >> 8) + product) >> 8)) as u8
+    };
+    let to_rgb = |pixel: &[u8]| {
+        let white = 255 - u32::from(pixel[3]);
+        [
+            ink(pixel[0], white),
+            ink(pixel[1], white),
+            ink(pixel[2], white),
+        ]
+    };
+    samples.chunks_exact(4).flat_map(to_rgb).collect()
+}
 
 /// Start of scan: after its header come entropy-coded bytes instead of a next segment.
 const SOS: u8 = 0xDA;
@@ -11,7 +74,7 @@ const EOI: u8 = 0xD9;
 /// Looks for the end-of-image marker behind the image data (not the one of a thumbnail in the metadata).
 ///
 /// `Err` says where the file ends.
-pub(super) fn check_complete(bytes: &[u8]) -> Result<(), String> {
+fn check_complete(bytes: &[u8]) -> std::result::Result<(), String> {
     let mut at = 2;
     let mut in_scan = false;
     while let Some(marker_at) = next_marker(bytes, at, in_scan) {
