@@ -2,6 +2,7 @@
 
 mod classify;
 mod exit;
+mod load_weights;
 mod summary;
 mod weights;
 
@@ -25,6 +26,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Args),
+    LoadWeights(load_weights::Args),
     Summary(summary::Args),
 }
 
@@ -33,6 +35,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::LoadWeights(args) => load_weights::run(&args),
         Command::Summary(args) => summary::run(&args),
     };
     match result {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use super::report_text::ReportText;
 
 /// Why weights could not be read, matched or written.
 ///
@@ -62,7 +63,7 @@ pub enum WeightsError {
         candidates: Vec<String>,
     },
     /// The tensors of the file are not those of the model. The report says all that differs.
-    #[error("{}", .0.summary())]
+    #[error("{}: {}\n{}", .0.file.display(), .0.outcome(), ReportText(.0))]
     Mismatch(Box<Report>),
     /// A rename rule that is not `REGEX=REPLACEMENT`.
     #[error("rename rule '{rule}': {reason}")]

@@ -1,7 +1,7 @@
 //! Weights: reading checkpoints, matching names, metadata and reports.
 //!
-//! [`open`] takes any file a user may have to the tensors a model asks for; [`import`] writes them as a
-//! safetensors file that carries its meaning; [`inspect`] looks at files without a model in mind.
+//! [`open`] takes any file a user may have to the tensors a model asks for; [`Import`] writes them as
+//! a safetensors file that carries its meaning.
 //! Nothing in a file is executed. Limits on what a file may claim are stated beside the code that
 //! enforces them.
 
@@ -11,6 +11,8 @@ pub mod demo;
 mod error;
 mod foreign;
 mod hints;
+mod import;
+mod labels;
 mod load;
 pub mod locate;
 mod mapped;
@@ -19,6 +21,7 @@ mod metadata;
 mod names;
 mod pickle_guard;
 mod report;
+mod report_text;
 pub mod seeded;
 mod select;
 mod shards;
@@ -30,6 +33,8 @@ mod zip_directory;
 pub use checkpoint::{Checkpoint, Entry};
 pub use container::{Container, detect};
 pub use error::{ErrorKind, WeightsError};
+pub use import::{Import, ImportOptions, Precision};
+pub use labels::LabelSource;
 pub use load::{LoadOptions, Loaded, open, open_with};
 pub use matching::Misfit;
 pub use metadata::{ARCHITECTURE, DEFAULT_SEGMENTS, FORMAT_VERSION, Metadata};
@@ -37,6 +42,7 @@ pub use names::Rename;
 pub use report::{
     Collision, Converted, Ignored, Mismatched, Named, NonFinite, Report, Strictness, Verdict,
 };
+pub use report_text::ReportText;
 pub use structure::{Group, Scalar, Structure, TopLevel};
 pub use tensor::{Dtype, RawTensor, TensorSpec};
 pub use write::write;

@@ -216,16 +216,6 @@ impl Report {
             dry_run: false,
         }
     }
-
-    /// One line: what was found, of what.
-    pub fn summary(&self) -> String {
-        format!(
-            "{}: matched {} of {} tensors",
-            self.file.display(),
-            self.matched,
-            self.total
-        )
-    }
 }
 
 fn below<'n>(name: &'n str, key: &str) -> &'n str {

@@ -1,0 +1,266 @@
+//! Class names: built in, or from a file in any of the forms people keep them in.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::WeightsError;
+use super::metadata::Metadata;
+
+/// Largest label file that is read.
+const MAX_FILE: u64 = 16 << 20;
+
+/// The data sets whose class names are built in: name, class count, names one per line.
+const BUILT_IN: &[(&str, usize, &str)] = &[
+    ("kinetics400", 400, include_str!("labels/kinetics400.txt")),
+    ("ucf101", 101, include_str!("labels/ucf101.txt")),
+    ("hmdb51", 51, include_str!("labels/hmdb51.txt")),
+];
+
+/// Where class names come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelSource {
+    /// A built-in list, by its name.
+    BuiltIn(&'static str),
+    /// A file.
+    File(PathBuf),
+}
+
+impl LabelSource {
+    /// A built-in list when `text` is the name of one, else a file.
+    pub fn parse(text: &str) -> Self {
+        match BUILT_IN
+            .iter()
+            .find(|(name, ..)| text.eq_ignore_ascii_case(name))
+        {
+            Some((name, ..)) => Self::BuiltIn(name),
+            None => Self::File(PathBuf::from(text)),
+        }
+    }
+
+    /// The 400 classes of Kinetics-400, in alphabetical order.
+    pub fn kinetics400() -> Self {
+        Self::BuiltIn("kinetics400")
+    }
+
+    /// The names, by class index. `classes` is what the classifier needs, where it is known.
+    ///
+    /// # Errors
+    /// [`WeightsError::Labels`] for a file in no known form and for a wrong count.
+    pub fn read(&self, classes: Option<usize>) -> Result<Vec<String>, WeightsError> {
+        let failed = |reason: String| WeightsError::Labels {
+            from: self.name(),
+            reason,
+        };
+        let labels = match self {
+            Self::BuiltIn(name) => {
+                let text = BUILT_IN
+                    .iter()
+                    .find(|(known, ..)| known == name)
+                    .map_or("", |(.., t)| t);
+                text.lines().map(str::to_string).collect()
+            }
+            Self::File(path) => parse(&text_of(path).map_err(failed)?).map_err(failed)?,
+        };
+        match classes {
+            Some(classes) if classes != labels.len() => Err(failed(format!(
+                "{} names for a classifier with {classes} classes",
+                labels.len()
+            ))),
+            _ => Ok(labels),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::BuiltIn(name) => (*name).to_string(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// Offers a built-in list for a classifier that has its size and no names.
+pub(super) fn hint(metadata: &Metadata) -> Option<String> {
+    let classes = metadata.classes.filter(|_| metadata.labels.is_none())?;
+    let (name, ..) = BUILT_IN.iter().find(|(_, count, _)| *count == classes)?;
+    Some(format!(
+        "the classifier has {classes} classes: if it was trained on {name}, --labels {name} names them"
+    ))
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let len = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if len > MAX_FILE {
+        return Err(format!("{len} bytes is too long for a list of names"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())?;
+    Ok(text.trim_start_matches('\u{feff}').to_string())
+}
+
+/// Reads a JSON list, a JSON map of index to name or name to index, `index,label` lines with or
+/// without a header, or one name per line.
+fn parse(text: &str) -> Result<Vec<String>, String> {
+    match text.trim_start().as_bytes().first() {
+        Some(b'[') | Some(b'{') => json(text),
+        Some(_) => lines(text),
+        None => Err("it is empty".to_string()),
+    }
+}
+
+fn json(text: &str) -> Result<Vec<String>, String> {
+    match serde_json::from_str(text).map_err(|e| e.to_string())? {
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| match item {
+                Value::String(name) => Ok(name),
+                other => Err(format!("the list holds {other}, which is no name")),
+            })
+            .collect(),
+        Value::Object(map) => {
+            let pairs = map.into_iter().map(|(key, value)| match value {
+                Value::String(name) => Ok((index(&key)?, name)),
+                Value::Number(n) => {
+                    let at = n.as_u64().ok_or_else(|| format!("{n} is no class index"))?;
+                    Ok((at as usize, key))
+                }
+                other => Err(format!(
+                    "the map holds {other}, which is neither name nor index"
+                )),
+            });
+            in_order(pairs.collect::<Result<_, String>>()?)
+        }
+        other => Err(format!("expected a list or a map, found {other}")),
+    }
+}
+
+fn lines(text: &str) -> Result<Vec<String>, String> {
+    let rows: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|row| !row.trim().is_empty())
+        .collect();
+    let numbered = |row: &&str| row.split_once(',').is_some_and(|(at, _)| index(at).is_ok());
+    let header = usize::from(rows.first().is_some_and(|row| !numbered(row)));
+    let (first, rest) = rows.split_at(header.min(rows.len()));
+    if rest.is_empty() || !rest.iter().all(numbered) {
+        return Ok(rows.into_iter().map(|row| row.trim().to_string()).collect());
+    }
+    // A first row that is not numbered is a header only if it has columns as well.
+    if first.iter().any(|row| !row.contains(',')) {
+        return Err(format!(
+            "the first line, {:?}, has no index and the others do",
+            first[0]
+        ));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(header == 1)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let mut pairs = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|e| e.to_string())?;
+        let (Some(at), Some(name)) = (row.get(0), row.get(1)) else {
+            return Err("a row has no label".to_string());
+        };
+        // An unquoted comma belongs to the name.
+        let name = row
+            .iter()
+            .skip(2)
+            .fold(name.to_string(), |name, more| format!("{name},{more}"));
+        pairs.push((index(at)?, name.trim().to_string()));
+    }
+    in_order(pairs)
+}
+
+fn index(text: &str) -> Result<usize, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is no class index"))
+}
+
+/// Sorts by index, which must run from 0 (or, as some data sets count, from 1) without gaps.
+fn in_order(mut pairs: Vec<(usize, String)>) -> Result<Vec<String>, String> {
+    pairs.sort_by_key(|(at, _)| *at);
+    let first = pairs.first().map_or(0, |(at, _)| *at);
+    let gap = pairs
+        .iter()
+        .enumerate()
+        .find(|(place, (at, _))| place + first != *at);
+    if first > 1 || gap.is_some() {
+        return Err(match gap {
+            Some((place, (at, _))) => {
+                format!("index {} is missing or {at} is there twice", place + first)
+            }
+            None => format!("the first index is {first}"),
+        });
+    }
+    Ok(pairs.into_iter().map(|(_, name)| name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_same_list_reads_the_same() {
+        for text in [
+            "zero\none, two\n",
+            "\u{feff}zero\r\none, two\r\n\r\n".trim_start_matches('\u{feff}'),
+            "0,zero\n1,\"one, two\"\n",
+            "index,label\n1,one, two\n0,zero\n",
+            "[\"zero\", \"one, two\"]",
+            "{\"1\": \"one, two\", \"0\": \"zero\"}",
+            "{\"zero\": 0, \"one, two\": 1}",
+            "1,zero\n2,\"one, two\"\n",
+        ] {
+            assert_eq!(parse(text).unwrap().len(), 2, "{text:?}");
+            assert_eq!(parse(text).unwrap()[0], "zero", "{text:?}");
+        }
+        assert_eq!(parse("0,zero\n1,\"one, two\"\n").unwrap()[1], "one, two");
+    }
+
+    #[test]
+    fn gaps_and_repeated_indices_are_errors() {
+        assert!(parse("0,a\n2,b\n").is_err());
+        assert!(parse("0,a\n0,b\n").is_err());
+        assert!(parse("{\"0\": \"a\", \"5\": \"b\"}").is_err());
+        assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn built_in_lists_have_as_many_distinct_names_as_classes() {
+        for (name, count, _) in BUILT_IN {
+            let mut names = LabelSource::parse(name).read(Some(*count)).unwrap();
+            let as_listed = names.clone();
+            names.sort_by_key(|n| n.to_lowercase());
+            names.dedup();
+            assert_eq!(names.len(), *count, "{name}");
+            assert!(
+                as_listed.iter().all(|n| n.trim() == n && !n.is_empty()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ucf101_order_is_that_of_its_class_list_which_ignores_case() {
+        let names = LabelSource::parse("ucf101").read(None).unwrap();
+        assert_eq!(names[34..36], ["Hammering", "HammerThrow"]);
+        assert_eq!(names[46..48], ["JumpingJack", "JumpRope"]);
+        assert_eq!(names[67], "PoleVault");
+        assert_eq!(names[100], "YoYo");
+    }
+
+    #[test]
+    fn a_wrong_count_names_both_numbers() {
+        let error = LabelSource::parse("UCF101")
+            .read(Some(102))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("101 names") && error.contains("102 classes"),
+            "{error}"
+        );
+    }
+}

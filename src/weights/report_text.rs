@@ -1,0 +1,268 @@
+//! The import report in words.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::matching::Misfit;
+use super::names::tail;
+use super::report::{Named, Report, Verdict};
+
+/// How many tensors of one kind are listed before the rest is only counted.
+const MAX_LISTED: usize = 20;
+
+/// Shows a [`Report`] to a reader.
+pub struct ReportText<'a>(pub &'a Report);
+
+impl Display for ReportText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        writeln!(f, "matched {} of {} tensors", report.matched, report.total)?;
+        facts(f, report)?;
+        list(f, "missing from the file", &runs(&report.missing))?;
+        list(f, "unexpected in the file", &runs(&report.unexpected))?;
+        mismatched(f, report)?;
+        collisions(f, report)?;
+        non_finite(f, report)?;
+        for hint in &report.hints {
+            writeln!(f, "hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows a shape as PyTorch does.
+pub(super) fn shape(extents: &[usize]) -> String {
+    let extents: Vec<String> = extents.iter().map(ToString::to_string).collect();
+    format!("[{}]", extents.join(", "))
+}
+
+fn facts(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    writeln!(f, "  file        {}", report.file.display())?;
+    writeln!(
+        f,
+        "  container   {}, {} tensors",
+        report.container.describe(),
+        report.file_tensors
+    )?;
+    let key = if report.key.is_empty() {
+        "(top level)"
+    } else {
+        &report.key
+    };
+    writeln!(f, "  key         {key}")?;
+    if let Some(classes) = report.classes {
+        let differs = match report.model_classes {
+            Some(model) if model != classes => format!(", model {model}: the file decides"),
+            _ => String::new(),
+        };
+        writeln!(f, "  classes     {classes}{differs}")?;
+    }
+    for converted in &report.converted {
+        let (from, to) = (dtype(converted.from), dtype(converted.to));
+        writeln!(
+            f,
+            "  converted   {} tensors from {from} to {to}",
+            converted.tensors
+        )?;
+    }
+    if report.counters_filled > 0 {
+        writeln!(
+            f,
+            "  filled in   {} num_batches_tracked, with 0",
+            report.counters_filled
+        )?;
+    }
+    let ignored: Vec<String> = report
+        .ignored
+        .iter()
+        .map(|i| format!("{} ({})", i.key, i.what))
+        .collect();
+    for (number, line) in wrap(&ignored, 66).iter().enumerate() {
+        let title = if number == 0 { "ignored" } else { "" };
+        writeln!(f, "  {title:<11} {line}")?;
+    }
+    Ok(())
+}
+
+fn dtype(dtype: super::Dtype) -> String {
+    use super::Dtype;
+    match dtype {
+        Dtype::F64 => "float64".to_string(),
+        Dtype::F32 => "float32".to_string(),
+        Dtype::F16 => "float16".to_string(),
+        Dtype::BF16 => "bfloat16".to_string(),
+        Dtype::I64 => "int64".to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A tensor, or several neighbours of one layer, as one line.
+fn runs(tensors: &[Named]) -> Vec<(String, usize)> {
+    let layer = |t: &Named| {
+        t.name
+            .rsplit_once('.')
+            .map_or("", |(layer, _)| layer)
+            .to_string()
+    };
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for run in tensors.chunk_by(|a, b| !layer(a).is_empty() && layer(a) == layer(b)) {
+        let line = match run {
+            [one] => format!("{} {}", one.name, shape(&one.shape)),
+            several => {
+                let parts: Vec<&str> = several
+                    .iter()
+                    .map(|t| t.name.rsplit('.').next().unwrap_or(""))
+                    .collect();
+                let shapes: Vec<String> = several.iter().map(|t| shape(&t.shape)).collect();
+                format!(
+                    "{}.{{{}}} {}",
+                    layer(&several[0]),
+                    parts.join(","),
+                    one_or_all(&shapes)
+                )
+            }
+        };
+        lines.push((line, run.len()));
+    }
+    lines
+}
+
+fn one_or_all(shapes: &[String]) -> String {
+    match shapes {
+        [first, rest @ ..] if rest.iter().all(|shape| shape == first) => first.clone(),
+        shapes => shapes.join(" "),
+    }
+}
+
+/// Lists lines up to a limit, then counts the tensors in the rest.
+fn list(f: &mut Formatter<'_>, title: &str, lines: &[(String, usize)]) -> fmt::Result {
+    let total: usize = lines.iter().map(|(_, tensors)| tensors).sum();
+    if total == 0 {
+        return Ok(());
+    }
+    writeln!(f, "{total} {title}:")?;
+    for (line, _) in lines.iter().take(MAX_LISTED) {
+        writeln!(f, "  {line}")?;
+    }
+    let rest: usize = lines
+        .iter()
+        .skip(MAX_LISTED)
+        .map(|(_, tensors)| tensors)
+        .sum();
+    if rest > 0 {
+        writeln!(f, "  ... and {rest} more (all of them with --json)")?;
+    }
+    Ok(())
+}
+
+fn mismatched(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let lines: Vec<(String, usize)> = report
+        .mismatched
+        .iter()
+        .map(|m| {
+            let what = match m.why {
+                Misfit::Shape | Misfit::Classes => {
+                    format!(
+                        "file {}, model {}",
+                        shape(&m.file_shape),
+                        shape(&m.model_shape)
+                    )
+                }
+                Misfit::Dtype => {
+                    format!("file {}, which holds no float weights", dtype(m.file_dtype))
+                }
+            };
+            (format!("{}: {what}", m.file_name), 1)
+        })
+        .collect();
+    list(f, "that do not fit", &lines)
+}
+
+fn collisions(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let lines: Vec<(String, usize)> = report
+        .collisions
+        .iter()
+        .map(|c| {
+            (
+                format!("{} from {}", tail(&c.name), c.file_names.join(" and ")),
+                1,
+            )
+        })
+        .collect();
+    list(f, "names that several tensors of the file have", &lines)
+}
+
+fn non_finite(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let lines: Vec<(String, usize)> = report
+        .non_finite
+        .iter()
+        .map(|n| (format!("{}: {} of {} values", n.name, n.values, n.of), 1))
+        .collect();
+    list(
+        f,
+        "tensors with NaN or infinite values; results will be no numbers",
+        &lines,
+    )
+}
+
+/// Joins items with commas into lines of about `width` characters.
+fn wrap(items: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + item.chars().count() + 2 <= width => {
+                line.push_str(", ");
+                line.push_str(item);
+            }
+            _ => lines.push(item.clone()),
+        }
+    }
+    lines
+}
+
+impl Report {
+    /// One line that says how it went.
+    pub fn outcome(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Complete => "all tensors match",
+            Verdict::Partial => "some tensors match; the rest stays uninitialised",
+            Verdict::Mismatch => "this is not a complete set of ECO-Lite weights",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, shape: &[usize]) -> Named {
+        Named {
+            name: name.to_string(),
+            shape: shape.to_vec(),
+        }
+    }
+
+    #[test]
+    fn tensors_of_one_layer_share_a_line() {
+        let lines = runs(&[
+            named("a.bn.weight", &[64]),
+            named("a.bn.bias", &[64]),
+            named("a.conv.weight", &[64, 3, 7, 7]),
+            named("epoch", &[]),
+        ]);
+        let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+        assert_eq!(
+            text,
+            [
+                "a.bn.{weight,bias} [64]",
+                "a.conv.weight [64, 3, 7, 7]",
+                "epoch []"
+            ]
+        );
+    }
+
+    #[test]
+    fn items_wrap_at_the_width() {
+        let items: Vec<String> = ["aaaa", "bbbb", "cc"].map(String::from).to_vec();
+        assert_eq!(wrap(&items, 10), ["aaaa, bbbb", "cc"]);
+    }
+}
