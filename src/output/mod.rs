@@ -1,8 +1,11 @@
 //! Output formats: one file each, behind one trait.
 
 mod csv;
+mod file;
 mod json;
 mod jsonl;
+mod picture;
+pub mod report;
 mod text;
 
 use std::io::{self, Write};
@@ -10,8 +13,10 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 pub use self::csv::CsvWriter;
+pub use file::{FileError, NewFile};
 pub use json::JsonWriter;
 pub use jsonl::JsonlWriter;
+pub use picture::{Picture, PictureError, Strip, StripSize};
 pub use text::{Colour, TextStyle, TextWriter};
 
 use crate::predict::Row;

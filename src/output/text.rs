@@ -187,7 +187,7 @@ fn fitted(text: &str, width: usize) -> String {
 }
 
 /// `text` with control characters escaped: a file name must not move the cursor or recolour the terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let escape = |character: char| match character.is_control() {
         true => character.escape_default().to_string(),
         false => character.to_string(),
