@@ -67,15 +67,15 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// A source of tensors that have a shape and no memory: every element is the same zero.
+/// A source of tensors that have a shape and nothing in it: their memory is reserved and never touched.
 ///
-/// Enough to walk, print and count a network.
+/// Enough to walk, print, count and trace a network.
 #[derive(Debug, Default)]
 pub struct Shapes;
 
 impl Source for Shapes {
     fn tensor(&mut self, _: &str, shape: &[i64], kind: Kind) -> Result<Tensor> {
-        let zero = Tensor::f_zeros([], (kind, tch::Device::Cpu))?;
-        Ok(zero.f_expand(shape, false)?)
+        // A view that repeats one number would take no memory at all, but convolutions would copy it into a full tensor.
+        Ok(Tensor::f_empty(shape, (kind, tch::Device::Cpu))?)
     }
 }

@@ -1,7 +1,7 @@
 use tch::{TchError, Tensor};
 
 use super::builder::join;
-use super::{Module, Result};
+use super::{Attribute, Module, Result};
 
 /// A tensor on its way through the network, with an identity that survives views and in-place operators.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Op<'a> {
     pub name: &'static str,
     /// Full name of the module it ran in; empty at the root.
     pub path: &'a str,
+    /// Arguments beyond the tensors; empty in layers, whose attributes say it all.
+    pub attributes: &'a [Attribute],
     /// What went in.
     pub inputs: &'a [&'a Value],
     /// What came out.
@@ -107,10 +109,21 @@ impl<'o> Flow<'o> {
         y
     }
 
-    /// Runs one operator on `inputs`.
+    /// Runs the operator of a layer on `inputs`.
     pub fn op(
         &mut self,
         name: &'static str,
+        inputs: &[&Value],
+        compute: impl FnOnce() -> std::result::Result<Tensor, TchError>,
+    ) -> Result<Value> {
+        self.op_with(name, &[], inputs, compute)
+    }
+
+    /// Runs an operator that belongs to no layer, with its arguments.
+    pub fn op_with(
+        &mut self,
+        name: &'static str,
+        attributes: &[Attribute],
         inputs: &[&Value],
         compute: impl FnOnce() -> std::result::Result<Tensor, TchError>,
     ) -> Result<Value> {
@@ -120,6 +133,7 @@ impl<'o> Flow<'o> {
             observer.op(&Op {
                 name,
                 path: &self.path,
+                attributes,
                 inputs,
                 output: &output,
             });
@@ -129,7 +143,8 @@ impl<'o> Flow<'o> {
 
     /// Concatenates along `axis`.
     pub fn cat(&mut self, inputs: &[&Value], axis: i64) -> Result<Value> {
-        self.op("aten::cat", inputs, || {
+        let dim = Attribute::named("dim", axis);
+        self.op_with("aten::cat", &[dim], inputs, || {
             let tensors: Vec<&Tensor> = inputs.iter().map(|value| &value.tensor).collect();
             Tensor::f_cat(&tensors, axis)
         })
@@ -144,11 +159,15 @@ impl<'o> Flow<'o> {
 
     /// The same elements in another shape.
     pub fn view(&mut self, x: &Value, shape: &[i64]) -> Result<Value> {
-        self.op("aten::view", &[x], || x.tensor.f_view(shape))
+        let size = Attribute::named("size", shape);
+        self.op_with("aten::view", &[size], &[x], || x.tensor.f_view(shape))
     }
 
     /// Two axes exchanged.
     pub fn transpose(&mut self, x: &Value, a: i64, b: i64) -> Result<Value> {
-        self.op("aten::transpose", &[x], || x.tensor.f_transpose(a, b))
+        let dims = [Attribute::named("dim0", a), Attribute::named("dim1", b)];
+        self.op_with("aten::transpose", &dims, &[x], || {
+            x.tensor.f_transpose(a, b)
+        })
     }
 }

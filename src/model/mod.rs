@@ -3,6 +3,7 @@
 //! Source: Zolfaghari, Singh and Brox, "ECO: Efficient Convolutional Network for Online Video Understanding", ECCV 2018
 //! (arXiv 1804.09066); the arithmetic is that of the official PyTorch release, mzolfaghari/ECO-pytorch @ b175e7c.
 
+mod attribute;
 mod builder;
 mod eco_2d;
 mod eco_3d;
@@ -14,12 +15,13 @@ mod print;
 
 use tch::Tensor;
 
+pub use attribute::{Attribute, Setting, Shown};
 pub use builder::{Builder, Shapes, Source};
 pub use eco_2d::{BasicConv, Eco2d, InceptionA, InceptionB, InceptionC};
 pub use eco_3d::{Eco3d, Resnet3d3, Resnet3d4, Resnet3d5};
 pub use error::{Error, Result};
 pub use flow::{Flow, Observer, Op, Value};
-pub use module::{Entry, Module, Role, StateEntry, Visitor, state_dict, walk};
+pub use module::{Entry, Module, Role, StateEntry, Visitor, parameters, state_dict, walk};
 pub use print::Printed;
 
 use layer::Linear;
@@ -83,6 +85,9 @@ impl EcoLite {
     /// # Errors
     /// Another shape than the above, or an error of libtorch.
     pub fn run(&self, clips: &Tensor) -> Result<Output> {
+        if clips.size().first() == Some(&0) {
+            return Err(self.input_shape(clips.size()));
+        }
         let _no_grad = tch::no_grad_guard();
         let mut flow = Flow::new();
         let clips = flow.input(clips.shallow_clone());
@@ -97,12 +102,10 @@ impl EcoLite {
     /// The 512 values per clip before the head.
     fn features(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
         let shape = x.size();
-        let [batch, segments, channels, height, width] = shape[..] else {
+        let [_, segments, channels, height, width] = shape[..] else {
             return Err(self.input_shape(shape));
         };
-        if [segments, channels, height, width] != [self.segments, 3, FRAME_SIZE, FRAME_SIZE]
-            || batch == 0
-        {
+        if [segments, channels, height, width] != [self.segments, 3, FRAME_SIZE, FRAME_SIZE] {
             return Err(self.input_shape(shape));
         }
         let frames = flow.view(x, &[-1, channels, height, width])?;

@@ -1,7 +1,7 @@
 use tch::Tensor;
 
 use super::builder::join;
-use super::{Flow, Result, Value};
+use super::{Attribute, Flow, Result, Value};
 
 /// What a tensor of the state_dict is to its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub trait Module {
     /// The class name that PyTorch prints, such as `Conv2d` or `ECO_2D`.
     fn type_name(&self) -> &'static str;
 
-    /// The hyper-parameters as PyTorch prints them between the parentheses; empty for blocks.
-    fn extra_repr(&self) -> String {
-        String::new()
+    /// The hyper-parameters, in the order in which PyTorch prints them; none for blocks.
+    fn attributes(&self) -> Vec<Attribute> {
+        Vec::new()
     }
 
     /// The children in definition order, with their field names.
@@ -43,8 +43,20 @@ pub trait Module {
         Vec::new()
     }
 
+    /// Multiply-accumulates for one output of shape `output`, children not included, by torchinfo's rule: a
+    /// convolution uses each of its parameters once per output position, any other layer once per sample.
+    fn macs(&self, output: &[i64]) -> i64 {
+        output.first().unwrap_or(&1) * parameters(self.entries())
+    }
+
     /// The output for `x`; every operator on the way is reported to the flow's observer.
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value>;
+}
+
+/// Elements of the parameters among `entries`, buffers not counted.
+pub fn parameters(entries: Vec<Entry<'_>>) -> i64 {
+    let parameters = entries.iter().filter(|entry| entry.role == Role::Parameter);
+    parameters.map(|entry| entry.tensor.numel() as i64).sum()
 }
 
 /// Sees every module of a tree, parents before children, in definition order.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Module;
+use super::{Module, attribute};
 
 /// Shows a tree as PyTorch's `print(net)` does, byte for byte.
 pub struct Printed<'a>(pub &'a dyn Module);
@@ -17,7 +17,9 @@ const INDENT: usize = 2;
 fn write(f: &mut fmt::Formatter<'_>, module: &dyn Module, level: usize) -> fmt::Result {
     let children = module.children();
     if children.is_empty() {
-        return write!(f, "{}({})", module.type_name(), module.extra_repr());
+        write!(f, "{}(", module.type_name())?;
+        attribute::write_all(f, &module.attributes())?;
+        return f.write_str(")");
     }
     writeln!(f, "{}(", module.type_name())?;
     for (name, child) in children {

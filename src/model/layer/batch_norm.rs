@@ -1,6 +1,6 @@
 use tch::Tensor;
 
-use crate::model::{Builder, Entry, Flow, Module, Result, Role, Value};
+use crate::model::{Attribute, Builder, Entry, Flow, Module, Result, Role, Value};
 
 /// Added to the variance before the root, PyTorch's and Caffe's default.
 pub const EPS: f64 = 1e-5;
@@ -46,11 +46,15 @@ macro_rules! batch_norm {
                 $type_name
             }
 
-            fn extra_repr(&self) -> String {
-                format!(
-                    "{}, eps=1e-05, momentum={MOMENTUM}, affine=True, bias=True, track_running_stats=True",
-                    self.num_features
-                )
+            fn attributes(&self) -> Vec<Attribute> {
+                vec![
+                    Attribute::value("num_features", self.num_features),
+                    Attribute::named("eps", EPS),
+                    Attribute::named("momentum", MOMENTUM),
+                    Attribute::named("affine", true),
+                    Attribute::named("bias", true),
+                    Attribute::named("track_running_stats", true),
+                ]
             }
 
             fn entries(&self) -> Vec<Entry<'_>> {

@@ -1,7 +1,9 @@
 use tch::Tensor;
 
-use super::{Window, tuple};
-use crate::model::{Builder, Entry, Flow, Module, Result, Role, Value};
+use super::Window;
+use crate::model::{
+    Attribute, Builder, Entry, Flow, Module, Result, Role, Shown, Value, parameters,
+};
 
 macro_rules! convolution {
     ($(#[$meta:meta])* $name:ident, $type_name:literal, $axes:literal) => {
@@ -41,18 +43,23 @@ macro_rules! convolution {
                 $type_name
             }
 
-            fn extra_repr(&self) -> String {
-                let mut text = format!(
-                    "{}, {}, kernel_size={}, stride={}",
-                    self.in_channels,
-                    self.out_channels,
-                    tuple(self.window.kernel, $axes),
-                    tuple(self.window.stride, $axes),
-                );
-                if self.window.padding > 0 {
-                    text += &format!(", padding={}", tuple(self.window.padding, $axes));
-                }
-                text
+            fn attributes(&self) -> Vec<Attribute> {
+                let Window { kernel, stride, padding } = self.window;
+                let shown = if padding > 0 { Shown::Named } else { Shown::Hidden };
+                vec![
+                    Attribute::value("in_channels", self.in_channels),
+                    Attribute::value("out_channels", self.out_channels),
+                    Attribute::named("kernel_size", [kernel; $axes]),
+                    Attribute::named("stride", [stride; $axes]),
+                    Attribute::named("padding", [padding; $axes]).shown(shown),
+                ]
+            }
+
+            fn macs(&self, output: &[i64]) -> i64 {
+                let [batch, _, positions @ ..] = output else {
+                    return 0;
+                };
+                batch * positions.iter().product::<i64>() * parameters(self.entries())
             }
 
             fn entries(&self) -> Vec<Entry<'_>> {

@@ -1,6 +1,6 @@
 use tch::Tensor;
 
-use crate::model::{Builder, Entry, Flow, Module, Result, Role, Value};
+use crate::model::{Attribute, Builder, Entry, Flow, Module, Result, Role, Value};
 
 /// An affine map of the last axis.
 #[derive(Debug)]
@@ -34,11 +34,12 @@ impl Module for Linear {
         "Linear"
     }
 
-    fn extra_repr(&self) -> String {
-        format!(
-            "in_features={}, out_features={}, bias=True",
-            self.in_features, self.out_features
-        )
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![
+            Attribute::named("in_features", self.in_features),
+            Attribute::named("out_features", self.out_features),
+            Attribute::named("bias", true),
+        ]
     }
 
     fn entries(&self) -> Vec<Entry<'_>> {

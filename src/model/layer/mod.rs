@@ -43,8 +43,3 @@ impl Window {
         Self { padding, ..self }
     }
 }
-
-/// `(7, 7)`, as Python prints a tuple of equal numbers.
-fn tuple(value: i64, axes: usize) -> String {
-    format!("({})", vec![value.to_string(); axes].join(", "))
-}

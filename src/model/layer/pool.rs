@@ -1,5 +1,14 @@
 use super::Window;
-use crate::model::{Builder, Flow, Module, Result, Value};
+use crate::model::{Attribute, Builder, Flow, Module, Result, Value};
+
+/// A window that is the same along every axis prints as plain numbers.
+fn window_attributes(window: Window) -> Vec<Attribute> {
+    vec![
+        Attribute::named("kernel_size", window.kernel),
+        Attribute::named("stride", window.stride),
+        Attribute::named("padding", window.padding),
+    ]
+}
 
 /// Maximum over a window, the output size rounded up (`ceil_mode=True`), as everywhere in ECO.
 #[derive(Debug)]
@@ -20,15 +29,11 @@ impl Module for MaxPool2d {
         "MaxPool2d"
     }
 
-    fn extra_repr(&self) -> String {
-        let Window {
-            kernel,
-            stride,
-            padding,
-        } = self.window;
-        format!(
-            "kernel_size={kernel}, stride={stride}, padding={padding}, dilation=1, ceil_mode=True"
-        )
+    fn attributes(&self) -> Vec<Attribute> {
+        let mut attributes = window_attributes(self.window);
+        attributes.push(Attribute::named("dilation", 1));
+        attributes.push(Attribute::named("ceil_mode", true));
+        attributes
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
@@ -63,13 +68,8 @@ impl Module for AvgPool2d {
         "AvgPool2d"
     }
 
-    fn extra_repr(&self) -> String {
-        let Window {
-            kernel,
-            stride,
-            padding,
-        } = self.window;
-        format!("kernel_size={kernel}, stride={stride}, padding={padding}")
+    fn attributes(&self) -> Vec<Attribute> {
+        window_attributes(self.window)
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
@@ -110,9 +110,12 @@ impl Module for AvgPool3d {
         "AvgPool3d"
     }
 
-    fn extra_repr(&self) -> String {
-        let [time, height, width] = self.kernel;
-        format!("kernel_size=({time}, {height}, {width}), stride=1, padding=0")
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![
+            Attribute::named("kernel_size", self.kernel),
+            Attribute::named("stride", 1),
+            Attribute::named("padding", 0),
+        ]
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {

@@ -1,4 +1,4 @@
-use crate::model::{Builder, Flow, Module, Result, Value};
+use crate::model::{Attribute, Builder, Flow, Module, Result, Value};
 
 /// `max(x, 0)`, written over its input as the notebook declares it (`inplace=True`).
 #[derive(Debug)]
@@ -16,8 +16,8 @@ impl Module for ReLU {
         "ReLU"
     }
 
-    fn extra_repr(&self) -> String {
-        "inplace=True".to_owned()
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::named("inplace", true)]
     }
 
     fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
