@@ -7,7 +7,9 @@
 pub mod cli;
 pub mod clip;
 pub mod engine;
+pub mod graph;
 pub mod model;
 pub mod output;
 pub mod predict;
+pub mod summary;
 pub mod weights;

@@ -3,6 +3,7 @@
 mod classify;
 mod exit;
 mod load_weights;
+mod network;
 mod summary;
 mod weights;
 

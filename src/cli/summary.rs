@@ -1,21 +1,47 @@
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use super::Failure;
-use crate::model::{DEFAULT_SEGMENTS, EcoLite, Printed, Shapes};
+use super::network::NetworkArgs;
+use crate::model::Printed;
+use crate::summary::{Format, Summary};
 
-/// Print the module tree, exactly as PyTorch's print(net) does
+/// Print the module tree as PyTorch does, or a table of shapes and costs
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Classes of the head
-    #[arg(long, default_value_t = 400, value_name = "N")]
-    classes: i64,
-    /// Frames per clip, a multiple of 4
-    #[arg(long, default_value_t = DEFAULT_SEGMENTS, value_name = "N")]
-    segments: i64,
+    /// Show shapes, parameters, multiply-adds and memory of every layer
+    #[arg(long, short = 'v')]
+    table: bool,
+    /// How to write the table (implies --table)
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Show modules down to this level only; blocks show the sums of what is in them (implies --table)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    depth: Option<u8>,
+    /// Clips per batch (implies --table)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
+    batch: Option<i64>,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+impl Args {
+    fn wants_table(&self) -> bool {
+        self.table || self.format.is_some() || self.depth.is_some() || self.batch.is_some()
+    }
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let net = EcoLite::new(args.classes, args.segments, &mut Shapes).map_err(Failure::usage)?;
-    writeln!(io::stdout().lock(), "{}", Printed(&net))?;
+    let net = args.network.shapes()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.wants_table() {
+        let mut summary = Summary::new(&net, args.batch.unwrap_or(1))?;
+        if let Some(depth) = args.depth {
+            summary.fold(depth.into());
+        }
+        summary.write(args.format.unwrap_or(Format::Text), &mut out)?;
+    } else {
+        writeln!(out, "{}", Printed(&net))?;
+    }
+    out.flush()?;
     Ok(())
 }

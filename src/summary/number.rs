@@ -1,0 +1,55 @@
+//! Numbers as people read them.
+
+/// `37,503,856`.
+pub fn thousands(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0 { format!("-{text}") } else { text }
+}
+
+/// Bytes in units of 10^6, with two digits.
+pub fn megabytes(bytes: i64) -> String {
+    format!("{:.2}", bytes as f64 / 1e6)
+}
+
+/// The largest of torchinfo's units (M, G, T) that leaves at least 1, and the number in it: whole, or with two digits.
+pub fn scaled(value: i64) -> (&'static str, String) {
+    let (unit, size) = match value {
+        1_000_000_000_000.. => ("T", 1_000_000_000_000),
+        1_000_000_000.. => ("G", 1_000_000_000),
+        _ => ("M", 1_000_000),
+    };
+    if value % size == 0 {
+        return (unit, thousands(value / size));
+    }
+    let text = format!("{:.2}", value as f64 / size as f64);
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
+    let whole = whole.parse().map_or(whole.to_owned(), thousands);
+    (unit, format!("{whole}.{fraction}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(37_503_856), "37,503,856");
+        assert_eq!(thousands(-1_000), "-1,000");
+    }
+
+    #[test]
+    fn large_numbers_take_the_largest_unit_that_fits() {
+        assert_eq!(scaled(46_519_000_000), ("G", "46.52".to_owned()));
+        assert_eq!(scaled(2_000_000), ("M", "2".to_owned()));
+        assert_eq!(scaled(1_234_500_000_000), ("T", "1.23".to_owned()));
+    }
+}
