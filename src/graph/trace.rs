@@ -194,7 +194,7 @@ impl Observer for Tracer {
     fn enter(&mut self, path: &str, module: &dyn Module, input: &Value) {
         let is_layer = module.children().is_empty();
         if is_layer {
-            let tensors = module.entries().iter().map(|entry| LayerTensor {
+            let tensors = module.entries().into_iter().map(|entry| LayerTensor {
                 name: entry.name,
                 shape: entry.tensor.size(),
                 role: entry.role,
