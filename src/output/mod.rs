@@ -6,6 +6,8 @@ mod json;
 mod jsonl;
 mod picture;
 pub mod report;
+pub mod sheet;
+pub mod table;
 mod text;
 
 use std::io::{self, Write};

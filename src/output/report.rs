@@ -170,7 +170,7 @@ impl Prediction {
     }
 
     /// Different frames looked at: views share them, and short clips repeat them.
-    fn distinct_frames(&self) -> usize {
+    pub(super) fn distinct_frames(&self) -> usize {
         let mut frames = self.frames.clone();
         frames.sort_unstable();
         frames.dedup();

@@ -1,0 +1,188 @@
+//! A headless Chromium, driven through ChromeDriver's WebDriver interface.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Chromium without background traffic of its own, so that every request in its log is the page's.
+const ARGUMENTS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1000",
+];
+
+/// One browser window.
+pub struct Browser {
+    driver: Child,
+    session: String,
+    /// Its profile, removed at the end.
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts a browser; `None`, said on stderr, where none is installed.
+    pub fn start() -> Option<Self> {
+        let (Some(chromium), Some(chromedriver)) = (on_path("chromium"), on_path("chromedriver"))
+        else {
+            // Straight to stderr, since the test harness hides what passing tests print.
+            let message = "SKIPPED: the report is not tested in a browser: chromium and chromedriver are not on PATH";
+            writeln!(std::io::stderr(), "{message}").unwrap();
+            return None;
+        };
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new(chromedriver)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{}", port(&mut driver));
+        let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "binary": chromium, "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+        }}});
+        let answer = post(&format!("{url}/session"), &wanted);
+        let id = answer["sessionId"].as_str().unwrap();
+        Some(Self {
+            driver,
+            session: format!("{url}/session/{id}"),
+            _profile: profile,
+        })
+    }
+
+    /// Opens a file.
+    pub fn open(&self, page: &Path) {
+        self.command(
+            "url",
+            &json!({ "url": format!("file://{}", page.display()) }),
+        );
+    }
+
+    /// What `script`, the body of a function, returns.
+    pub fn eval(&self, script: &str) -> Value {
+        self.command("execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Clicks the first element that matches.
+    pub fn click(&self, selector: &str) {
+        let element = self.find(selector);
+        self.command(&format!("element/{element}/click"), &json!({}));
+    }
+
+    /// Types into the first element that matches.
+    pub fn keys(&self, selector: &str, text: &str) {
+        let element = self.find(selector);
+        self.command(
+            &format!("element/{element}/value"),
+            &json!({ "text": text }),
+        );
+    }
+
+    /// A command of the DevTools protocol.
+    pub fn devtools(&self, command: &str, parameters: Value) {
+        self.command(
+            "goog/cdp/execute",
+            &json!({ "cmd": command, "params": parameters }),
+        );
+    }
+
+    /// The messages of a log since it was last read.
+    pub fn log(&self, kind: &str) -> Vec<String> {
+        let entries = self.command("se/log", &json!({ "type": kind }));
+        let message = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
+        entries.as_array().unwrap().iter().map(message).collect()
+    }
+
+    /// The addresses that were asked for since the log was last read.
+    pub fn requests(&self) -> Vec<String> {
+        let url = |message: String| {
+            let event: Value = serde_json::from_str(&message).unwrap();
+            let event = &event["message"];
+            (event["method"] == "Network.requestWillBeSent").then(|| {
+                event["params"]["request"]["url"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+        };
+        self.log("performance")
+            .into_iter()
+            .filter_map(url)
+            .collect()
+    }
+
+    fn find(&self, selector: &str) -> String {
+        let query = json!({ "using": "css selector", "value": selector });
+        let element = self.command("element", &query);
+        element
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn command(&self, name: &str, body: &Value) -> Value {
+        post(&format!("{}/{name}", self.session), body)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // A browser whose session is not closed would outlive its driver.
+        let _ = minreq::delete(&self.session).send();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn post(url: &str, body: &Value) -> Value {
+    let response = minreq::post(url)
+        .with_json(body)
+        .unwrap()
+        .with_timeout(60)
+        .send()
+        .unwrap();
+    let answer: Value = response.json().unwrap();
+    assert!(response.status_code == 200, "{url}: {answer}");
+    answer["value"].clone()
+}
+
+/// The port that ChromeDriver says it listens on.
+fn port(driver: &mut Child) -> u16 {
+    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = |line: String| {
+        line.split("on port ")
+            .nth(1)?
+            .trim_end_matches('.')
+            .parse()
+            .ok()
+    };
+    lines
+        .map_while(Result::ok)
+        .find_map(port)
+        .expect("ChromeDriver says its port")
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}

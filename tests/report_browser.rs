@@ -1,0 +1,206 @@
+//! The HTML report in a real browser.
+
+mod browser;
+
+use std::path::{Path, PathBuf};
+
+use browser::Browser;
+use eco::output::report::{About, Report};
+use eco::output::{Picture, Strip, StripSize};
+use eco::predict::{Class, ClipName, Prediction, Row, RowError, Timings};
+use serde_json::{Value, json};
+
+const HOSTILE: &str = "clips/\"quoted\" & <b>odd</b>'s name.mp4";
+
+fn answer(clip: &str, label: &str, score: f32, forward_ms: f64) -> Row {
+    let class = |index: usize, label: &str, score| Class {
+        index,
+        label: label.into(),
+        score,
+        logit: 1.0,
+    };
+    Row::Answer(Prediction {
+        clip: ClipName::new(clip),
+        range: None,
+        source_frames: 280,
+        frames: vec![8, 26, 43, 61],
+        frame_names: Vec::new(),
+        views: 1,
+        uncertain: score < 0.5,
+        top: vec![
+            class(0, label, score),
+            class(1, "tai chi", (1.0 - score) / 2.0),
+        ],
+        logits: None,
+        timings: Timings {
+            decode_ms: 40.0,
+            forward_ms,
+        },
+        engine: "libtorch".into(),
+    })
+}
+
+fn report(folder: &Path) -> PathBuf {
+    let path = folder.join("report.html");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let about = About {
+        version: "0.0.0".into(),
+        weights: vec![pair("File", "weights/<i>a</i>.safetensors")],
+        settings: vec![pair("Engine", "libtorch")],
+    };
+    let mut report = Report::create(&path, about).unwrap();
+    let rgb: Vec<u8> = (0..224 * 224 * 3).map(|i| (i % 251) as u8).collect();
+    let frame = |index| Picture {
+        rgb: &rgb,
+        side: 224,
+        index,
+        name: Some("img \"1\".jpg"),
+    };
+    let strip = Strip::new(&[8, 26, 43, 61].map(frame), StripSize::Half).unwrap();
+    report
+        .add(
+            &answer("clips/clip_10", "arm wrestling", 0.81, 190.0),
+            &strip,
+        )
+        .unwrap();
+    report
+        .add(&answer("clips/clip_2", "abseiling", 0.31, 210.0), &strip)
+        .unwrap();
+    let failed = RowError {
+        clip: ClipName::new("clips/bad"),
+        range: None,
+        error: "frame <x> is truncated".into(),
+    };
+    report.add(&Row::Failed(failed), &Strip::empty()).unwrap();
+    report
+        .add(
+            &answer(HOSTILE, "zumba <script>alert(1)</script>", 0.97, 180.0),
+            &strip,
+        )
+        .unwrap();
+    report.finish().unwrap();
+    path
+}
+
+/// The paths of the rows that are shown, in order.
+fn shown(browser: &Browser) -> Value {
+    browser.eval(
+        "return [...document.querySelectorAll('tbody tr:not([hidden]) .path')].map(e => e.textContent)",
+    )
+}
+
+/// Text whose contrast with what is behind it is under 4.5, which WCAG level AA asks for.
+const POOR_CONTRAST: &str = "
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+        .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+    const behind = e => {
+        for (; e; e = e.parentElement) {
+            const colour = channels(getComputedStyle(e).backgroundColor);
+            if (colour.length === 3 || colour[3] === 1) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const poor = [];
+    for (const e of document.querySelectorAll('body *')) {
+        const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+        if (!words || e.matches('script, style, option, .frame i, .skip') || !e.checkVisibility()) continue;
+        const [a, b] = [light(channels(getComputedStyle(e).color)), light(behind(e))];
+        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+        if (ratio < 4.5) poor.push(`${e.className || e.tagName} ${ratio}`);
+    }
+    return poor;";
+
+#[test]
+fn the_report_works_in_a_browser() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&report(folder.path()));
+    let (ten, two, bad, odd) = ("clips/clip_10", "clips/clip_2", "clips/bad", HOSTILE);
+
+    assert_eq!(browser.eval("return document.title"), "ECO report: 4 clips");
+    assert_eq!(shown(&browser), json!([ten, two, bad, odd]));
+    assert_eq!(
+        browser.eval("return document.querySelectorAll('tbody b, dd i').length"),
+        6
+    );
+
+    browser.click("th[data-key=clip] button");
+    assert_eq!(
+        shown(&browser),
+        json!([odd, bad, two, ten]),
+        "2 comes before 10"
+    );
+    browser.click("th[data-key=score] button");
+    assert_eq!(
+        shown(&browser),
+        json!([odd, ten, two, bad]),
+        "best first, failed last"
+    );
+    let sorted = "return document.querySelector('th[data-key=score]').getAttribute('aria-sort')";
+    assert_eq!(browser.eval(sorted), "descending");
+    browser.keys("th[data-key=score] button", "\u{e007}");
+    assert_eq!(
+        shown(&browser),
+        json!([two, ten, odd, bad]),
+        "Enter turns the order"
+    );
+    assert_eq!(browser.eval(sorted), "ascending");
+    browser.click("th[data-key=n] button");
+
+    browser.keys("#search", "ZUMBA odd");
+    assert_eq!(shown(&browser), json!([odd]));
+    let count = "return document.querySelector('#count').textContent";
+    assert_eq!(browser.eval(count), "1 of 4 shown");
+    browser.keys("#search", " nonsense");
+    assert_eq!(
+        browser.eval("return document.querySelector('#nothing').hidden"),
+        false
+    );
+    browser.eval(
+        "const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input'))",
+    );
+    browser.keys("#state", "failed");
+    assert_eq!(shown(&browser), json!([bad]));
+    browser.keys("#state", "all");
+
+    browser.eval("document.querySelectorAll('img').forEach(i => i.loading = 'eager')");
+    let broken = "return Promise.all([...document.images].map(i => i.decode())).then(() => document.images.length)";
+    assert_eq!(browser.eval(broken), 12, "every picture can be decoded");
+    let silent = "return [...document.images].filter(i => !i.alt.startsWith('Frame ')).length";
+    assert_eq!(browser.eval(silent), 0);
+
+    assert_eq!(browser.eval(POOR_CONTRAST), json!([]));
+    let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+    browser.devtools("Emulation.setEmulatedMedia", dark);
+    let page = "return getComputedStyle(document.body).backgroundColor";
+    assert_eq!(browser.eval(page), "rgb(20, 23, 27)");
+    assert_eq!(browser.eval(POOR_CONTRAST), json!([]));
+
+    let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
+    browser.devtools("Emulation.setDeviceMetricsOverride", phone);
+    let widths = "return [innerWidth, document.documentElement.scrollWidth]";
+    assert_eq!(
+        browser.eval(widths),
+        json!([360, 360]),
+        "nothing is wider than the phone"
+    );
+
+    assert_eq!(
+        browser.log("browser"),
+        [] as [String; 0],
+        "the console is silent"
+    );
+    let outside = |url: &String| !url.starts_with("file://") && !url.starts_with("data:");
+    let requests = browser.requests();
+    assert!(!requests.is_empty(), "the log has the page itself");
+    let outside: Vec<_> = requests.iter().filter(|url| outside(url)).collect();
+    assert_eq!(
+        outside,
+        [] as [&String; 0],
+        "nothing comes from outside the page"
+    );
+}
