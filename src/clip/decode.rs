@@ -163,7 +163,7 @@ pub(super) fn check_size(width: u32, height: u32, path: &Path) -> Result<()> {
 }
 
 /// Pillow's `convert("RGB")` on the decoder's samples (16-bit ones in native byte order).
-fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
+pub(super) fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     let sample = |bytes: &[u8]| u16::from_ne_bytes([bytes[0], bytes[1]]);
     let high = |bytes: &[u8]| (sample(bytes) >> 8) as u8;
     Some(match color {

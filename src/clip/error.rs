@@ -87,6 +87,117 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A path names one image where a clip is expected.
+    #[error(
+        "{} is a single image: a clip is a directory of frames or a video", path.display()
+    )]
+    SingleImage {
+        /// The image.
+        path: PathBuf,
+    },
+
+    /// A path names neither a file nor a directory.
+    #[error("{} is neither a directory of frames nor a video file", path.display())]
+    NotAClip {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// `ffmpeg` or `ffprobe` was not found.
+    #[error(
+        "videos need the program {program}, which is not in {searched}; install it (apt install \
+         ffmpeg, dnf install ffmpeg-free, brew install ffmpeg, winget install ffmpeg) or say where \
+         it is"
+    )]
+    FfmpegMissing {
+        /// The program.
+        program: String,
+        /// Where it was looked for.
+        searched: String,
+    },
+
+    /// ffmpeg cannot read a video.
+    #[error("video {} cannot be read: {reason}", path.display())]
+    Video {
+        /// The video.
+        path: PathBuf,
+        /// What ffmpeg says.
+        reason: String,
+    },
+
+    /// A file has no video stream (sound alone, or sound with a cover picture).
+    #[error("{} has no video stream", path.display())]
+    NoVideoStream {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A video has a video stream without frames.
+    #[error("video {} has no frames", path.display())]
+    NoVideoFrames {
+        /// The video.
+        path: PathBuf,
+    },
+
+    /// A video yields fewer frames than its container lists.
+    #[error(
+        "video {} ends before frame {index}, which its container lists", path.display()
+    )]
+    VideoFramesMissing {
+        /// The video.
+        path: PathBuf,
+        /// The first frame that did not come, counted from 0.
+        index: usize,
+    },
+
+    /// ffmpeg was silent for too long and was stopped.
+    #[error(
+        "video {} was given up: no frame for {seconds} seconds", path.display()
+    )]
+    VideoTimeout {
+        /// The video.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+
+    /// Seconds were asked for where frames have no times.
+    #[error(
+        "{} has no frame rate, so seconds have no meaning for it: count in frames, or give a frame \
+         rate", path.display()
+    )]
+    NoFrameRate {
+        /// The clip.
+        path: PathBuf,
+    },
+
+    /// A selected part of a clip has no frame in it.
+    #[error("the part of {} to look at is empty: {reason}", path.display())]
+    EmptyRange {
+        /// The clip.
+        path: PathBuf,
+        /// The range and the clip's length.
+        reason: String,
+    },
+
+    /// The code that loads a clip panicked.
+    #[error(
+        "loading {} failed in a way that should not happen; please report it with the file", path.display()
+    )]
+    Panicked {
+        /// The clip.
+        path: PathBuf,
+    },
+
+    /// A list of clips cannot be understood.
+    #[error("line {line} of the list: {reason}")]
+    List {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A frame index lies beyond the last frame.
     #[error("frame index {index} is out of range: there are {frames} frames")]
     IndexOutOfRange {

@@ -1,10 +1,11 @@
 //! The sampled frames of one clip, ready for the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::decode::decode;
+use super::crops::Crops;
+use super::decode::{Image, decode};
 use super::error::{Error, Result};
 use super::preprocess::{CROP, Preprocess};
 
@@ -25,27 +26,13 @@ pub struct SourceFrame {
 }
 
 /// A clip's segments after resize and crop, as the network sees them but for order and means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames {
     pixels: Vec<u8>,
     sources: Vec<SourceFrame>,
 }
 
 impl Frames {
-    /// Puts together `crops` (RGB, `[224, 224, 3]` each) with where they came from.
-    pub(crate) fn new(segments: impl IntoIterator<Item = (SourceFrame, Vec<u8>)>) -> Self {
-        let mut frames = Frames {
-            pixels: Vec::new(),
-            sources: Vec::new(),
-        };
-        for (source, crop) in segments {
-            debug_assert_eq!(crop.len(), FRAME_BYTES);
-            frames.pixels.extend_from_slice(&crop);
-            frames.sources.push(source);
-        }
-        frames
-    }
-
     /// Number of segments.
     pub fn len(&self) -> usize {
         self.sources.len()
@@ -93,6 +80,68 @@ impl Frames {
     }
 }
 
+/// A decoded frame, reduced to its crops.
+#[derive(Clone, Debug)]
+pub(super) struct Cropped {
+    source: SourceFrame,
+    crops: Vec<Vec<u8>>,
+}
+
+impl Cropped {
+    pub(super) fn new(
+        image: &Image,
+        index: usize,
+        path: Option<&Path>,
+        preprocess: Preprocess,
+        crops: Crops,
+    ) -> Self {
+        let (width, height) = (image.width, image.height);
+        let source = SourceFrame {
+            index,
+            path: path.map(Path::to_path_buf),
+            width,
+            height,
+        };
+        Cropped {
+            source,
+            crops: crops.cut(image.as_rgb(), preprocess),
+        }
+    }
+}
+
+/// Puts the views of a clip together: for each list of indices one [`Frames`] per crop. `find`
+/// gives the frame of an index; all indices of `views` must be known to it.
+pub(super) fn assemble<'a>(
+    views: &[Vec<usize>],
+    crops: Crops,
+    find: impl Fn(usize) -> Option<&'a Cropped>,
+) -> Vec<Frames> {
+    let mut assembled = Vec::with_capacity(views.len() * crops.count());
+    for view in views {
+        for crop in 0..crops.count() {
+            let mut frames = Frames {
+                pixels: Vec::new(),
+                sources: Vec::new(),
+            };
+            frames.pixels.reserve_exact(view.len() * FRAME_BYTES);
+            for found in view.iter().filter_map(|&index| find(index)) {
+                frames.pixels.extend_from_slice(&found.crops[crop]);
+                frames.sources.push(found.source.clone());
+            }
+            assembled.push(frames);
+        }
+    }
+    assembled
+}
+
+/// The indices that occur in `views`, ascending, each once.
+pub(super) fn distinct(views: &[Vec<usize>]) -> Vec<usize> {
+    let mut indices = views.concat();
+    indices.sort_unstable();
+    indices.dedup();
+    indices
+}
+
 /// Decodes, resizes and crops the frames at `indices` (counted from 0) of a clip's `paths`.
 ///
 /// Each distinct frame is decoded once, on the current rayon pool; no other frame is touched.
@@ -100,33 +149,39 @@ impl Frames {
 /// # Errors
 /// [`Error::IndexOutOfRange`], and what [`decode`] returns for the first frame that fails.
 pub fn load(paths: &[PathBuf], indices: &[usize], preprocess: Preprocess) -> Result<Frames> {
-    let mut distinct = indices.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let decoded: Vec<Result<(SourceFrame, Vec<u8>)>> = distinct
-        .par_iter()
-        .map(|&index| load_one(paths, index, preprocess))
-        .collect();
-    let decoded = decoded.into_iter().collect::<Result<Vec<_>>>()?;
-    let segment = |index| decoded.get(distinct.binary_search(index).ok()?).cloned();
-    Ok(Frames::new(indices.iter().filter_map(segment)))
+    let views = load_views(paths, &[indices.to_vec()], preprocess, Crops::One)?;
+    Ok(views.into_iter().next().unwrap_or_default())
 }
 
-fn load_one(
+/// As [`load`], for several lists of indices and several crops: for each list one [`Frames`] per
+/// crop, the crops of the first list first.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_views(
     paths: &[PathBuf],
-    index: usize,
+    views: &[Vec<usize>],
     preprocess: Preprocess,
-) -> Result<(SourceFrame, Vec<u8>)> {
-    let path = paths.get(index).ok_or(Error::IndexOutOfRange {
-        index,
-        frames: paths.len(),
-    })?;
-    let image = decode(path)?;
-    let source = SourceFrame {
-        index,
-        path: Some(path.clone()),
-        width: image.width,
-        height: image.height,
+    crops: Crops,
+) -> Result<Vec<Frames>> {
+    let indices = distinct(views);
+    let load_one = |&index: &usize| {
+        let path = paths.get(index).ok_or(Error::IndexOutOfRange {
+            index,
+            frames: paths.len(),
+        })?;
+        Ok(Cropped::new(
+            &decode(path)?,
+            index,
+            Some(path),
+            preprocess,
+            crops,
+        ))
     };
-    Ok((source, preprocess.crop(image.as_rgb())))
+    let decoded: Vec<Result<Cropped>> = indices.par_iter().map(load_one).collect();
+    // Collected first, so that the error is that of the first frame, whichever thread was faster.
+    let decoded = decoded.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(assemble(views, crops, |index| {
+        decoded.get(indices.binary_search(&index).ok()?)
+    }))
 }

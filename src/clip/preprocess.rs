@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resample::{Region, Rgb, resize_region};
-
 /// Width and height of the network's input.
 pub const CROP: usize = 224;
 
@@ -71,18 +69,6 @@ impl Preprocess {
             Preprocess::Official | Preprocess::Book => halve_to_even(rest),
             Preprocess::Caffe => rest / 2,
         }
-    }
-
-    /// The frame after resize and central crop: RGB, `[224, 224, 3]`.
-    pub fn crop(self, frame: Rgb<'_>) -> Vec<u8> {
-        let resized = self.resized(frame.width, frame.height);
-        let region = Region {
-            left: self.centre_offset(resized.0),
-            top: self.centre_offset(resized.1),
-            width: CROP,
-            height: CROP,
-        };
-        resize_region(frame, resized, region)
     }
 
     /// Writes one cropped frame, RGB `[224, 224, 3]`, as the network takes it: `[3, 224, 224]` in

@@ -29,13 +29,19 @@ impl Sampling {
     ///
     /// Returns `segments` ascending indices, each below `frames`; none at all when `frames` is 0.
     pub fn indices(self, frames: usize, segments: usize) -> Vec<usize> {
-        if frames == 0 {
-            return Vec::new();
-        }
-        match self {
-            Sampling::Official => official(frames, segments),
-            Sampling::Caffe => caffe(frames, segments),
-        }
+        self.views(frames, segments, 1).pop().unwrap_or_default()
+    }
+
+    /// Index lists of `clips` temporal views. Where [`Sampling::indices`] takes the centre of each
+    /// segment, view k of K takes the place `(k + 1/2) / K` of the way through it, so that together
+    /// the views are spread evenly over the clip. One view is [`Sampling::indices`].
+    pub fn views(self, frames: usize, segments: usize, clips: usize) -> Vec<Vec<usize>> {
+        let view = |k| match self {
+            _ if frames == 0 => Vec::new(),
+            Sampling::Official => official(frames, segments, (k as f64 + 0.5) / clips as f64),
+            Sampling::Caffe => caffe(frames, segments, 2 * k + 1, 2 * clips),
+        };
+        (0..clips).map(view).collect()
     }
 
     /// The name used on the command line and in metadata.
@@ -53,17 +59,22 @@ impl std::fmt::Display for Sampling {
     }
 }
 
-fn official(frames: usize, segments: usize) -> Vec<usize> {
+/// `place` is the part of a segment that lies before its frame.
+fn official(frames: usize, segments: usize, place: f64) -> Vec<usize> {
     let tick = frames as f64 / segments as f64;
-    // Written as in the source: another order of operations rounds differently for some lengths.
+    // The centre is written `tick / 2` in the source, which is the same double as `tick * 0.5`.
+    let last = frames - 1;
     (0..segments)
-        .map(|x| (tick / 2.0 + tick * x as f64) as usize)
+        .map(|x| ((tick * place + tick * x as f64) as usize).min(last))
         .collect()
 }
 
-fn caffe(frames: usize, segments: usize) -> Vec<usize> {
+/// The part of a segment that lies before its frame is `numerator / denominator`.
+fn caffe(frames: usize, segments: usize, numerator: usize, denominator: usize) -> Vec<usize> {
     let average = frames / segments.max(1);
-    (0..segments).map(|x| average / 2 + x * average).collect()
+    (0..segments)
+        .map(|x| average * numerator / denominator + x * average)
+        .collect()
 }
 
 #[cfg(test)]
@@ -136,6 +147,30 @@ mod tests {
                     assert!(indices.is_sorted());
                     assert!(indices.iter().all(|&index| index < frames));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn temporal_views_are_spread_over_each_segment() {
+        let views = Sampling::Official.views(320, 16, 2);
+        assert_eq!(
+            (views[0][..2].to_vec(), views[1][..2].to_vec()),
+            (vec![5, 25], vec![15, 35])
+        );
+        let views = Sampling::Caffe.views(320, 4, 4);
+        assert_eq!(
+            views.iter().map(|view| view[0]).collect::<Vec<_>>(),
+            [10, 30, 50, 70]
+        );
+        for sampling in [Sampling::Official, Sampling::Caffe] {
+            for frames in 1..300 {
+                assert_eq!(
+                    sampling.views(frames, 16, 1),
+                    [sampling.indices(frames, 16)]
+                );
+                let last = sampling.views(frames, 16, 10).concat().into_iter().max();
+                assert!(last < Some(frames));
             }
         }
     }

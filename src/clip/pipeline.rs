@@ -1,0 +1,303 @@
+//! Clips are loaded ahead of the network, on threads of their own, and come out in order.
+
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::crops::Crops;
+use super::error::{Error, Result};
+use super::frames::Frames;
+use super::list::Entry;
+use super::preprocess::Preprocess;
+use super::sample::Sampling;
+use super::source::{OpenOptions, Source, Views};
+use super::timeline::{Position, Sliding, Timeline};
+
+/// What is taken of each clip, and how.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How clips are opened.
+    pub open: OpenOptions,
+    /// The formula that picks frames.
+    pub sampling: Sampling,
+    /// Frames per view, N.
+    pub segments: usize,
+    /// Resize, crop, means.
+    pub preprocess: Preprocess,
+    /// Temporal views per answer.
+    pub clips: usize,
+    /// Crops per frame.
+    pub crops: Crops,
+    /// Where to begin; by default at the first frame.
+    pub from: Option<Position>,
+    /// Where to end; by default after the last frame.
+    pub to: Option<Position>,
+    /// Windows that each get an answer of their own.
+    pub sliding: Option<Sliding>,
+}
+
+/// The frames of one answer.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The clip's frames that the answer is about, counted from 0.
+    pub range: Range<usize>,
+    /// The same in seconds, where frames have times.
+    pub seconds: Option<(f64, f64)>,
+    /// Temporal views times crops: the crops of the first view first.
+    pub views: Vec<Frames>,
+    /// Something to tell the user about the clip, with its first answer.
+    pub note: Option<String>,
+    /// How long the loading took (since the clip's previous answer).
+    pub elapsed: Duration,
+}
+
+/// One answer's frames, or why there are none.
+#[derive(Debug)]
+pub struct Item {
+    /// The clip; where a list could not be read, the list's place in the input.
+    pub entry: Entry,
+    /// Position of the clip in the input, counted from 0.
+    pub clip: usize,
+    /// The frames, or the error that ends this clip.
+    pub outcome: Result<Loaded>,
+}
+
+/// Loads one clip and hands each of its answers to `emit`, in order, until that says
+/// [`ControlFlow::Break`].
+///
+/// # Errors
+/// Those of [`Source::open`], [`Timeline::range`], [`Timeline::windows`] and [`Source::load`].
+pub fn load_clip(
+    entry: &Entry,
+    options: &LoadOptions,
+    emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut source = Source::open(&entry.path, &options.open)?;
+    let mut emitted = false;
+    let mut forward = |loaded| {
+        emitted = true;
+        emit(loaded)
+    };
+    match load_source(&source, entry.stated_frames, options, &mut forward) {
+        Err(Error::VideoFramesMissing { .. }) if !emitted => {}
+        done => return done,
+    }
+    match source.recount()? {
+        Some(recounted) => source = recounted,
+        None => return Ok(()),
+    }
+    load_source(&source, entry.stated_frames, options, emit)
+}
+
+fn load_source(
+    source: &Source,
+    stated_frames: Option<usize>,
+    options: &LoadOptions,
+    emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
+) -> Result<()> {
+    let timeline = source.timeline();
+    let whole = timeline.range(options.from, options.to)?;
+    let ranges = match options.sliding {
+        Some(sliding) => timeline.windows(whole, sliding)?,
+        None => vec![whole],
+    };
+    let answers: Vec<Views> = ranges.iter().map(|range| views(range, options)).collect();
+    let mut note = note(source, stated_frames);
+    let mut started = Instant::now();
+    source.load_each(
+        &answers,
+        options.preprocess,
+        options.crops,
+        &mut |number, views| {
+            let elapsed = started.elapsed();
+            let flow = emit(loaded(
+                &timeline,
+                ranges[number].clone(),
+                views,
+                note.take(),
+                elapsed,
+            ));
+            // Waiting for a place in the queue is not loading.
+            started = Instant::now();
+            flow
+        },
+    )
+}
+
+fn note(source: &Source, stated_frames: Option<usize>) -> Option<String> {
+    let found = source.frame_count();
+    let disagreement = stated_frames
+        .filter(|&stated| stated != found)
+        .map(|stated| {
+            format!(
+                "{}: the list states {stated} frames, {found} were found",
+                source.path().display()
+            )
+        });
+    let notes: Vec<String> = [source.note(), disagreement]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+fn views(range: &Range<usize>, options: &LoadOptions) -> Views {
+    let mut views = options
+        .sampling
+        .views(range.len(), options.segments, options.clips.max(1));
+    views
+        .iter_mut()
+        .flatten()
+        .for_each(|index| *index += range.start);
+    views
+}
+
+fn loaded(
+    timeline: &Timeline,
+    range: Range<usize>,
+    views: Vec<Frames>,
+    note: Option<String>,
+    elapsed: Duration,
+) -> Loaded {
+    Loaded {
+        seconds: timeline.span(&range),
+        range,
+        views,
+        note,
+        elapsed,
+    }
+}
+
+/// Iterator over the answers of all clips, in the order of the input. See [`load_ahead`].
+pub struct Pipeline {
+    /// One receiver per clip, in order.
+    clips: Receiver<Receiver<Item>>,
+    current: Option<Receiver<Item>>,
+}
+
+/// Loads clips ahead of the reader.
+///
+/// `entries` is read lazily, on a thread of its own (it may be standard input); an error in it
+/// becomes an [`Item`] with that error. `workers` clips are loaded at a time, and at most
+/// `workers + 1` clips wait with at most two answers each, so that memory doesn't grow with the
+/// number of clips or windows. Pictures are decoded on rayon's pool. Dropping the pipeline ends
+/// the threads as soon as each has finished what it is at.
+pub fn load_ahead(
+    entries: impl IntoIterator<Item = Result<Entry>, IntoIter: Send + 'static>,
+    options: LoadOptions,
+    workers: usize,
+) -> Pipeline {
+    let workers = workers.max(1);
+    let (clip_sender, clips) = sync_channel(workers);
+    let (job_sender, jobs) = sync_channel::<Job>(0);
+    let jobs = Arc::new(Mutex::new(jobs));
+    let options = Arc::new(options);
+    for _ in 0..workers {
+        let (jobs, options) = (Arc::clone(&jobs), Arc::clone(&options));
+        thread::spawn(move || {
+            while let Some(job) = next_job(&jobs) {
+                job.run(&options);
+            }
+        });
+    }
+    let entries = entries.into_iter();
+    thread::spawn(move || {
+        for (clip, entry) in entries.enumerate() {
+            let (sender, receiver) = sync_channel(1);
+            // The order is fixed before the work begins; a full queue holds back the reading.
+            let closed = clip_sender.send(receiver).is_err();
+            if closed
+                || job_sender
+                    .send(Job {
+                        clip,
+                        entry,
+                        sender,
+                    })
+                    .is_err()
+            {
+                return;
+            }
+        }
+    });
+    Pipeline {
+        clips,
+        current: None,
+    }
+}
+
+impl Iterator for Pipeline {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.current.as_ref().and_then(|clip| clip.recv().ok()) {
+                return Some(item);
+            }
+            self.current = Some(self.clips.recv().ok()?);
+        }
+    }
+}
+
+/// One clip to load, and where its answers go.
+struct Job {
+    clip: usize,
+    entry: Result<Entry>,
+    sender: SyncSender<Item>,
+}
+
+impl Job {
+    fn run(self, options: &LoadOptions) {
+        let Job {
+            clip,
+            entry,
+            sender,
+        } = self;
+        // A failed send means that nobody reads any more; there is nobody to tell.
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let entry = PathBuf::from(format!("(line {})", clip + 1)).into();
+                let _ = sender.send(Item {
+                    entry,
+                    clip,
+                    outcome: Err(error),
+                });
+                return;
+            }
+        };
+        let send = |outcome| {
+            let item = Item {
+                entry: entry.clone(),
+                clip,
+                outcome,
+            };
+            sender.send(item).is_ok()
+        };
+        let mut emit = |loaded| match send(Ok(loaded)) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        // A clip that makes a decoder panic must not be missing from the answers, nor end the rest.
+        let loading = catch_unwind(AssertUnwindSafe(|| load_clip(&entry, options, &mut emit)));
+        let outcome = loading.unwrap_or_else(|_| {
+            Err(Error::Panicked {
+                path: entry.path.clone(),
+            })
+        });
+        if let Err(error) = outcome {
+            send(Err(error));
+        }
+    }
+}
+
+fn next_job(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
+    // A thread that panicked while it held the lock has not harmed the queue.
+    let jobs = jobs
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    jobs.recv().ok()
+}

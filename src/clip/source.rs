@@ -1,0 +1,228 @@
+//! One clip, whatever it is made of.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::crops::Crops;
+use super::error::{Error, Result};
+use super::ffmpeg::Ffmpeg;
+use super::find::{FrameDir, has_frame_extension};
+use super::frames::{Cropped, Frames, assemble, distinct, load_views};
+use super::preprocess::Preprocess;
+use super::timeline::Timeline;
+use super::video::{Access, Video};
+
+/// A clip that has been looked at, so that its number of frames is known.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A directory of image files, and the rate they were taken at, where that is known.
+    FrameDir {
+        /// The files.
+        listed: FrameDir,
+        /// Frames per second.
+        rate: Option<f64>,
+    },
+    /// A video file.
+    Video(Video),
+}
+
+/// How to open clips.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// The ffmpeg program or its directory; by default it is looked for on PATH, when the first
+    /// video comes.
+    pub ffmpeg: Option<PathBuf>,
+    /// Threads that ffmpeg may use; by default it decides.
+    pub threads: Option<usize>,
+    /// Frames per second of frame directories, for positions in seconds.
+    pub rate: Option<f64>,
+}
+
+/// The index lists of one answer: what [`Source::load`] turns into frames.
+pub type Views = Vec<Vec<usize>>;
+
+impl Source {
+    /// Opens a directory of frames or a video.
+    ///
+    /// # Errors
+    /// Those of [`FrameDir::list`] and [`Video::open`]; [`Error::NotFound`],
+    /// [`Error::SingleImage`], [`Error::NotAClip`], [`Error::FfmpegMissing`].
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Source> {
+        let metadata = fs::metadata(path).map_err(|error| Error::from_io(path, error))?;
+        if metadata.is_dir() {
+            return Ok(Source::FrameDir {
+                listed: FrameDir::list(path)?,
+                rate: options.rate,
+            });
+        }
+        if !metadata.is_file() {
+            return Err(Error::NotAClip {
+                path: path.to_path_buf(),
+            });
+        }
+        if has_frame_extension(path) {
+            return Err(Error::SingleImage {
+                path: path.to_path_buf(),
+            });
+        }
+        // ffprobe would say so too, but as one of many reasons not to understand a file.
+        fs::File::open(path).map_err(|error| Error::from_io(path, error))?;
+        let mut ffmpeg = Ffmpeg::find(options.ffmpeg.as_deref())?;
+        ffmpeg.threads = options.threads;
+        Ok(Source::Video(Video::open(path, &ffmpeg)?))
+    }
+
+    /// The path it was opened from.
+    pub fn path(&self) -> &Path {
+        match self {
+            Source::FrameDir { listed, .. } => &listed.path,
+            Source::Video(video) => video.path(),
+        }
+    }
+
+    /// Number of frames, at least 1.
+    pub fn frame_count(&self) -> usize {
+        match self {
+            Source::FrameDir { listed, .. } => listed.frames.len(),
+            Source::Video(video) => video.frame_count(),
+        }
+    }
+
+    /// When its frames are shown.
+    pub fn timeline(&self) -> Timeline {
+        match self {
+            Source::FrameDir { listed, rate } => {
+                Timeline::of_frames(&listed.path, listed.frames.len(), *rate)
+            }
+            Source::Video(video) => Timeline::of_video(video.path(), video.times()),
+        }
+    }
+
+    /// What may surprise the user about it, in one line; see [`FrameDir::note`].
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Source::FrameDir { listed, .. } => listed.note(),
+            Source::Video(_) => None,
+        }
+    }
+
+    /// Decodes, resizes and crops the frames of `views`: for each list of indices one [`Frames`]
+    /// per crop. Each distinct frame is decoded once.
+    ///
+    /// # Errors
+    /// Those of [`load_views`] for a directory; for a video [`Error::VideoFramesMissing`],
+    /// [`Error::VideoTimeout`], [`Error::Video`].
+    pub fn load(&self, views: &Views, preprocess: Preprocess, crops: Crops) -> Result<Vec<Frames>> {
+        match self {
+            Source::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
+            Source::Video(video) => {
+                let mut decoded = BTreeMap::new();
+                video.read(&distinct(views), Access::Seek, &mut |index, image| {
+                    decoded.insert(index, Cropped::new(&image, index, None, preprocess, crops));
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok(assemble(views, crops, |index| decoded.get(&index)))
+            }
+        }
+    }
+
+    /// As [`Source::load`] for one answer after another, in order, handing each to `emit` as soon
+    /// as it is complete, until that says [`ControlFlow::Break`]. A video is decoded once for all
+    /// of them, and frames are kept only while an answer still needs them: at most as many as the
+    /// answers that overlap have.
+    ///
+    /// The answers must be ordered by their first index.
+    ///
+    /// # Errors
+    /// As [`Source::load`]; answers before the error have been emitted.
+    pub fn load_each(
+        &self,
+        answers: &[Views],
+        preprocess: Preprocess,
+        crops: Crops,
+        emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let Source::Video(video) = self else {
+            for (number, views) in answers.iter().enumerate() {
+                if emit(number, self.load(views, preprocess, crops)?).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        };
+        let mut pending = Pending::new(answers);
+        let access = if answers.len() == 1 {
+            Access::Seek
+        } else {
+            Access::Stream
+        };
+        video.read(&distinct(&answers.concat()), access, &mut |index, image| {
+            let frame = Cropped::new(&image, index, None, preprocess, crops);
+            for (number, views) in pending.receive(index, frame) {
+                let frames = assemble(views, crops, |index| pending.decoded.get(&index));
+                if emit(number, frames).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            pending.forget();
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// The same clip with its frames counted by decoding it, after
+    /// [`Error::VideoFramesMissing`]; `None` where counting is not in doubt.
+    ///
+    /// # Errors
+    /// Those of [`Video::open`].
+    pub fn recount(&self) -> Result<Option<Source>> {
+        match self {
+            Source::FrameDir { .. } => Ok(None),
+            Source::Video(video) => Ok(Some(Source::Video(video.recount()?))),
+        }
+    }
+}
+
+/// Answers whose frames have not all come yet, and the frames that have.
+struct Pending<'a> {
+    answers: &'a [Views],
+    next: usize,
+    decoded: BTreeMap<usize, Cropped>,
+}
+
+impl<'a> Pending<'a> {
+    fn new(answers: &'a [Views]) -> Self {
+        Pending {
+            answers,
+            next: 0,
+            decoded: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a frame and returns the answers that it completes. Frames come in ascending order.
+    fn receive(&mut self, index: usize, frame: Cropped) -> Vec<(usize, &'a Views)> {
+        self.decoded.insert(index, frame);
+        let mut complete = Vec::new();
+        while let Some(views) = self.answers.get(self.next) {
+            if views.iter().flatten().any(|&needed| needed > index) {
+                break;
+            }
+            complete.push((self.next, views));
+            self.next += 1;
+        }
+        complete
+    }
+
+    /// Drops the frames that no later answer needs.
+    fn forget(&mut self) {
+        let needed = self
+            .answers
+            .get(self.next)
+            .and_then(|views| views.iter().flatten().min());
+        self.decoded = match needed {
+            Some(&first) => self.decoded.split_off(&first),
+            None => BTreeMap::new(),
+        };
+    }
+}

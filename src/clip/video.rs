@@ -1,0 +1,413 @@
+//! Videos, read by frame index through the `ffmpeg` program.
+//!
+//! A video is opened by listing its packets, which is fast because nothing is decoded, and tells
+//! the time of every frame: frame k is the k-th in the order of presentation, at whatever rate
+//! frames come. Then one pass decodes, and ffmpeg hands over the wanted frames only. A pass that
+//! is to begin far into the video seeks, and picks its frames by their time stamps, so that a seek
+//! that lands in the wrong place is noticed; then a pass from the start takes its place.
+//!
+//! Pixels are those of ffmpeg's own PNG extraction (`ffmpeg -i video -vsync 0 %d.png`): rotation
+//! metadata is applied, and the colour conversion is ffmpeg's.
+
+use std::io::{self, BufReader};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::decode::Image;
+use super::error::{Error, Result};
+use super::ffmpeg::{Ffmpeg, Process};
+use super::pam;
+
+/// Up to so many frames are picked one by one; beyond, the whole range is handed over.
+const MAX_PICKED: usize = 512;
+
+/// Seconds of video that are decoded in vain before a seek is tried.
+const SEEK_BEYOND: f64 = 10.0;
+
+/// Codecs that are text to people, not video.
+const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
+
+/// A video file whose frames have been listed.
+#[derive(Clone, Debug)]
+pub struct Video {
+    path: PathBuf,
+    ffmpeg: Ffmpeg,
+    /// Time stamps in seconds as the container has them, in the order of presentation.
+    stamps: Vec<f64>,
+    /// Duration of the last frame in seconds.
+    last: f64,
+}
+
+/// Whether a pass may seek.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It may, and may begin again: a frame can come twice, the later one counts.
+    Seek,
+    /// From the start; every frame comes once, in order.
+    Stream,
+}
+
+impl Video {
+    /// Lists the frames of the video at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Video`] with ffmpeg's reason, [`Error::NoVideoStream`], [`Error::NoVideoFrames`],
+    /// [`Error::VideoTimeout`].
+    pub fn open(path: &Path, ffmpeg: &Ffmpeg) -> Result<Video> {
+        let entries =
+            "packet=pts_time,dts_time,duration_time,flags:stream=avg_frame_rate,codec_name";
+        let arguments = [
+            "-select_streams",
+            "V:0",
+            "-show_entries",
+            entries,
+            "-of",
+            "compact",
+        ];
+        let listing = probe(path, ffmpeg, &arguments)?;
+        let (stamps, last) = parse_listing(&listing, path)?;
+        Ok(Video {
+            path: path.to_path_buf(),
+            ffmpeg: ffmpeg.clone(),
+            stamps,
+            last,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of frames.
+    pub fn frame_count(&self) -> usize {
+        self.stamps.len()
+    }
+
+    /// When each frame is shown, in seconds after the first, and when the last one ends:
+    /// `frame_count + 1` values.
+    pub fn times(&self) -> Vec<f64> {
+        let first = self.stamps.first().copied().unwrap_or(0.0);
+        let end = self.stamps.last().map(|last| last + self.last);
+        self.stamps
+            .iter()
+            .copied()
+            .chain(end)
+            .map(|stamp| stamp - first)
+            .collect()
+    }
+
+    /// The same video after decoding all of it, for one that has fewer frames than packets.
+    ///
+    /// # Errors
+    /// As [`Video::open`].
+    pub(super) fn recount(&self) -> Result<Video> {
+        let arguments = [
+            "-count_frames",
+            "-select_streams",
+            "V:0",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "default=noprint_wrappers=1:nokey=1",
+        ];
+        let mut patient = self.ffmpeg.clone();
+        patient.patience += 4 * self.length();
+        let printed = probe(&self.path, &patient, &arguments)?;
+        let count = printed
+            .lines()
+            .find_map(|line| line.trim().parse().ok())
+            .unwrap_or(0);
+        if count == 0 {
+            return Err(Error::NoVideoFrames {
+                path: self.path.clone(),
+            });
+        }
+        let mut recounted = self.clone();
+        // Which packets gave no frame is not known: the last ones are as good a guess as any.
+        recounted.stamps.truncate(count);
+        Ok(recounted)
+    }
+
+    fn length(&self) -> Duration {
+        let seconds = self.times().last().copied().unwrap_or(0.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+
+    /// Decodes the frames at `wanted` (ascending, each once) and hands them to `each` in order,
+    /// until that says [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    /// [`Error::VideoFramesMissing`] when the video ends too early, [`Error::VideoTimeout`],
+    /// [`Error::Video`], and what `each` returns.
+    pub(super) fn read(
+        &self,
+        wanted: &[usize],
+        access: Access,
+        each: &mut dyn FnMut(usize, Image) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else {
+            return Ok(());
+        };
+        if last >= self.frame_count() {
+            return Err(Error::IndexOutOfRange {
+                index: last,
+                frames: self.frame_count(),
+            });
+        }
+        let far_in = self.stamps[first] - self.stamps[0] > SEEK_BEYOND;
+        if access == Access::Seek && far_in && wanted.len() <= MAX_PICKED {
+            let arguments = self.seeking_pass(wanted);
+            if matches!(
+                self.pass(&arguments.0, &arguments.1, wanted, each),
+                Ok(None)
+            ) {
+                return Ok(());
+            }
+        }
+        let picked = match wanted.len() {
+            0..=MAX_PICKED => pick(wanted),
+            _ => format!("between(n,{first},{last})"),
+        };
+        let handed_over: Vec<usize> = if wanted.len() <= MAX_PICKED {
+            wanted.to_vec()
+        } else {
+            (first..=last).collect()
+        };
+        let mut each_wanted = |index, image| match wanted.binary_search(&index) {
+            Ok(_) => each(index, image),
+            Err(_) => Ok(ControlFlow::Continue(())),
+        };
+        match self.pass(&[], &picked, &handed_over, &mut each_wanted)? {
+            None => Ok(()),
+            Some(index) => Err(Error::VideoFramesMissing {
+                path: self.path.clone(),
+                index,
+            }),
+        }
+    }
+
+    /// Input options and selection of a pass that begins shortly before the first wanted frame.
+    fn seeking_pass(&self, wanted: &[usize]) -> (Vec<String>, String) {
+        // Far below the distance of frames, far above the rounding of printed time stamps.
+        const SAME: f64 = 1e-4;
+        let stamp = |index: usize| self.stamps[index];
+        let by_time = |&index: &usize| format!("lt(abs(t-{:.6}),{SAME})", stamp(index));
+        let selection: Vec<String> = wanted.iter().map(by_time).collect();
+        let start = stamp(wanted[0]) - 1.0;
+        let options = [
+            "-copyts",
+            "-seek_timestamp",
+            "1",
+            "-ss",
+            &format!("{start:.6}"),
+        ];
+        (options.map(str::to_owned).to_vec(), selection.join("+"))
+    }
+
+    /// One run of ffmpeg. Returns the first frame that did not come.
+    fn pass(
+        &self,
+        input_options: &[String],
+        selection: &str,
+        expected: &[usize],
+        each: &mut dyn FnMut(usize, Image) -> Result<ControlFlow<()>>,
+    ) -> Result<Option<usize>> {
+        // Frames are renumbered at a constant rate, so that no version of ffmpeg repeats or drops
+        // one to keep to the video's own.
+        let filter = format!("select='{selection}',settb=1/25,setpts=N");
+        let output = [
+            "-map",
+            "0:V:0",
+            "-an",
+            "-sn",
+            "-dn",
+            "-vf",
+            &filter,
+            "-r",
+            "25",
+            "-c:v",
+            "pam",
+            "-f",
+            "image2pipe",
+            "pipe:1",
+        ];
+        let process = self
+            .ffmpeg
+            .decode(&self.path, self.length(), input_options, &output)?;
+        let mut reader = BufReader::new(process);
+        for &index in expected {
+            let image = match pam::read_frame(&mut reader, &self.path) {
+                Ok(Some(image)) => image?,
+                Ok(None) => return self.ended_early(reader.into_inner(), index),
+                Err(error) => return Err(self.reading_error(error)),
+            };
+            if each(index, image)?.is_break() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The output has ended before frame `index`: because ffmpeg failed, or because the video did.
+    fn ended_early(&self, process: Process, index: usize) -> Result<Option<usize>> {
+        let ending = process.end().map_err(|error| self.reading_error(error))?;
+        match ending.success() {
+            true => Ok(Some(index)),
+            false => Err(Error::Video {
+                path: self.path.clone(),
+                reason: ending.reason(),
+            }),
+        }
+    }
+
+    fn reading_error(&self, error: io::Error) -> Error {
+        read_error(&self.path, error, self.ffmpeg.patience + 4 * self.length())
+    }
+}
+
+fn read_error(path: &Path, error: io::Error, patience: Duration) -> Error {
+    let path = path.to_path_buf();
+    match error.kind() {
+        io::ErrorKind::TimedOut => Error::VideoTimeout {
+            path,
+            seconds: patience.as_secs(),
+        },
+        io::ErrorKind::UnexpectedEof => Error::Video {
+            path,
+            reason: "ffmpeg stopped in the middle of a frame".to_owned(),
+        },
+        _ => Error::Io {
+            path,
+            source: error,
+        },
+    }
+}
+
+fn probe(path: &Path, ffmpeg: &Ffmpeg, arguments: &[&str]) -> Result<String> {
+    let process = ffmpeg.probe(path, arguments)?;
+    let (output, ending) = process
+        .output()
+        .map_err(|error| read_error(path, error, ffmpeg.patience))?;
+    if !ending.success() {
+        return Err(Error::Video {
+            path: path.to_path_buf(),
+            reason: ending.reason(),
+        });
+    }
+    Ok(String::from_utf8_lossy(&output).into_owned())
+}
+
+/// The frames' time stamps in order, and the duration of the last frame.
+fn parse_listing(listing: &str, path: &Path) -> Result<(Vec<f64>, f64)> {
+    let path_buf = path.to_path_buf();
+    let Some(stream) = listing.lines().find(|line| line.starts_with("stream|")) else {
+        return Err(Error::NoVideoStream { path: path_buf });
+    };
+    if TEXT_CODECS
+        .iter()
+        .any(|codec| field(stream, "codec_name") == Some(codec))
+    {
+        return Err(Error::Video {
+            path: path_buf,
+            reason: "it is a text file".to_owned(),
+        });
+    }
+    let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
+    // Packets that are only there to decode others from (flag D) show no frame.
+    let packets: Vec<&str> = listing
+        .lines()
+        .filter(|line| line.starts_with("packet|"))
+        .filter(|line| !field(line, "flags").is_some_and(|flags| flags.contains('D')))
+        .collect();
+    if packets.is_empty() {
+        return Err(Error::NoVideoFrames { path: path_buf });
+    }
+    let seconds = |line: &str, name| field(line, name)?.parse::<f64>().ok();
+    let stamp = |line: &&str| seconds(line, "pts_time").or_else(|| seconds(line, "dts_time"));
+    let even = |index: usize| index as f64 / rate.unwrap_or(25.0);
+    let mut stamps: Vec<f64> = packets
+        .iter()
+        .map(stamp)
+        .collect::<Option<_>>()
+        .unwrap_or_else(|| (0..packets.len()).map(even).collect());
+    stamps.sort_by(f64::total_cmp);
+    let durations = packets
+        .iter()
+        .rev()
+        .find_map(|line| seconds(line, "duration_time"));
+    let last = durations.or(rate.map(f64::recip)).unwrap_or(1.0 / 25.0);
+    Ok((stamps, last))
+}
+
+/// The value of `name=value` between bars.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split('|')
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `30000/1001`; ffprobe prints `0/0` for an unknown rate.
+fn parse_rate(text: &str) -> Option<f64> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+/// An expression that is true for the frames in `wanted`, as a tree, since ffmpeg evaluates it for
+/// every frame.
+fn pick(wanted: &[usize]) -> String {
+    if wanted.len() <= 4 {
+        let equal: Vec<String> = wanted
+            .iter()
+            .map(|index| format!("eq(n,{index})"))
+            .collect();
+        return equal.join("+");
+    }
+    let (left, right) = wanted.split_at(wanted.len() / 2);
+    format!("if(lt(n,{}),{},{})", right[0], pick(left), pick(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_ordered_by_presentation_and_hidden_packets_left_out() {
+        let listing = "packet|pts_time=0.000000|dts_time=-0.08|duration_time=0.040000|flags=K__\n\
+                       packet|pts_time=0.120000|dts_time=-0.04|duration_time=0.040000|flags=___\n\
+                       packet|pts_time=0.040000|dts_time=0.00|duration_time=0.040000|flags=___\n\
+                       packet|pts_time=-0.040000|dts_time=0.04|duration_time=0.040000|flags=_D_\n\
+                       stream|codec_name=h264|avg_frame_rate=25/1\n";
+        let (stamps, last) = parse_listing(listing, Path::new("v")).unwrap();
+        assert_eq!((stamps, last), (vec![0.0, 0.04, 0.12], 0.04));
+    }
+
+    #[test]
+    fn packets_without_times_are_spread_evenly() {
+        let listing = "packet|pts_time=N/A|dts_time=N/A|duration_time=N/A|flags=K_\n\
+                       packet|pts_time=N/A|dts_time=0.5|duration_time=N/A|flags=__\n\
+                       stream|codec_name=mpeg4|avg_frame_rate=10/1\n";
+        let (stamps, last) = parse_listing(listing, Path::new("v")).unwrap();
+        assert_eq!((stamps, last), (vec![0.0, 0.1], 0.1));
+    }
+
+    #[test]
+    fn files_without_video_are_told_apart() {
+        let open = |listing| parse_listing(listing, Path::new("v")).unwrap_err();
+        assert!(matches!(open(""), Error::NoVideoStream { .. }));
+        let empty = "stream|codec_name=h264|avg_frame_rate=0/0\n";
+        assert!(matches!(open(empty), Error::NoVideoFrames { .. }));
+        let text = "packet|pts_time=0|flags=K\nstream|codec_name=ansi|avg_frame_rate=25/1\n";
+        assert!(open(text).to_string().contains("text file"));
+    }
+
+    #[test]
+    fn picking_frames_is_a_search_tree() {
+        assert_eq!(pick(&[3, 9]), "eq(n,3)+eq(n,9)");
+        assert_eq!(
+            pick(&[1, 2, 3, 4, 5]),
+            "if(lt(n,3),eq(n,1)+eq(n,2),eq(n,3)+eq(n,4)+eq(n,5))"
+        );
+    }
+}
