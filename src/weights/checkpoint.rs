@@ -8,9 +8,10 @@ use pytorch_reader::{PytorchError, PytorchReader};
 use super::container::{Container, detect};
 use super::error::WeightsError;
 use super::mapped::MappedSafetensors;
+use super::pickle::guard;
+use super::shards;
 use super::structure::Structure;
 use super::tensor::{Dtype, RawTensor, from_pytorch};
-use super::{pickle_guard, shards};
 
 /// A tensor in a checkpoint, not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +90,8 @@ impl Checkpoint {
     }
 
     fn open_torch(path: &Path, container: Container) -> Result<Self, WeightsError> {
-        let scan = pickle_guard::check(path, container)?;
-        let explain = |error: PytorchError| pickle_guard::explain(path, container, &error);
+        let scan = guard::check(path, container)?;
+        let explain = |error: PytorchError| guard::explain(path, container, &scan, &error);
         let tensors = PytorchReader::new(path).map_err(explain)?.into_tensors();
         let root = PytorchReader::read_pickle_data(path, None).map_err(explain)?;
         let structure = Structure::of_pickle(&root, &scan);

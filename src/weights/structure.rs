@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use pytorch_reader::PickleValue;
 
 use super::names::natural_order;
-use super::pickle_guard::Scan;
+use super::pickle::Scan;
 
 /// How deep dictionaries are looked at for a state_dict.
 const MAX_DEPTH: usize = 4;

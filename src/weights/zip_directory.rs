@@ -1,7 +1,7 @@
 //! What a zip archive holds, judged by its central directory before anything is decompressed.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use zip::ZipArchive;
@@ -82,6 +82,26 @@ pub(super) fn kind(path: &Path) -> Result<(), WeightsError> {
         ));
     }
     Ok(())
+}
+
+/// The bytes of `data.pkl` in an archive that [`kind`] has accepted.
+pub(super) fn data_pickle(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    let file = File::open(path).map_err(|e| WeightsError::read(path, e))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(path, &e))?;
+    let index = records(path, &archive)?
+        .iter()
+        .position(|r| is_data_pickle(&r.name))
+        .ok_or_else(|| hostile(path, "it holds no data.pkl"))?;
+    let entry = archive.by_index(index).map_err(|e| broken(path, &e))?;
+    let mut bytes = Vec::new();
+    entry
+        .take(MAX_PICKLE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| WeightsError::unreadable(path, CONTAINER, format!("data.pkl: {e}")))?;
+    if bytes.len() as u64 > MAX_PICKLE {
+        return Err(hostile(path, "its data.pkl is larger than declared"));
+    }
+    Ok(bytes)
 }
 
 fn records(
