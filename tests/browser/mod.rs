@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,6 +25,8 @@ const ARGUMENTS: [&str; 9] = [
 pub struct Browser {
     driver: Child,
     session: String,
+    /// Open for as long as the driver may write to it.
+    _output: BufReader<ChildStdout>,
     /// Its profile, removed at the end.
     _profile: TempDir,
 }
@@ -46,7 +48,8 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let url = format!("http://127.0.0.1:{}", port(&mut driver));
+        let mut output = BufReader::new(driver.stdout.take().unwrap());
+        let url = format!("http://127.0.0.1:{}", port(&mut output));
         let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -59,12 +62,16 @@ impl Browser {
         Some(Self {
             driver,
             session: format!("{url}/session/{id}"),
+            _output: output,
             _profile: profile,
         })
     }
 
-    /// Opens a file.
+    /// Opens a file; the logs begin there, and not with the page of an empty window.
     pub fn open(&self, page: &Path) {
+        self.command("url", &json!({ "url": "about:blank" }));
+        self.log("performance");
+        self.log("browser");
         self.command(
             "url",
             &json!({ "url": format!("file://{}", page.display()) }),
@@ -164,19 +171,19 @@ fn post(url: &str, body: &Value) -> Value {
     answer["value"].clone()
 }
 
-/// The port that ChromeDriver says it listens on.
-fn port(driver: &mut Child) -> u16 {
-    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = |line: String| {
+/// The port that ChromeDriver says it listens on, after a line that repeats the 0 it was given.
+fn port(output: &mut BufReader<ChildStdout>) -> u16 {
+    let port = |line: String| -> Option<u16> {
         line.split("on port ")
             .nth(1)?
             .trim_end_matches('.')
             .parse()
             .ok()
     };
+    let lines = output.lines().map_while(Result::ok);
     lines
-        .map_while(Result::ok)
-        .find_map(port)
+        .filter_map(port)
+        .find(|&port| port != 0)
         .expect("ChromeDriver says its port")
 }
 
