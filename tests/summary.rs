@@ -19,7 +19,7 @@ use serde_json::Value;
 fn described(segments: i64, batch: i64) -> Value {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        made_once("describe.py", |folder| {
+        made_once("describe.py", "table", |folder| {
             script("describe.py", [OsStr::new("table"), folder.as_os_str()]);
         })
     });

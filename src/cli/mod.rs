@@ -3,6 +3,7 @@
 mod classify;
 mod exit;
 mod load_weights;
+mod graph;
 mod network;
 mod summary;
 mod weights;
@@ -28,6 +29,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 enum Command {
     Classify(classify::Args),
     LoadWeights(load_weights::Args),
+    Graph(graph::Args),
     Summary(summary::Args),
 }
 
@@ -37,6 +39,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
     };
     match result {

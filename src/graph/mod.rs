@@ -3,6 +3,7 @@
 //! Nothing here knows ECO: every node, scope, shape and cost comes from running the modules under an
 //! [`Observer`](crate::model::Observer).
 
+pub mod tensorboard;
 mod trace;
 
 pub use trace::{Call, Graph, Layer, LayerTensor, Node};

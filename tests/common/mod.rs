@@ -36,14 +36,16 @@ pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) ->
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A folder that `fill` makes once for this content of `scripts/{name}`, and that later runs find again.
-pub fn made_once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+/// A folder that `fill` makes once for this content of `scripts/{name}`, and that later runs find again. `purpose` tells
+/// apart what one script makes.
+pub fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     fs::read(root().join("scripts").join(name))
         .unwrap()
         .hash(&mut hasher);
+    let content = hasher.finish();
     let folder =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{:016x}", hasher.finish()));
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{purpose}-{content:016x}"));
     if !folder.exists() {
         let unfinished = folder.with_extension(format!("part-{}", std::process::id()));
         fs::create_dir_all(&unfinished).unwrap();
@@ -60,7 +62,7 @@ pub fn made_once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
 pub fn reference_cases() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        made_once("reference.py", |folder| {
+        made_once("reference.py", "cases", |folder| {
             script("reference.py", [OsStr::new("cases"), folder.as_os_str()]);
         })
     })

@@ -1,0 +1,56 @@
+//! Event files that TensorBoard reads.
+//!
+//! An event file is a sequence of framed protocol buffers: here one that names the version of the format, and one that
+//! holds the graph. Sources: `tensorboard/compat/proto/{event,graph,node_def,attr_value,tensor_shape}.proto` for the
+//! messages, TensorFlow's `core/lib/io/record_writer` for the frames.
+
+mod graph_def;
+mod proto;
+mod record;
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+
+use super::Graph;
+use proto::{Event, What};
+
+/// Writes `graph` into a new event file in `folder`, which is made if need be, and returns the file's path.
+///
+/// Files that are there stay: TensorBoard shows the graph of the newest.
+///
+/// # Errors
+/// Those of writing files.
+pub fn write(graph: &Graph, folder: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // TensorBoard reads the files whose names contain `tfevents`, in the order of their names.
+    let name = format!(
+        "events.out.tfevents.{}.{:09}.eco.{}",
+        now.as_secs(),
+        now.subsec_nanos(),
+        std::process::id()
+    );
+    let path = folder.join(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    let graph_def = graph_def::graph_def(graph).encode_to_vec();
+    for what in [
+        What::FileVersion("brain.Event:2".to_owned()),
+        What::GraphDef(graph_def),
+    ] {
+        let event = Event {
+            wall_time: now.as_secs_f64(),
+            what: Some(what),
+        };
+        record::write(&mut file, &event.encode_to_vec())?;
+    }
+    Ok(path)
+}

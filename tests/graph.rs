@@ -1,0 +1,192 @@
+//! `eco graph`: what TensorBoard reads from it, and the drawings.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::{made_once, script};
+use serde::Deserialize;
+
+/// A node as TensorBoard reads it (`scripts/describe.py events`).
+#[derive(Debug, Deserialize)]
+struct Node {
+    name: String,
+    op: String,
+    inputs: Vec<String>,
+    shape: Vec<i64>,
+}
+
+/// What of a node both writers agree on, under a name that both can give: `eco_2d.inception_a cat 0` is the first `cat`
+/// that ran in `eco_2d.inception_a`.
+#[derive(Debug, PartialEq, Eq)]
+struct Operator {
+    shape: Vec<i64>,
+    inputs: BTreeSet<String>,
+}
+
+/// Operators that compute something. The others only pass values on, under names of each writer's own.
+const OPERATORS: [&str; 9] = [
+    "convolution",
+    "batch_norm",
+    "relu",
+    "max_pool2d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "cat",
+    "add",
+    "linear",
+];
+const PASSING_ON: [&str; 6] = [
+    "aten::view",
+    "aten::flatten",
+    "aten::unflatten",
+    "aten::transpose",
+    "prim::ListConstruct",
+    "output",
+];
+
+fn operator(node: &Node) -> Option<&str> {
+    let op = node.op.strip_prefix("aten::")?.trim_matches('_');
+    OPERATORS.contains(&op).then_some(op)
+}
+
+/// The module an operator ran in: `ECO_Lite/ECO_2D[eco_2d]/.../Conv2d[conv1_7x7_s2]/input.3` by PyTorch and
+/// `eco_2d/.../conv1_7x7_s2/convolution` by us are both in `eco_2d. ... .conv1_7x7_s2`.
+fn module(name: &str) -> String {
+    let (scope, _) = name.rsplit_once('/').unwrap_or_default();
+    let scope = scope.strip_prefix("ECO_Lite/").unwrap_or(scope);
+    let part = |part: &str| match part.split_once('[') {
+        Some((_, name)) => name.trim_end_matches(']').to_owned(),
+        None => part.to_owned(),
+    };
+    scope.split('/').map(part).collect::<Vec<_>>().join(".")
+}
+
+/// All operators with their keys, and the keys of what feeds them.
+fn operators(nodes: &[Node]) -> BTreeMap<String, Operator> {
+    let by_name: HashMap<&str, &Node> = nodes.iter().map(|node| (&node.name[..], node)).collect();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut keys: HashMap<&str, String> = HashMap::new();
+    for node in nodes {
+        let Some(op) = operator(node) else { continue };
+        let key = format!("{} {op}", module(&node.name));
+        let count = seen.entry(key.clone()).or_default();
+        keys.insert(&node.name, format!("{key} {count}"));
+        *count += 1;
+    }
+    let mut found = BTreeMap::new();
+    for node in nodes {
+        if let Some(key) = keys.get(&node.name[..]) {
+            let mut inputs = BTreeSet::new();
+            sources(node, &by_name, &keys, &mut inputs);
+            let shape = node.shape.clone();
+            found.insert(key.clone(), Operator { shape, inputs });
+        }
+    }
+    found
+}
+
+/// The keys of the operators whose values reach `node`, and `input`.
+fn sources(
+    node: &Node,
+    by_name: &HashMap<&str, &Node>,
+    keys: &HashMap<&str, String>,
+    found: &mut BTreeSet<String>,
+) {
+    for input in &node.inputs {
+        // PyTorch's writer names inputs that it wrote under another scope; only constants and lists are among them.
+        let Some(source) = by_name.get(&input[..]) else {
+            continue;
+        };
+        if let Some(key) = keys.get(&input[..]) {
+            found.insert(key.clone());
+        } else if source.op == "input" || source.op == "IO Node" {
+            found.insert("input".to_owned());
+        } else if PASSING_ON.contains(&&source.op[..]) {
+            sources(source, by_name, keys, found);
+        }
+    }
+}
+
+fn eco<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_eco"))
+        .arg("graph")
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn written_by_eco(segments: &str) -> Vec<Node> {
+    let folder = tempfile::tempdir().unwrap();
+    let logdir = folder.path().join("deep/tbX");
+    let args = [
+        OsStr::new("--segments"),
+        segments.as_ref(),
+        "--logdir".as_ref(),
+        logdir.as_os_str(),
+    ];
+    let output = eco(args);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(fs::read_dir(&logdir).unwrap().count(), 1);
+    serde_json::from_str(&script(
+        "describe.py",
+        [OsStr::new("events"), logdir.as_os_str()],
+    ))
+    .unwrap()
+}
+
+fn written_by_pytorch() -> Vec<Node> {
+    let folder = made_once("describe.py", "tensorboard", |folder: &Path| {
+        script(
+            "describe.py",
+            [OsStr::new("tensorboard"), folder.as_os_str()],
+        );
+    });
+    serde_json::from_slice(&fs::read(folder.join("graph.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn tensorboard_reads_the_graph_that_pytorch_would_have_written() {
+    let ours = operators(&written_by_eco("4"));
+    let theirs = operators(&written_by_pytorch());
+    assert_eq!(theirs.len(), 105);
+    let names = |graph: &BTreeMap<String, Operator>| graph.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&ours), names(&theirs));
+    for (key, operator) in &theirs {
+        assert_eq!(&ours[key], operator, "{key}");
+    }
+}
+
+#[test]
+fn every_node_of_the_event_file_is_named_once_and_every_edge_leads_to_one() {
+    let nodes = written_by_eco("16");
+    let names: BTreeSet<&str> = nodes.iter().map(|node| &node.name[..]).collect();
+    assert_eq!(names.len(), nodes.len());
+    for node in &nodes {
+        for input in &node.inputs {
+            assert!(names.contains(&input[..]), "{input} into {}", node.name);
+        }
+        // A node that has the name of a scope would confuse TensorBoard.
+        let scope = format!("{}/", node.name);
+        assert!(
+            names.iter().all(|name| !name.starts_with(&scope)),
+            "{scope}"
+        );
+    }
+    let weight = nodes
+        .iter()
+        .find(|node| node.name == "eco_2d/basic_conv/conv1_7x7_s2/weight");
+    assert_eq!(weight.unwrap().shape, [64, 3, 7, 7]);
+    let parameters = nodes
+        .iter()
+        .filter(|node| node.op == "parameter" || node.op == "buffer");
+    assert_eq!(parameters.count(), 216);
+}
