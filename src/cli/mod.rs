@@ -2,6 +2,7 @@
 
 mod classify;
 mod exit;
+mod inspect;
 mod load_weights;
 mod graph;
 mod network;
@@ -28,6 +29,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Args),
+    Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
     Graph(graph::Args),
     Summary(summary::Args),
@@ -38,6 +40,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),

@@ -1,7 +1,7 @@
 //! Weights: reading checkpoints, matching names, metadata and reports.
 //!
 //! [`open`] takes any file a user may have to the tensors a model asks for; [`Import`] writes them as
-//! a safetensors file that carries its meaning.
+//! a safetensors file that carries its meaning; [`Inspector`] looks at files without a model in mind.
 //! Nothing in a file is executed. Limits on what a file may claim are stated beside the code that
 //! enforces them.
 
@@ -12,6 +12,7 @@ mod error;
 mod foreign;
 mod hints;
 mod import;
+mod inspect;
 mod labels;
 mod load;
 pub mod locate;
@@ -26,6 +27,7 @@ pub mod seeded;
 mod select;
 mod shards;
 mod structure;
+mod suspicious;
 mod tar_directory;
 mod tensor;
 mod write;
@@ -35,11 +37,12 @@ pub use checkpoint::{Checkpoint, Entry};
 pub use container::{Container, detect};
 pub use error::{ErrorKind, WeightsError};
 pub use import::{Import, ImportOptions, Precision};
+pub use inspect::{Inspector, Row, Stats};
 pub use labels::LabelSource;
 pub use load::{LoadOptions, Loaded, open, open_with};
 pub use matching::Misfit;
 pub use metadata::{ARCHITECTURE, DEFAULT_SEGMENTS, FORMAT_VERSION, Metadata};
-pub use names::Rename;
+pub use names::{Rename, printable};
 pub use report::{
     Collision, Converted, Ignored, Mismatched, Named, NonFinite, Report, Strictness, Verdict,
 };

@@ -59,6 +59,24 @@ impl std::str::FromStr for Rename {
     }
 }
 
+/// A name from a file as it may be shown: control characters are escaped, so that a file cannot steer
+/// the terminal, and very long names are cut.
+pub fn printable(name: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut out = String::new();
+    for c in name.chars().take(LONGEST) {
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
+    }
+    if name.chars().nth(LONGEST).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
 /// Applies `rules` in order.
 pub(super) fn rename(name: &str, rules: &[Rename]) -> String {
     rules.iter().fold(name.to_string(), |name, rule| {

@@ -128,6 +128,8 @@ pub struct Report {
     pub collisions: Vec<Collision>,
     /// Tensors with values that are no numbers. Filled in once the values are read.
     pub non_finite: Vec<NonFinite>,
+    /// Functions the file names that would run code if Python loaded it. They are not called here.
+    pub suspicious: Vec<String>,
     /// What may explain the differences, and what to try.
     pub hints: Vec<String>,
     /// Where the result was written.
@@ -209,6 +211,7 @@ impl Report {
             mismatched: mismatched.collect(),
             collisions: collisions.collect(),
             non_finite: Vec::new(),
+            suspicious: checkpoint.structure().suspicious(),
             hints: hints::hints(checkpoint, spec, found, |name| {
                 compared_name(below(name, &selection.key), rules)
             }),

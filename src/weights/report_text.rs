@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::matching::Misfit;
-use super::names::tail;
+use super::names::{printable, tail};
 use super::report::{Named, Report, Verdict};
 
 /// How many tensors of one kind are listed before the rest is only counted.
@@ -22,6 +22,19 @@ impl Display for ReportText<'_> {
         mismatched(f, report)?;
         collisions(f, report)?;
         non_finite(f, report)?;
+        if !report.suspicious.is_empty() {
+            let names: Vec<String> = report
+                .suspicious
+                .iter()
+                .map(|name| printable(name))
+                .collect();
+            writeln!(
+                f,
+                "warning: the file names {}, which would run when",
+                names.join(", ")
+            )?;
+            writeln!(f, "         Python loads it. eco runs nothing in a file.")?;
+        }
         for hint in &report.hints {
             writeln!(f, "hint: {hint}")?;
         }
@@ -74,7 +87,7 @@ fn facts(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let ignored: Vec<String> = report
         .ignored
         .iter()
-        .map(|i| format!("{} ({})", i.key, i.what))
+        .map(|i| format!("{} ({})", printable(&i.key), i.what))
         .collect();
     for (number, line) in wrap(&ignored, 66).iter().enumerate() {
         let title = if number == 0 { "ignored" } else { "" };
@@ -106,7 +119,7 @@ fn runs(tensors: &[Named]) -> Vec<(String, usize)> {
     let mut lines: Vec<(String, usize)> = Vec::new();
     for run in tensors.chunk_by(|a, b| !layer(a).is_empty() && layer(a) == layer(b)) {
         let line = match run {
-            [one] => format!("{} {}", one.name, shape(&one.shape)),
+            [one] => format!("{} {}", printable(&one.name), shape(&one.shape)),
             several => {
                 let parts: Vec<&str> = several
                     .iter()
@@ -115,8 +128,8 @@ fn runs(tensors: &[Named]) -> Vec<(String, usize)> {
                 let shapes: Vec<String> = several.iter().map(|t| shape(&t.shape)).collect();
                 format!(
                     "{}.{{{}}} {}",
-                    layer(&several[0]),
-                    parts.join(","),
+                    printable(&layer(&several[0])),
+                    printable(&parts.join(",")),
                     one_or_all(&shapes)
                 )
             }
@@ -171,7 +184,7 @@ fn mismatched(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
                     format!("file {}, which holds no float weights", dtype(m.file_dtype))
                 }
             };
-            (format!("{}: {what}", m.file_name), 1)
+            (format!("{}: {what}", printable(&m.file_name)), 1)
         })
         .collect();
     list(f, "that do not fit", &lines)
@@ -183,7 +196,11 @@ fn collisions(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         .iter()
         .map(|c| {
             (
-                format!("{} from {}", tail(&c.name), c.file_names.join(" and ")),
+                format!(
+                    "{} from {}",
+                    tail(&c.name),
+                    printable(&c.file_names.join(" and "))
+                ),
                 1,
             )
         })

@@ -54,7 +54,6 @@ struct Chooser<'a> {
 impl Chooser<'_> {
     fn named(&self, key: &str) -> Result<Selection, WeightsError> {
         let structure = self.checkpoint.structure();
-        let key = structure.alias_of(key).unwrap_or(key);
         if self.members(key).is_empty() {
             let keys: Vec<String> = self.keys().into_iter().filter(|k| !k.is_empty()).collect();
             let reason = match (
@@ -135,25 +134,29 @@ impl Chooser<'_> {
         })
     }
 
-    /// The keys that are tried: the root, and every dictionary that is neither a wrapper's level
-    /// nor a moving average.
+    /// The keys that are tried: the root, and every dictionary that is neither a wrapper's level nor
+    /// a moving average. One dictionary under two keys is tried once, under a key that is no moving
+    /// average where there is one.
     fn keys(&self) -> Vec<String> {
-        let mut keys = vec![String::new()];
-        keys.extend(
-            self.checkpoint
-                .structure()
-                .groups()
-                .iter()
-                .map(|group| group.key.clone())
-                .filter(|key| {
-                    !key.is_empty() && !key.split('.').any(|s| is_wrapper(s) || is_ema(s))
-                }),
-        );
-        keys
+        let structure = self.checkpoint.structure();
+        let plain = |key: &str| !key.split('.').any(|s| is_wrapper(s) || is_ema(s));
+        let groups = structure.groups().iter().map(|group| group.key.as_str());
+        let listed = groups.filter(|key| !key.is_empty() && !structure.is_alias(key));
+        let renamed = structure
+            .aliases()
+            .iter()
+            .filter(|(_, first)| !plain(first));
+        std::iter::once("")
+            .chain(listed)
+            .chain(renamed.map(|(alias, _)| alias.as_str()))
+            .filter(|key| plain(key))
+            .map(str::to_string)
+            .collect()
     }
 
     /// The entries under `key`, with their names below it.
     fn members(&self, key: &str) -> Vec<(usize, String)> {
+        let key = self.checkpoint.structure().alias_of(key).unwrap_or(key);
         let prefix = if key.is_empty() {
             String::new()
         } else {

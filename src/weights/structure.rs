@@ -7,6 +7,7 @@ use pytorch_reader::PickleValue;
 
 use super::names::natural_order;
 use super::pickle::Scan;
+use super::suspicious::suspicious;
 
 /// How deep dictionaries are looked at for a state_dict.
 const MAX_DEPTH: usize = 4;
@@ -151,9 +152,27 @@ impl Structure {
             .map(|(_, first)| first.as_str())
     }
 
+    /// All pairs of a key and the key under which the tensors of the same dictionary are listed.
+    pub(super) fn aliases(&self) -> &[(String, String)] {
+        &self.aliases
+    }
+
     /// Python classes and functions that the file names. None of them is ever called.
     pub fn globals(&self) -> &[String] {
         &self.globals
+    }
+
+    /// Those of [`Self::globals`] that would let the file run code when Python loads it.
+    pub fn suspicious(&self) -> Vec<String> {
+        suspicious(&self.globals)
+    }
+
+    /// Whether `key`, or a dictionary around it, is listed under another key already.
+    pub(super) fn is_alias(&self, key: &str) -> bool {
+        self.aliases.iter().any(|(alias, _)| {
+            key.strip_prefix(alias.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// Orders two dotted names as the file does, and names it has no order for naturally.
