@@ -40,6 +40,17 @@ def sample_caffe(frames, segments):
     return [average // 2 + x * average if average >= 1 else 0 for x in range(segments)]
 
 
+def views_official(frames, segments, clips):
+    """Temporal views: view k looks (k + 1/2) / clips of the way into every segment."""
+    tick = frames / float(segments)
+    return [[int(tick * ((k + 0.5) / clips) + tick * x) for x in range(segments)] for k in range(clips)]
+
+
+def views_caffe(frames, segments, clips):
+    average = frames // segments
+    return [[average * (2 * k + 1) // (2 * clips) + x * average for x in range(segments)] for k in range(clips)]
+
+
 # Resize and crop.
 
 
@@ -249,6 +260,8 @@ def command_sample():
                 "frames": frames,
                 "official": sample_official(frames, segments),
                 "caffe": sample_caffe(frames, segments),
+                "official_views": views_official(frames, segments, 3),
+                "caffe_views": views_caffe(frames, segments, 3),
             }
             print(json.dumps(line))
 

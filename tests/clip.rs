@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use eco::clip::decode::{Image, decode};
-use eco::clip::{Preprocess, Sampling, load};
+use eco::clip::{Crops, Frames, Preprocess, Sampling, load, load_views};
 use serde::Deserialize;
 
 /// What two JPEG decoders may differ by, in grey levels on average: both round, at different places.
@@ -38,6 +38,8 @@ struct Indices {
     frames: usize,
     official: Vec<usize>,
     caffe: Vec<usize>,
+    official_views: Vec<Vec<usize>>,
+    caffe_views: Vec<Vec<usize>>,
 }
 
 fn cases(folder: &Path, command: &str, more: &[&str]) -> Vec<Case> {
@@ -93,6 +95,13 @@ fn sampled_indices_equal_the_formulas_in_python() {
             expected.caffe,
             "{context}"
         );
+        let views = |sampling: Sampling| sampling.views(frames, segments, 3);
+        assert_eq!(
+            views(Sampling::Official),
+            expected.official_views,
+            "{context}"
+        );
+        assert_eq!(views(Sampling::Caffe), expected.caffe_views, "{context}");
         lengths += 1;
     }
     assert!(lengths > 4000);
@@ -116,6 +125,26 @@ fn png_crops_equal_pillow_bit_for_bit_for_every_size_and_preprocessing() {
             );
         }
     }
+}
+
+#[test]
+fn three_and_ten_crops_equal_the_ones_cut_with_pillow() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = cases(folder.path(), "sizes", &["61", "7"]);
+    let mut compared = 0;
+    for case in &cases {
+        let path = folder.path().join(&case.file);
+        for expected in &case.expected {
+            let crops = Crops::from_str(&expected.crops.to_string(), false).unwrap();
+            let pixels = fs::read(folder.path().join(&expected.file)).unwrap();
+            let choice = preprocess(&expected.preprocess);
+            let found = load_views(&[path.clone()], &[vec![0]], choice, crops).unwrap();
+            let found: Vec<u8> = found.iter().flat_map(Frames::pixels).copied().collect();
+            assert!(found == pixels, "{} {choice} {crops} crops", case.file);
+            compared += usize::from(crops != Crops::One);
+        }
+    }
+    assert!(compared >= 7 * 6);
 }
 
 #[test]

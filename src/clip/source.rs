@@ -67,6 +67,13 @@ impl Source {
                 path: path.to_path_buf(),
             });
         }
+        if metadata.len() == 0 {
+            let reason = "the file is empty".to_owned();
+            return Err(Error::Video {
+                path: path.to_path_buf(),
+                reason,
+            });
+        }
         // ffprobe would say so too, but as one of many reasons not to understand a file.
         fs::File::open(path).map_err(|error| Error::from_io(path, error))?;
         let mut ffmpeg = Ffmpeg::find(options.ffmpeg.as_deref())?;

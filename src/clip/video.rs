@@ -35,8 +35,19 @@ pub struct Video {
     ffmpeg: Ffmpeg,
     /// Time stamps in seconds as the container has them, in the order of presentation.
     stamps: Vec<f64>,
+    /// Where they are from.
+    origin: Origin,
     /// Duration of the last frame in seconds.
     last: f64,
+}
+
+/// What a video's time stamps are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The container states when each frame is shown, so a frame is known by its stamp.
+    Stated,
+    /// The container (AVI) states less; the order of frames is right, the times nearly so.
+    Guessed,
 }
 
 /// Whether a pass may seek.
@@ -66,11 +77,12 @@ impl Video {
             "compact",
         ];
         let listing = probe(path, ffmpeg, &arguments)?;
-        let (stamps, last) = parse_listing(&listing, path)?;
+        let (stamps, origin, last) = parse_listing(&listing, path)?;
         Ok(Video {
             path: path.to_path_buf(),
             ffmpeg: ffmpeg.clone(),
             stamps,
+            origin,
             last,
         })
     }
@@ -157,7 +169,8 @@ impl Video {
             });
         }
         let far_in = self.stamps[first] - self.stamps[0] > SEEK_BEYOND;
-        if access == Access::Seek && far_in && wanted.len() <= MAX_PICKED {
+        let can_seek = access == Access::Seek && self.origin == Origin::Stated;
+        if can_seek && far_in && wanted.len() <= MAX_PICKED {
             let arguments = self.seeking_pass(wanted);
             if matches!(
                 self.pass(&arguments.0, &arguments.1, wanted, each),
@@ -291,16 +304,20 @@ fn probe(path: &Path, ffmpeg: &Ffmpeg, arguments: &[&str]) -> Result<String> {
         .output()
         .map_err(|error| read_error(path, error, ffmpeg.patience))?;
     if !ending.success() {
-        return Err(Error::Video {
-            path: path.to_path_buf(),
-            reason: ending.reason(),
+        let (path, reason) = (path.to_path_buf(), ending.reason());
+        // What ffprobe says of a container whose header is followed by nothing.
+        let has_no_packets = reason.ends_with("End of file");
+        return Err(if has_no_packets {
+            Error::NoVideoFrames { path }
+        } else {
+            Error::Video { path, reason }
         });
     }
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
-/// The frames' time stamps in order, and the duration of the last frame.
-fn parse_listing(listing: &str, path: &Path) -> Result<(Vec<f64>, f64)> {
+/// The frames' time stamps in order, where they are from, and the duration of the last frame.
+fn parse_listing(listing: &str, path: &Path) -> Result<(Vec<f64>, Origin, f64)> {
     let path_buf = path.to_path_buf();
     let Some(stream) = listing.lines().find(|line| line.starts_with("stream|")) else {
         return Err(Error::NoVideoStream { path: path_buf });
@@ -325,20 +342,25 @@ fn parse_listing(listing: &str, path: &Path) -> Result<(Vec<f64>, f64)> {
         return Err(Error::NoVideoFrames { path: path_buf });
     }
     let seconds = |line: &str, name| field(line, name)?.parse::<f64>().ok();
-    let stamp = |line: &&str| seconds(line, "pts_time").or_else(|| seconds(line, "dts_time"));
+    let all = |name| {
+        packets
+            .iter()
+            .map(|line| seconds(line, name))
+            .collect::<Option<Vec<f64>>>()
+    };
     let even = |index: usize| index as f64 / rate.unwrap_or(25.0);
-    let mut stamps: Vec<f64> = packets
-        .iter()
-        .map(stamp)
-        .collect::<Option<_>>()
-        .unwrap_or_else(|| (0..packets.len()).map(even).collect());
+    let spread = || (0..packets.len()).map(even).collect();
+    let (mut stamps, origin) = match all("pts_time") {
+        Some(stamps) => (stamps, Origin::Stated),
+        None => (all("dts_time").unwrap_or_else(spread), Origin::Guessed),
+    };
     stamps.sort_by(f64::total_cmp);
     let durations = packets
         .iter()
         .rev()
         .find_map(|line| seconds(line, "duration_time"));
     let last = durations.or(rate.map(f64::recip)).unwrap_or(1.0 / 25.0);
-    Ok((stamps, last))
+    Ok((stamps, origin, last))
 }
 
 /// The value of `name=value` between bars.
@@ -379,8 +401,11 @@ mod tests {
                        packet|pts_time=0.040000|dts_time=0.00|duration_time=0.040000|flags=___\n\
                        packet|pts_time=-0.040000|dts_time=0.04|duration_time=0.040000|flags=_D_\n\
                        stream|codec_name=h264|avg_frame_rate=25/1\n";
-        let (stamps, last) = parse_listing(listing, Path::new("v")).unwrap();
-        assert_eq!((stamps, last), (vec![0.0, 0.04, 0.12], 0.04));
+        let (stamps, origin, last) = parse_listing(listing, Path::new("v")).unwrap();
+        assert_eq!(
+            (stamps, origin, last),
+            (vec![0.0, 0.04, 0.12], Origin::Stated, 0.04)
+        );
     }
 
     #[test]
@@ -388,8 +413,11 @@ mod tests {
         let listing = "packet|pts_time=N/A|dts_time=N/A|duration_time=N/A|flags=K_\n\
                        packet|pts_time=N/A|dts_time=0.5|duration_time=N/A|flags=__\n\
                        stream|codec_name=mpeg4|avg_frame_rate=10/1\n";
-        let (stamps, last) = parse_listing(listing, Path::new("v")).unwrap();
-        assert_eq!((stamps, last), (vec![0.0, 0.1], 0.1));
+        let (stamps, origin, last) = parse_listing(listing, Path::new("v")).unwrap();
+        assert_eq!(
+            (stamps, origin, last),
+            (vec![0.0, 0.1], Origin::Guessed, 0.1)
+        );
     }
 
     #[test]
