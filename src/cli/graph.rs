@@ -1,33 +1,62 @@
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::Failure;
 use super::network::NetworkArgs;
-use crate::graph::{Graph, tensorboard};
+use crate::graph::{Format, Graph, draw, tensorboard};
 use crate::model::FRAME_SIZE;
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).multiple(true))]
 pub struct Args {
-    /// Write a graph for TensorBoard into this folder
-    #[arg(long, value_name = "DIR")]
+    /// Write the graph for TensorBoard into this folder
+    #[arg(long, value_name = "DIR", group = "target")]
     logdir: Option<PathBuf>,
+    /// Draw it
+    #[arg(long, value_enum, value_name = "FORMAT", group = "target")]
+    format: Option<Format>,
+    /// Write the drawing into this file instead of standard output
+    #[arg(long, short, value_name = "FILE", requires = "format")]
+    output: Option<PathBuf>,
+    /// Draw blocks deeper than this level as one box
+    #[arg(long, value_name = "N", requires = "format", value_parser = clap::value_parser!(u8).range(1..))]
+    depth: Option<u8>,
+    /// Clips per batch
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
+    batch: i64,
     #[command(flatten)]
     network: NetworkArgs,
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;
-    let graph = Graph::trace(&net, &[1, net.segments(), 3, FRAME_SIZE, FRAME_SIZE])?;
+    let clips = [args.batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
+    let graph = Graph::trace(&net, &clips)?;
     if let Some(logdir) = &args.logdir {
-        let path = tensorboard::write(&graph, logdir)
-            .with_context(|| format!("cannot write into {}", logdir.display()))?;
-        eprintln!("eco: wrote {}", path.display());
-        eprintln!(
-            "eco: look at it with: tensorboard --logdir {}",
-            logdir.display()
-        );
+        write_for_tensorboard(&graph, logdir)?;
     }
+    if let Some(format) = args.format {
+        let drawing = draw(&graph, format, args.depth.map(usize::from));
+        match &args.output {
+            Some(path) => fs::write(path, drawing)
+                .with_context(|| format!("cannot write {}", path.display()))?,
+            None => io::stdout().lock().write_all(drawing.as_bytes())?,
+        }
+    }
+    Ok(())
+}
+
+fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
+    let path = tensorboard::write(graph, logdir)
+        .with_context(|| format!("cannot write into {}", logdir.display()))?;
+    eprintln!("eco: wrote {}", path.display());
+    eprintln!(
+        "eco: look at it with `tensorboard --logdir {}`",
+        logdir.display()
+    );
     Ok(())
 }

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use tch::{Kind, Tensor};
 
 use crate::model::{Attribute, Flow, Module, Observer, Op, Result, Role, Value};
@@ -98,26 +96,6 @@ impl Graph {
     /// The node whose value is the network's output.
     pub fn output(&self) -> usize {
         self.calls.first().map_or(0, |root| root.output)
-    }
-
-    /// A name for every node, each once: that of its layer, or the operator in its block. Runs after the first are
-    /// numbered.
-    pub fn names(&self) -> Vec<String> {
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        let unique = |node: &Node| {
-            let name = match &node.layer {
-                Some(_) => node.path.clone(),
-                None if node.path.is_empty() => node.short_op().to_owned(),
-                None => format!("{}.{}", node.path, node.short_op()),
-            };
-            let earlier = seen.entry(name.clone()).or_default();
-            *earlier += 1;
-            match *earlier {
-                1 => name,
-                n => format!("{name}_{}", n - 1),
-            }
-        };
-        self.nodes.iter().map(unique).collect()
     }
 
     /// The modules that have children, each once, the root left out, parents before children.

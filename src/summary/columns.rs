@@ -1,7 +1,7 @@
 //! The columns of the table, shared by the formats that have columns.
 
 use super::Row;
-use super::number::thousands;
+use crate::graph::number::thousands;
 use crate::model::Setting;
 
 /// Where a column's text stands.

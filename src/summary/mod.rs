@@ -3,7 +3,6 @@
 mod columns;
 mod csv;
 mod markdown;
-mod number;
 mod row;
 mod text;
 mod totals;

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Row;
-use super::number::{megabytes, scaled, thousands};
+use crate::graph::number::{megabytes, scaled, thousands};
 
 /// Sums over the layers, counted and printed as torchinfo does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

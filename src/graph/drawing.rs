@@ -1,0 +1,463 @@
+//! What every picture of a graph shows: boxes, edges and frames, before it is known where they stand.
+
+use std::collections::HashMap;
+
+use super::number::{scaled, thousands};
+use super::{Graph, Node};
+use crate::model::{Role, Setting};
+
+/// A graph reduced to what a reader needs to see.
+#[derive(Debug)]
+pub struct Drawing {
+    /// Class name of the network.
+    pub title: String,
+    /// What it costs, in words.
+    pub subtitle: String,
+    /// The boxes, in the order in which they run.
+    pub units: Vec<Unit>,
+    /// What flows between them.
+    pub edges: Vec<Edge>,
+    /// The blocks, parents before children.
+    pub groups: Vec<Group>,
+}
+
+/// One box: a layer with the elementwise layers that follow it and it alone, an operator, or a folded block.
+#[derive(Debug)]
+pub struct Unit {
+    /// Full name of the first layer.
+    pub name: String,
+    /// Its last part, or the operator.
+    pub title: String,
+    /// What it does, such as `Conv2d 3×3 + BatchNorm2d + ReLU`.
+    pub work: String,
+    /// What kind of thing it is.
+    pub part: Part,
+    /// The innermost frame around it.
+    pub group: Option<usize>,
+    /// Shape of its output.
+    pub shape: Vec<i64>,
+    /// Multiply-accumulates.
+    pub macs: i64,
+    /// Learned numbers.
+    pub parameters: i64,
+    /// Everything about it, a line per layer.
+    pub details: Vec<String>,
+}
+
+/// What kind of thing a [`Unit`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What goes into the network, or comes out.
+    Terminal,
+    /// A window with weights.
+    Convolution,
+    /// A window without weights.
+    Pool,
+    /// Element by element.
+    Pointwise,
+    /// Several values become one.
+    Join,
+    /// The same elements in another shape.
+    Reshape,
+    /// A layer that is none of the above.
+    Dense,
+    /// A folded block.
+    Block,
+}
+
+/// A value on its way from one box to another.
+#[derive(Debug)]
+pub struct Edge {
+    /// Index of the box it leaves.
+    pub from: usize,
+    /// Index of the box it enters.
+    pub to: usize,
+    /// Main path or shortcut.
+    pub flow: Flow,
+}
+
+/// What an edge is to a residual block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// An edge like any other.
+    Main,
+    /// What is added to the main path.
+    Shortcut,
+}
+
+/// A frame around the boxes of a block.
+#[derive(Debug)]
+pub struct Group {
+    /// Full name.
+    pub path: String,
+    /// Its last part.
+    pub name: String,
+    /// Class name.
+    pub type_name: &'static str,
+    /// The frame around it.
+    pub parent: Option<usize>,
+    /// Frames around it.
+    pub depth: usize,
+    /// Costs of what is in it, in words.
+    pub cost: String,
+}
+
+impl Drawing {
+    /// The drawing of `graph`, blocks deeper than `depth` levels folded into one box.
+    pub fn new(graph: &Graph, depth: Option<usize>) -> Self {
+        let mut builder = Builder::new(graph, depth);
+        for index in 0..graph.nodes.len() {
+            builder.add(index);
+        }
+        builder.add_output();
+        builder.finish()
+    }
+
+    /// Multiply-accumulates of the most expensive box.
+    pub fn most_macs(&self) -> i64 {
+        self.units.iter().map(|unit| unit.macs).max().unwrap_or(0)
+    }
+
+    /// Cost of a box on a scale from 0 to 1 that leaves small ones visible.
+    pub fn heat(&self, unit: &Unit) -> f64 {
+        (unit.macs as f64 / self.most_macs().max(1) as f64).sqrt()
+    }
+}
+
+impl Unit {
+    /// What the costs are, in words; empty when there are none.
+    pub fn cost(&self) -> String {
+        if self.macs == 0 {
+            return String::new();
+        }
+        cost(self.macs, self.parameters)
+    }
+
+    /// `16×64×28×28`.
+    pub fn shape_text(&self) -> String {
+        dimensions(&self.shape)
+    }
+}
+
+fn cost(macs: i64, parameters: i64) -> String {
+    let (unit, number) = scaled(macs);
+    format!("{number} {unit}MAC, {} params", thousands(parameters))
+}
+
+/// Numbers with a multiplication sign between them.
+pub fn dimensions(shape: &[i64]) -> String {
+    let text: Vec<String> = shape.iter().map(i64::to_string).collect();
+    text.join("×")
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    depth: Option<usize>,
+    /// How many operators read each node's value.
+    readers: Vec<usize>,
+    /// The box of each node seen so far.
+    unit_of: Vec<usize>,
+    /// Box of each folded block.
+    folded: HashMap<String, usize>,
+    drawing: Drawing,
+}
+
+impl<'a> Builder<'a> {
+    fn new(graph: &'a Graph, depth: Option<usize>) -> Self {
+        let mut readers = vec![0; graph.nodes.len()];
+        for &input in graph.nodes.iter().flat_map(|node| &node.inputs) {
+            readers[input] += 1;
+        }
+        let total = sum(&graph.nodes);
+        let drawing = Drawing {
+            title: graph
+                .calls
+                .first()
+                .map_or("", |root| root.type_name)
+                .to_owned(),
+            subtitle: format!(
+                "input {}, {}",
+                dimensions(&graph.nodes[0].shape),
+                cost(total.0, total.1)
+            ),
+            units: Vec::new(),
+            edges: Vec::new(),
+            groups: Vec::new(),
+        };
+        let mut builder = Self {
+            graph,
+            depth,
+            readers,
+            unit_of: Vec::new(),
+            folded: HashMap::new(),
+            drawing,
+        };
+        builder.add_groups();
+        builder
+    }
+
+    fn add_groups(&mut self) {
+        for block in self.graph.blocks() {
+            let level = block.path.split('.').count();
+            if self.depth.is_some_and(|depth| level >= depth) {
+                continue;
+            }
+            let prefix = format!("{}.", block.path);
+            let inside = self
+                .graph
+                .nodes
+                .iter()
+                .filter(|node| node.path.starts_with(&prefix));
+            let (macs, parameters) = sum(inside);
+            let (above, name) = block.path.rsplit_once('.').unwrap_or(("", &block.path));
+            let parent = self.group(above);
+            self.drawing.groups.push(Group {
+                path: block.path.clone(),
+                name: name.to_owned(),
+                type_name: block.type_name,
+                parent,
+                depth: level - 1,
+                cost: cost(macs, parameters),
+            });
+        }
+    }
+
+    fn group(&self, path: &str) -> Option<usize> {
+        self.drawing
+            .groups
+            .iter()
+            .position(|group| group.path == path)
+    }
+
+    /// Finds or makes the box of a node, and draws the edges into it.
+    fn add(&mut self, index: usize) {
+        let node = &self.graph.nodes[index];
+        let unit = match (self.folded_into(node), self.extends(node)) {
+            (Some(block), _) => self.add_to_block(&block, node),
+            (None, Some(unit)) => {
+                self.extend(unit, node);
+                unit
+            }
+            (None, None) => self.push(node),
+        };
+        self.unit_of.push(unit);
+        for (operand, &input) in node.inputs.iter().enumerate() {
+            let from = self.unit_of[input];
+            let is_sum = node.short_op() == "add";
+            let flow = if is_sum && operand == 1 {
+                Flow::Shortcut
+            } else {
+                Flow::Main
+            };
+            self.connect(from, unit, flow);
+        }
+    }
+
+    fn connect(&mut self, from: usize, to: usize, flow: Flow) {
+        let edges = &mut self.drawing.edges;
+        if from != to && edges.iter().all(|edge| (edge.from, edge.to) != (from, to)) {
+            edges.push(Edge { from, to, flow });
+        }
+    }
+
+    /// The block that a node disappears in.
+    fn folded_into(&self, node: &Node) -> Option<String> {
+        let depth = self.depth?;
+        let parts: Vec<&str> = node
+            .block()
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .collect();
+        (parts.len() >= depth).then(|| parts[..depth].join("."))
+    }
+
+    /// The box that a node continues: it works element by element, in the same block, on a value that nobody else reads.
+    fn extends(&self, node: &Node) -> Option<usize> {
+        let &[input] = &node.inputs[..] else {
+            return None;
+        };
+        let source = &self.graph.nodes[input];
+        let is_alone = self.readers[input] == 1 && source.block() == node.block();
+        let continues = part(node, source) == Part::Pointwise && source.layer.is_some();
+        (is_alone && continues).then(|| self.unit_of[input])
+    }
+
+    fn extend(&mut self, unit: usize, node: &Node) {
+        let (macs, parameters) = sum([node]);
+        let unit = &mut self.drawing.units[unit];
+        unit.work += &format!(" + {}", work(node));
+        unit.macs += macs;
+        unit.parameters += parameters;
+        unit.details.push(details(node));
+    }
+
+    fn push(&mut self, node: &Node) -> usize {
+        let source = node
+            .inputs
+            .first()
+            .map_or(node, |&input| &self.graph.nodes[input]);
+        let (macs, parameters) = sum([node]);
+        let title = match &node.layer {
+            Some(_) => node.name(),
+            None => node.short_op(),
+        };
+        self.drawing.units.push(Unit {
+            name: node.path.clone(),
+            title: title.to_owned(),
+            work: work(node),
+            part: part(node, source),
+            group: self.group(node.block()),
+            shape: node.shape.clone(),
+            macs,
+            parameters,
+            details: vec![details(node)],
+        });
+        self.drawing.units.len() - 1
+    }
+
+    fn add_to_block(&mut self, block: &str, node: &Node) -> usize {
+        let (macs, parameters) = sum([node]);
+        let unit = match self.folded.get(block) {
+            Some(&unit) => unit,
+            None => self.push_block(block),
+        };
+        let drawn = &mut self.drawing.units[unit];
+        drawn.shape.clone_from(&node.shape);
+        drawn.macs += macs;
+        drawn.parameters += parameters;
+        drawn.details.push(details(node));
+        unit
+    }
+
+    fn push_block(&mut self, block: &str) -> usize {
+        let call = self.graph.calls.iter().find(|call| call.path == block);
+        let (above, title) = block.rsplit_once('.').unwrap_or(("", block));
+        self.drawing.units.push(Unit {
+            name: block.to_owned(),
+            title: title.to_owned(),
+            work: call.map_or("", |call| call.type_name).to_owned(),
+            part: Part::Block,
+            group: self.group(above),
+            shape: Vec::new(),
+            macs: 0,
+            parameters: 0,
+            details: Vec::new(),
+        });
+        let unit = self.drawing.units.len() - 1;
+        self.folded.insert(block.to_owned(), unit);
+        unit
+    }
+
+    fn add_output(&mut self) {
+        let source = self.graph.output();
+        self.drawing.units.push(Unit {
+            name: String::new(),
+            title: "output".to_owned(),
+            work: String::new(),
+            part: Part::Terminal,
+            group: None,
+            shape: self.graph.nodes[source].shape.clone(),
+            macs: 0,
+            parameters: 0,
+            details: Vec::new(),
+        });
+        self.connect(
+            self.unit_of[source],
+            self.drawing.units.len() - 1,
+            Flow::Main,
+        );
+    }
+
+    fn finish(self) -> Drawing {
+        self.drawing
+    }
+}
+
+/// Multiply-accumulates and parameters of some nodes.
+fn sum<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> (i64, i64) {
+    let cost = |node: &Node| {
+        let tensors = node.layer.iter().flat_map(|layer| &layer.tensors);
+        let learned = tensors.filter(|tensor| tensor.role == Role::Parameter);
+        let parameters = learned
+            .map(|tensor| tensor.shape.iter().product::<i64>())
+            .sum();
+        (node.macs(), parameters)
+    };
+    let add = |a: (i64, i64), b: (i64, i64)| (a.0 + b.0, a.1 + b.1);
+    nodes.into_iter().map(cost).fold((0, 0), add)
+}
+
+fn part(node: &Node, source: &Node) -> Part {
+    let has_window = find(node, "kernel_size").is_some();
+    match &node.layer {
+        None if node.op == Graph::INPUT => Part::Terminal,
+        None if node.inputs.len() > 1 => Part::Join,
+        None => Part::Reshape,
+        Some(layer) if has_window && layer.tensors.is_empty() => Part::Pool,
+        Some(_) if has_window => Part::Convolution,
+        Some(_) if node.shape == source.shape => Part::Pointwise,
+        Some(_) => Part::Dense,
+    }
+}
+
+/// `Conv2d 7×7 /2`, `cat along 1`.
+fn work(node: &Node) -> String {
+    let Some(layer) = &node.layer else {
+        return match (node.op, find(node, "dim")) {
+            (Graph::INPUT, _) => String::new(),
+            (_, Some(dim)) => format!("along axis {dim}"),
+            _ => String::new(),
+        };
+    };
+    let mut text = layer.type_name.to_owned();
+    if let Some(kernel) = find(node, "kernel_size") {
+        text += &format!(" {}", window(kernel, node));
+    }
+    let stride = find(node, "stride").map(|stride| match stride {
+        Setting::Tuple(values) => values[0],
+        Setting::Int(value) => *value,
+        _ => 1,
+    });
+    if let Some(stride) = stride.filter(|&stride| stride > 1) {
+        text += &format!(" /{stride}");
+    }
+    text
+}
+
+/// A window along all of its axes, whether it is kept as one number or several.
+fn window(kernel: &Setting, node: &Node) -> String {
+    match kernel {
+        Setting::Tuple(values) => dimensions(values),
+        // Batch and channels come before the axes that a window slides along.
+        Setting::Int(value) => dimensions(&vec![*value; node.shape.len().saturating_sub(2)]),
+        other => other.to_string(),
+    }
+}
+
+fn find<'n>(node: &'n Node, name: &str) -> Option<&'n Setting> {
+    let attribute = node
+        .attributes
+        .iter()
+        .find(|attribute| attribute.name == name);
+    attribute.map(|attribute| &attribute.value)
+}
+
+/// Name, type and settings of a node on one line.
+fn details(node: &Node) -> String {
+    let settings: Vec<String> = node
+        .attributes
+        .iter()
+        .map(|attribute| format!("{}={}", attribute.name, attribute.value))
+        .collect();
+    let what = node.layer.as_ref().map_or(node.op, |layer| layer.type_name);
+    let place = if node.path.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", node.path)
+    };
+    format!(
+        "{place}{what}({}) → {}",
+        settings.join(", "),
+        dimensions(&node.shape)
+    )
+}
