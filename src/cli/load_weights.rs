@@ -68,7 +68,8 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
         .map_err(|error: WeightsError| error.to_string())
 }
 
-fn parse_segments(text: &str) -> Result<usize, String> {
+/// A number of segments: the network halves it twice.
+pub(super) fn parse_segments(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(segments) if segments > 0 && segments % 4 == 0 => Ok(segments),
         _ => Err("expected a positive multiple of 4".to_string()),

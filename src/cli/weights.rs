@@ -25,23 +25,28 @@ pub struct Network {
     pub name: String,
 }
 
-/// Finds weights by the search rule, says on stderr which are used, and loads them.
+/// Finds weights by the search rule, says on stderr which are used unless `quiet`, and loads them.
 ///
 /// `segments` is the user's choice; the weights' own is the default.
 pub fn load(
     asked_for: Option<&str>,
     segments: Option<usize>,
     device: Device,
+    quiet: bool,
 ) -> Result<Network, Failure> {
     let (net, metadata, name) = match Places::current().find(asked_for)? {
         Found::Demo => {
-            eprintln!("eco: weights: {DEMO_NOTICE}");
+            if !quiet {
+                eprintln!("eco: weights: {DEMO_NOTICE}");
+            }
             let metadata = demo::metadata()?;
             let net = network::from_demo(segments.unwrap_or(metadata.segments), device)?;
             (net, metadata, "demo".to_owned())
         }
         Found::File(path, origin) => {
-            eprintln!("eco: weights: {}{}", path.display(), reason(origin));
+            if !quiet {
+                eprintln!("eco: weights: {}{}", path.display(), reason(origin));
+            }
             let loaded = open(&path, &network::spec(KINETICS_CLASSES)?)?;
             let metadata = loaded.metadata().clone();
             let segments = segments.unwrap_or(metadata.segments);

@@ -4,6 +4,6 @@ mod labels;
 mod row;
 mod scores;
 
-pub use labels::{LabelError, Labels};
+pub use labels::{LabelCount, Labels};
 pub use row::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
 pub use scores::{ScoreError, Scores};

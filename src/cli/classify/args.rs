@@ -1,0 +1,232 @@
+//! The flags of `eco classify`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use crate::cli::Failure;
+use crate::cli::load_weights::parse_segments;
+use crate::clip::{Crops, Position, Preprocess, Sampling, Sliding};
+use crate::engine::DeviceRequest;
+use crate::output::Format;
+
+/// Say what happens in clips
+///
+/// A clip is a directory of frames (.jpg .jpeg .png .bmp .webp, taken in natural order) or a video. The answer goes to
+/// standard output, one row per clip in the order of the input; everything else goes to standard error. A clip that fails
+/// becomes a row with its error, the others go on, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
+    #[arg(value_name = "CLIP", required_unless_present = "list")]
+    pub inputs: Vec<PathBuf>,
+    /// A file with one clip per line: a path, or `path frames label` as in ECO's lists
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub list: Option<PathBuf>,
+    /// Begin here: a frame, from 0 (50), or a time (2.5s)
+    #[arg(long, value_name = "POSITION", help_heading = "Input")]
+    pub from: Option<Position>,
+    /// End before this frame or time
+    #[arg(long, value_name = "POSITION", help_heading = "Input")]
+    pub to: Option<Position>,
+    /// Slide a window of this length (64, 2.5s) over each clip, with an answer for each of its places
+    #[arg(long, value_name = "LENGTH", help_heading = "Input")]
+    pub window: Option<Position>,
+    /// From one place of the window to the next [default: the window's length]
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        requires = "window",
+        help_heading = "Input"
+    )]
+    pub stride: Option<Position>,
+    /// Frames per second of frame directories, for positions in seconds
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Input")]
+    pub fps: Option<f64>,
+    /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
+    pub ffmpeg: Option<PathBuf>,
+
+    /// Weights: a file that `eco load-weights` wrote, a PyTorch checkpoint, or `demo`
+    ///
+    /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it tells simple motions of
+    /// drawn shapes apart and shows that everything works; it knows nothing of Kinetics.
+    #[arg(short, long, value_name = "FILE", help_heading = "Network")]
+    pub weights: Option<String>,
+    /// Class names: kinetics400, ucf101, hmdb51, or a file [default: the weights']
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Network")]
+    pub labels: Option<String>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", help_heading = "Network")]
+    pub device: DeviceRequest,
+    /// Frames the network looks at, a multiple of 4 [default: the weights']
+    #[arg(long, value_name = "N", value_parser = parse_segments, help_heading = "Network")]
+    pub segments: Option<usize>,
+    /// Which frames these are
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Network"
+    )]
+    pub sampling: Sampling,
+    /// How frames become the network's input: official, book or caffe [default: the weights']
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Network"
+    )]
+    pub preprocess: Option<Preprocess>,
+    /// Look at each clip this often, at frames in between, and average the scores
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = "Network")]
+    pub clips: usize,
+    /// Crops of each frame whose scores are averaged: 1, 3 or 10
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Network"
+    )]
+    pub crops: Crops,
+
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+    /// How many classes to show
+    #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
+    pub topk: usize,
+    /// Mark answers whose best score is below this (0.5, 50%) as uncertain
+    #[arg(long, value_name = "SCORE", value_parser = parse_score, help_heading = "Output")]
+    pub min_score: Option<f32>,
+    /// Give the logits of all classes, too (with json, jsonl and csv)
+    #[arg(long, help_heading = "Output")]
+    pub logits: bool,
+    /// Write a web page with each clip's frames and answer
+    #[arg(long, value_name = "FILE.html", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// Draw the frames of one clip and its answer
+    #[arg(
+        long,
+        value_name = "FILE.png",
+        conflicts_with = "window",
+        help_heading = "Output"
+    )]
+    pub sheet: Option<PathBuf>,
+    /// Write the 512 values before the head, one line per answer: .safetensors or .npy
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub features: Option<PathBuf>,
+    /// Write the scores of all classes, one line per answer: .csv, .safetensors or .npy
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub scores: Option<PathBuf>,
+
+    /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
+    pub batch: Option<usize>,
+    /// Threads for the network and for decoding [default: all cores]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
+    pub threads: Option<usize>,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub quiet: bool,
+    /// Say what is used and where the time goes
+    #[arg(short, long, help_heading = "Running")]
+    pub verbose: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  eco classify tests/clips/left --weights demo
+  eco classify frames_dir video.mp4 more_clips/ --topk 10
+  eco classify match.mkv --window 2.5s --stride 1s --format csv > match.csv
+  find videos -name '*.mp4' | eco classify - --format jsonl | jq -r '[.clip, .top[0].label] | @tsv'
+  eco classify --list val.txt --min-score 50% --report val.html --features val.safetensors";
+
+impl Args {
+    /// Refuses flags that would have no effect.
+    pub fn check(&self) -> Result<(), Failure> {
+        let seconds = [self.from, self.to, self.window, self.stride];
+        if self.fps.is_some() && seconds.iter().all(Option::is_none) {
+            return Err(useless(
+                "--fps",
+                "it is for --from, --to, --window and --stride",
+            ));
+        }
+        if self.logits && self.format == Format::Text {
+            return Err(useless(
+                "--logits",
+                "text does not show them; use --format json, jsonl or csv, or --scores FILE",
+            ));
+        }
+        self.check_files()
+    }
+
+    /// No two outputs may be one file.
+    fn check_files(&self) -> Result<(), Failure> {
+        let files = [
+            ("--report", &self.report),
+            ("--sheet", &self.sheet),
+            ("--features", &self.features),
+            ("--scores", &self.scores),
+        ];
+        let given: Vec<(&str, &Path)> = files
+            .iter()
+            .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)))
+            .collect();
+        for (index, (flag, path)) in given.iter().enumerate() {
+            if let Some((other, _)) = given[..index].iter().find(|(_, other)| other == path) {
+                let message = format!("{other} and {flag} both write {}", path.display());
+                return Err(Failure::usage(anyhow!(message)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The window that slides, where one is asked for.
+    pub fn sliding(&self) -> Option<Sliding> {
+        let window = self.window?;
+        Some(Sliding {
+            window,
+            stride: self.stride.unwrap_or(window),
+        })
+    }
+
+    /// Whether answers are about parts of clips.
+    pub fn selects_parts(&self) -> bool {
+        [self.from, self.to, self.window]
+            .iter()
+            .any(Option::is_some)
+    }
+}
+
+fn useless(flag: &str, reason: &str) -> Failure {
+    Failure::usage(anyhow!("{flag} has no effect here: {reason}"))
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("expected a whole number from 1".into()),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected frames per second, such as 25".into()),
+    }
+}
+
+fn parse_score(text: &str) -> Result<f32, String> {
+    let score = match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<f32>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    match score {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("expected a score from 0 to 1 (0.5) or 0% to 100% (50%)".into()),
+    }
+}

@@ -1,0 +1,334 @@
+//! `eco classify`: clips go in, rows and files come out.
+
+mod args;
+mod batcher;
+mod inputs;
+mod interrupt;
+mod progress;
+mod rows;
+mod sinks;
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+pub use args::Args;
+use batcher::{Answered, Batcher};
+use inputs::Inputs;
+use progress::Progress;
+use rows::RowOptions;
+use sinks::Sinks;
+
+use super::Failure;
+use super::weights::{self, Network};
+use crate::clip::{LoadOptions, OpenOptions, Preprocess, load_ahead};
+use crate::engine::{Device, Engine, Libtorch};
+use crate::output::report::About;
+use crate::predict::{Labels, Row};
+use crate::weights::LabelSource;
+use crate::weights::Metadata;
+
+/// Clips that are opened at a time, at most: more only wait for one another.
+const MAX_WORKERS: usize = 8;
+/// Views per batch on a GPU.
+const GPU_BATCH: usize = 8;
+
+/// Classifies the clips that `args` names.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    args.check()?;
+    let threads = use_threads(args.threads)?;
+    let inputs = Inputs::new(args)?;
+    if args.sheet.is_some() && inputs.total != Some(1) {
+        let message = "--sheet is for one clip; --report shows the frames of many";
+        return Err(Failure::usage(anyhow!(message)));
+    }
+    let progress = Progress::new(inputs.total, args.quiet);
+    progress.message("loading weights");
+    let device = args.device.resolve()?;
+    let network = progress
+        .aside(|| weights::load(args.weights.as_deref(), args.segments, device, args.quiet))?;
+    let session = Session::new(args, network, device, threads)?;
+    session.run(inputs, &progress)
+}
+
+/// All that stays the same from clip to clip.
+struct Session<'a> {
+    args: &'a Args,
+    engine: Libtorch,
+    labels: Labels,
+    classes: usize,
+    preprocess: Preprocess,
+    threads: usize,
+    batch: usize,
+    about: About,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        args: &'a Args,
+        network: Network,
+        device: Device,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        let classes = network.net.classes() as usize;
+        let labels = match &args.labels {
+            Some(source) => {
+                let names = LabelSource::parse(source).read(Some(classes))?;
+                Labels::from_names(names, classes)?
+            }
+            None => network.labels,
+        };
+        let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
+        let engine = Libtorch::new(network.net, device);
+        let mut session = Self {
+            batch: args.batch.unwrap_or(match device {
+                Device::Cpu => 1,
+                Device::Cuda(_) => GPU_BATCH,
+            }),
+            args,
+            engine,
+            labels,
+            classes,
+            preprocess,
+            threads,
+            about: About::default(),
+        };
+        session.about = session.describe(&network.name, &network.metadata);
+        Ok(session)
+    }
+
+    fn run(&self, inputs: Inputs, progress: &Progress) -> Result<(), Failure> {
+        let args = self.args;
+        if args.verbose {
+            progress.aside(|| self.explain());
+        }
+        let labels = self.labels.all(self.classes);
+        let mut sinks = Sinks::open(args, self.about.clone(), labels, inputs.total)?;
+        interrupt::watch();
+        progress.begin();
+        let started = Instant::now();
+        let mut tally = Tally::default();
+        let done = self.classify(inputs, progress, &mut sinks, &mut tally);
+        progress.end();
+        // Answers that were given stay, whatever ended the work: a list gets its end, files get their places.
+        let finished = if is_broken_pipe(&done) {
+            Ok(())
+        } else {
+            sinks.finish()
+        };
+        done?;
+        finished?;
+        if args.verbose {
+            tally.explain(started.elapsed());
+        }
+        tally.verdict()
+    }
+
+    fn classify(
+        &self,
+        inputs: Inputs,
+        progress: &Progress,
+        sinks: &mut Sinks,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let workers = self.threads.min(MAX_WORKERS);
+        let loaded = load_ahead(inputs.entries, self.load_options(), workers);
+        let mut batcher = Batcher::new(&self.engine, self.preprocess, self.batch);
+        let options = self.row_options();
+        let mut write = |answered: Answered| -> anyhow::Result<()> {
+            progress
+                .aside(|| {
+                    self.note(&answered);
+                    sinks.write(&answered, &options)
+                })
+                .map(|row| tally.add(&answered, &row))?;
+            progress.done(answered.clip + 1);
+            Ok(())
+        };
+        for item in interrupt::until_asked(loaded) {
+            batcher.push(item)?;
+            while let Some(answered) = batcher.pop() {
+                write(answered)?;
+            }
+        }
+        if !interrupt::asked() {
+            batcher.flush()?;
+        }
+        while let Some(answered) = batcher.pop() {
+            write(answered)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, answered: &Answered) {
+        if let (Ok((loaded, _)), false) = (&answered.outcome, self.args.quiet)
+            && let Some(note) = &loaded.note
+        {
+            eprintln!("eco: {note}");
+        }
+    }
+
+    fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            open: OpenOptions {
+                ffmpeg: self.args.ffmpeg.clone(),
+                threads: Some(self.threads),
+                rate: self.args.fps,
+            },
+            sampling: self.args.sampling,
+            segments: self.engine.segments(),
+            preprocess: self.preprocess,
+            clips: self.args.clips,
+            crops: self.args.crops,
+            from: self.args.from,
+            to: self.args.to,
+            sliding: self.args.sliding(),
+        }
+    }
+
+    fn row_options(&self) -> RowOptions<'_> {
+        RowOptions {
+            labels: &self.labels,
+            topk: self.args.topk,
+            min_score: self.args.min_score,
+            logits: self.args.logits,
+            parts: self.args.selects_parts(),
+            engine: self.engine.kind().to_string(),
+        }
+    }
+
+    fn explain(&self) {
+        for (name, value) in &self.about.settings {
+            eprintln!("eco: {}: {value}", name.to_lowercase());
+        }
+    }
+
+    /// The weights and settings in words, for the report and for `-v`.
+    fn describe(&self, name: &str, metadata: &Metadata) -> About {
+        let mut weights = Facts::default();
+        weights.add("File", Some(name));
+        weights.add("Architecture", Some(&metadata.architecture));
+        weights.add("Classes", Some(self.classes));
+        weights.add("Imported from", metadata.source_file.as_ref());
+        weights.add("SHA-256 of that", metadata.source_sha256.as_ref());
+        weights.add("Epoch", metadata.epoch);
+        let accuracy = metadata.best_prec1.map(|percent| format!("{percent:.2}%"));
+        weights.add("Best accuracy", accuracy);
+
+        let args = self.args;
+        let mut settings = Facts::default();
+        let engine = self.engine.kind();
+        settings.add(
+            "Engine",
+            Some(format!("{engine} on {}", self.engine.device())),
+        );
+        settings.add("Threads", Some(self.threads));
+        settings.add("Views per batch", Some(self.batch));
+        settings.add("Segments", Some(self.engine.segments()));
+        settings.add("Sampling", Some(args.sampling));
+        settings.add("Preprocessing", Some(self.preprocess));
+        let views = args.clips * args.crops.count();
+        let views =
+            (views > 1).then(|| format!("{} times in the clip, {} crops", args.clips, args.crops));
+        settings.add("Views", views);
+        settings.add("From", args.from);
+        settings.add("To", args.to);
+        let sliding = args.sliding();
+        settings.add("Window", sliding.map(|sliding| sliding.window));
+        settings.add("Stride", sliding.map(|sliding| sliding.stride));
+        settings.add(
+            "Uncertain below",
+            args.min_score.map(|score| format!("{}%", score * 100.0)),
+        );
+        About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            weights: weights.0,
+            settings: settings.0,
+        }
+    }
+}
+
+/// Names and values in words; what is unknown is left out.
+#[derive(Default)]
+struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    fn add(&mut self, name: &str, value: Option<impl ToString>) {
+        self.0
+            .extend(value.map(|value| (name.to_owned(), value.to_string())));
+    }
+}
+
+/// How the clips fared.
+#[derive(Default)]
+struct Tally {
+    rows: usize,
+    failed: usize,
+    /// The first clip that failed, with its error.
+    first: Option<String>,
+    decode: Duration,
+    forward: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, answered: &Answered, row: &Row) {
+        self.rows += 1;
+        if let Ok((loaded, answer)) = &answered.outcome {
+            self.decode += loaded.elapsed;
+            self.forward += answer.forward;
+        }
+        if let Row::Failed(failure) = row {
+            self.failed += 1;
+            self.first.get_or_insert_with(|| failure.error.clone());
+        }
+    }
+
+    fn explain(&self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        let rate = self.rows as f64 / seconds;
+        eprintln!(
+            "eco: {} answers in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding beside it {:.2} s)",
+            self.rows,
+            self.forward.as_secs_f64(),
+            self.decode.as_secs_f64(),
+        );
+    }
+
+    fn verdict(&self) -> Result<(), Failure> {
+        if interrupt::asked() {
+            let message = anyhow!("interrupted after {} answers", self.rows);
+            return Err(Failure::with_code(interrupt::INTERRUPTED, message));
+        }
+        match (&self.first, self.rows) {
+            (None, _) => Ok(()),
+            (Some(error), 1) => Err(anyhow!("{error}").into()),
+            (Some(error), rows) => {
+                let message = format!("{} of {rows} failed; the first: {error}", self.failed);
+                Err(anyhow!(message).into())
+            }
+        }
+    }
+}
+
+fn is_broken_pipe(done: &anyhow::Result<()>) -> bool {
+    let Err(error) = done else {
+        return false;
+    };
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Bounds the threads of libtorch and of decoding, and returns their number.
+fn use_threads(asked_for: Option<usize>) -> anyhow::Result<usize> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked_for.unwrap_or_else(cores);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()?;
+    if let Some(threads) = asked_for {
+        tch::set_num_threads(threads.try_into()?);
+    }
+    Ok(threads)
+}

@@ -1,0 +1,125 @@
+//! Everything that `eco classify` writes.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::args::Args;
+use super::batcher::Answered;
+use super::rows::{RowOptions, with_pictures};
+use crate::model::FEATURES;
+use crate::output::report::{About, Report};
+use crate::output::sheet::write_sheet;
+use crate::output::table::{Content, Table};
+use crate::output::{Colour, RowWriter, Strip, StripSize, TextStyle};
+use crate::predict::Row;
+
+/// Up to so many clips, a report shows frames in full size.
+const FEW_CLIPS: usize = 12;
+
+/// Standard output and the files asked for.
+pub struct Sinks {
+    rows: Box<dyn RowWriter>,
+    report: Option<(Report, StripSize)>,
+    features: Option<Table>,
+    scores: Option<Table>,
+    sheet: Option<PathBuf>,
+}
+
+impl Sinks {
+    /// Opens all of them, so that a file that cannot be written is known before the work.
+    pub fn open(
+        args: &Args,
+        about: About,
+        labels: Vec<String>,
+        clips: Option<usize>,
+    ) -> anyhow::Result<Self> {
+        let size = match clips {
+            Some(clips) if clips <= FEW_CLIPS && args.window.is_none() => StripSize::Full,
+            _ => StripSize::Half,
+        };
+        let report = args
+            .report
+            .as_deref()
+            .map(|path| Report::create(path, about));
+        let features = args.features.as_deref().map(|path| {
+            let columns = (0..FEATURES).map(|index| index.to_string()).collect();
+            Table::create(path, Content::Features, columns)
+        });
+        let scores = args
+            .scores
+            .as_deref()
+            .map(|path| Table::create(path, Content::Scores, labels));
+        Ok(Self {
+            rows: args.format.writer(io::stdout().lock(), text_style()),
+            report: report.transpose()?.map(|report| (report, size)),
+            features: features.transpose()?,
+            scores: scores.transpose()?,
+            sheet: args.sheet.clone(),
+        })
+    }
+
+    /// Writes an answer everywhere and returns its row.
+    pub fn write(&mut self, answered: &Answered, options: &RowOptions) -> anyhow::Result<Row> {
+        let row = options.row(answered);
+        self.rows.write(&row)?;
+        let Ok((loaded, answer)) = &answered.outcome else {
+            self.report(&row, &Strip::empty())?;
+            return Ok(row);
+        };
+        if let Some((_, size)) = &self.report {
+            let strip = with_pictures(loaded, |pictures| Strip::new(pictures, *size))?;
+            self.report(&row, &strip)?;
+        }
+        if let (Row::Answer(prediction), Ok(scores)) = (&row, &answer.scores) {
+            if let Some(table) = &mut self.features {
+                table.add(&row, &answer.features)?;
+            }
+            if let Some(table) = &mut self.scores {
+                table.add(&row, &scores.scores())?;
+            }
+            if let Some(path) = &self.sheet {
+                with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
+                    .context("no contact sheet")?;
+            }
+        }
+        Ok(row)
+    }
+
+    fn report(&mut self, row: &Row, strip: &Strip) -> anyhow::Result<()> {
+        if let Some((report, _)) = &mut self.report {
+            report.add(row, strip)?;
+        }
+        Ok(())
+    }
+
+    /// Completes standard output and puts the files in their places.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.rows.finish()?;
+        if let Some((report, _)) = self.report {
+            report.finish()?;
+        }
+        for table in [self.features, self.scores].into_iter().flatten() {
+            table.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Colours and width for standard output: terminals have both, `NO_COLOR` is respected.
+fn text_style() -> TextStyle {
+    let stdout = io::stdout();
+    let colour = match anstream::AutoStream::choice(&stdout) {
+        anstream::ColorChoice::Never => Colour::Never,
+        _ => Colour::Always,
+    };
+    let width = match stdout.is_terminal() {
+        true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0.into()),
+        false => None,
+    };
+    TextStyle {
+        width: width.unwrap_or(TextStyle::default().width),
+        colour,
+    }
+}
