@@ -1,0 +1,156 @@
+//! Matrix product: rows read in place times a packed matrix, one register-blocked kernel.
+//!
+//! The left matrix is not packed: its rows are read where they lie, one broadcast float at a time. The right one lies in
+//! panels of two vectors, `[panel][depth][2 vectors]`, read once, front to back. Each element of the product is one chain
+//! of fused multiply-adds in the order of the depth, so its bits depend neither on the block it falls into nor on the
+//! vector width.
+
+use super::buffer::Span;
+use super::simd::{Simd, WithSimd, floor_at, load, prefetch};
+
+/// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
+#[derive(Clone, Default)]
+pub struct Epilogue {
+    /// Added first: the bias of a convolution whose raw output is kept.
+    pub bias: Vec<f32>,
+    /// Batch norm's factor.
+    pub scale: Vec<f32>,
+    /// Batch norm's offset.
+    pub shift: Vec<f32>,
+    /// 0 for ReLU, minus infinity for none.
+    pub floor: Vec<f32>,
+}
+
+/// What becomes of a finished sum.
+#[derive(Clone, Copy)]
+pub enum Finish<'a> {
+    /// Stored as it is.
+    Raw,
+    /// Scale, shift and floor of the channels from the given one on.
+    Affine(&'a Epilogue, usize),
+}
+
+/// `c = a * b` for some rows and some panels.
+pub struct Gemm<'a> {
+    /// Rows of `a` and `c`.
+    pub rows: usize,
+    /// Columns of `a`, rows of `b`.
+    pub depth: usize,
+    /// Left matrix: memory, position of the first row, floats between rows.
+    pub a: (Span<'a>, usize, usize),
+    /// Right matrix: the packed panels, all of which are used.
+    pub b: &'a [f32],
+    /// Product: memory, position of the first row, floats between rows.
+    pub c: (Span<'a>, usize, usize),
+    /// What becomes of the sums.
+    pub finish: Finish<'a>,
+}
+
+/// Rows that one call of the kernel keeps in registers, two vectors each.
+const fn block_rows<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 12 } else { 6 }
+}
+
+impl WithSimd for Gemm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let panel = 2 * S::F32_LANES;
+        // Blocks of equal size: a small remainder could not hide the latency of its additions.
+        let blocks = self.rows.div_ceil(block_rows::<S>());
+        for (p, b) in self.b.chunks_exact(panel * self.depth).enumerate() {
+            for i in 0..blocks {
+                let (first, end) = (i * self.rows / blocks, (i + 1) * self.rows / blocks);
+                match end - first {
+                    1 => self.block::<S, 1>(s, first, p, b),
+                    2 => self.block::<S, 2>(s, first, p, b),
+                    3 => self.block::<S, 3>(s, first, p, b),
+                    4 => self.block::<S, 4>(s, first, p, b),
+                    5 => self.block::<S, 5>(s, first, p, b),
+                    6 => self.block::<S, 6>(s, first, p, b),
+                    7 => self.block::<S, 7>(s, first, p, b),
+                    8 => self.block::<S, 8>(s, first, p, b),
+                    9 => self.block::<S, 9>(s, first, p, b),
+                    10 => self.block::<S, 10>(s, first, p, b),
+                    11 => self.block::<S, 11>(s, first, p, b),
+                    _ => self.block::<S, 12>(s, first, p, b),
+                }
+            }
+        }
+    }
+}
+
+impl Gemm<'_> {
+    /// `R` rows from `first` on times panel `p`, which is `b`.
+    #[inline(always)]
+    fn block<S: Simd, const R: usize>(&self, s: S, first: usize, p: usize, b: &[f32]) {
+        if R > block_rows::<S>() {
+            return;
+        }
+        let lanes = S::F32_LANES;
+        let (a, a_origin, a_stride) = self.a;
+        let rows: [*const f32; R] =
+            std::array::from_fn(|r| a.part(a_origin + (first + r) * a_stride, self.depth));
+        let mut sums = [[s.splat_f32s(0.0); 2]; R];
+        for (k, b) in b.chunks_exact(2 * lanes).enumerate() {
+            prefetch(b.as_ptr().wrapping_add(PREFETCH * 2 * lanes));
+            let (b0, b1) = (load::<S>(b, 0), load::<S>(b, lanes));
+            for r in 0..R {
+                // SAFETY: row `first + r` of `a` lies in its span, `k < depth`, and nobody writes it meanwhile.
+                let x = s.splat_f32s(unsafe { *rows[r].add(k) });
+                sums[r] = [
+                    s.mul_add_f32s(x, b0, sums[r][0]),
+                    s.mul_add_f32s(x, b1, sums[r][1]),
+                ];
+            }
+        }
+        let (c, c_origin, c_stride) = self.c;
+        for half in 0..2 {
+            let column = (2 * p + half) * lanes;
+            for (r, sum) in sums.iter().enumerate() {
+                let value = match self.finish {
+                    Finish::Raw => sum[half],
+                    Finish::Affine(epilogue, first) => epilogue.apply(s, first + column, sum[half]),
+                };
+                // SAFETY: this block of `c` lies in its span and belongs to this product alone.
+                unsafe { c.store::<S>(c_origin + (first + r) * c_stride + column, value) }
+            }
+        }
+    }
+}
+
+/// How many rows of a panel the kernel asks for ahead.
+const PREFETCH: usize = 32;
+
+impl Epilogue {
+    /// Nothing but ReLU, for `channels` channels.
+    pub fn relu(channels: usize) -> Self {
+        let fill = |value| vec![value; channels];
+        Self {
+            bias: fill(0.0),
+            scale: fill(1.0),
+            shift: fill(0.0),
+            floor: fill(0.0),
+        }
+    }
+
+    /// The channels of both, side by side.
+    pub fn append(&mut self, other: Self) {
+        self.bias.extend(other.bias);
+        self.scale.extend(other.scale);
+        self.shift.extend(other.shift);
+        self.floor.extend(other.floor);
+    }
+
+    /// `max(raw * scale + shift, floor)` for the channels from `channel` on.
+    #[inline(always)]
+    pub fn apply<S: Simd>(&self, s: S, channel: usize, raw: S::f32s) -> S::f32s {
+        let scaled = s.mul_add_f32s(
+            raw,
+            load::<S>(&self.scale, channel),
+            load::<S>(&self.shift, channel),
+        );
+        floor_at(s, scaled, load::<S>(&self.floor, channel))
+    }
+}

@@ -1,0 +1,76 @@
+//! SIMD: the instruction set, found at run time, and the few operations the kernels share.
+
+pub use pulp::{Simd, WithSimd};
+
+/// The instruction set that kernels run on.
+#[derive(Clone, Copy, Debug)]
+pub enum Isa {
+    /// Plain Rust on eight lanes: the same kernels, for tests, for Miri and for any CPU.
+    Portable,
+    /// The best the CPU has.
+    Native(pulp::Arch),
+}
+
+impl Isa {
+    /// What this CPU has.
+    pub fn detect() -> Self {
+        let arch = pulp::Arch::new();
+        if matches!(arch, pulp::Arch::Scalar) {
+            Self::Portable
+        } else {
+            Self::Native(arch)
+        }
+    }
+
+    /// Runs a kernel compiled for this instruction set.
+    #[inline]
+    pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+        match self {
+            Self::Portable => kernel.with_simd(pulp::Scalar256b),
+            Self::Native(arch) => arch.dispatch(kernel),
+        }
+    }
+
+    /// Whether vectors are eight floats or more and multiply-add is one instruction.
+    pub fn is_wide(self) -> bool {
+        !matches!(self, Self::Portable) && self.panel() >= 16
+    }
+
+    /// Output channels of one GEMM panel: two vectors.
+    pub fn panel(self) -> usize {
+        struct Panel;
+        impl WithSimd for Panel {
+            type Output = usize;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                2 * S::F32_LANES
+            }
+        }
+        self.run(Panel)
+    }
+}
+
+/// `max(x, floor)`, keeping NaN as PyTorch's ReLU does.
+#[inline(always)]
+pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
+    s.select_f32s(s.less_than_f32s(x, floor), floor, x)
+}
+
+/// The vector at `at` of a slice.
+#[inline(always)]
+pub fn load<S: Simd>(slice: &[f32], at: usize) -> S::f32s {
+    pulp::bytemuck::pod_read_unaligned(pulp::bytemuck::cast_slice(&slice[at..at + S::F32_LANES]))
+}
+
+/// Asks for the line of `slice` at `at` to be brought near; nothing when it lies outside.
+#[inline(always)]
+pub fn prefetch<T>(pointer: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads nothing and faults nowhere; SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(pointer.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = pointer;
+}

@@ -1,0 +1,476 @@
+//! Each kind of convolution against a direct one in float64, and what the scalar form and threads may not change.
+
+use super::buffer::{Buffer, LINE, View};
+use super::convolution::{Convolution, Job, Kind, Output, Shape};
+use super::filters;
+use super::gemm::{Epilogue, Finish, Gemm};
+use super::pooling::{AveragePoolRow, MaxPoolRow, max_pool_extent};
+use super::simd::Isa;
+use super::threads::{Crew, pool};
+
+/// Relative L2 error against float64. F(4x4x4), the worst, has 1.9e-6 at 128 channels.
+const TOLERANCE: f64 = 4e-6;
+
+/// Debug builds and Miri are slow: the same code, fewer channels.
+const CHANNELS: usize = if cfg!(miri) {
+    4
+} else if cfg!(debug_assertions) {
+    16
+} else {
+    128
+};
+
+/// Deterministic values with mean 0 and variance 1, roughly normal.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        let mut sum = 0.0;
+        for _ in 0..12 {
+            self.0 = self
+                .0
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            sum += (self.0 >> 40) as f32 / 16777216.0;
+        }
+        sum - 6.0
+    }
+
+    fn take(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.next()).collect()
+    }
+}
+
+fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let error: f64 = found
+        .iter()
+        .zip(expected)
+        .map(|(&f, e)| (f64::from(f) - e).powi(2))
+        .sum();
+    (error / expected.iter().map(|e| e * e).sum::<f64>()).sqrt()
+}
+
+/// A convolution problem: input `[items, frames, height, width, inputs]`, weights `[outputs, inputs, time, r, r]`.
+struct Problem {
+    kind: Kind,
+    shape: Shape,
+    inputs: usize,
+    outputs: usize,
+    input: Vec<f32>,
+    weights: Vec<f32>,
+    epilogue: Epilogue,
+}
+
+impl Problem {
+    fn new(kind: Kind, shape: Shape, inputs: usize, outputs: usize) -> Self {
+        let mut random = Random(7);
+        let (space, time) = kind.axes();
+        let pixels = shape.items * shape.frames * shape.height * shape.width;
+        let input = random
+            .take(pixels * inputs)
+            .into_iter()
+            .map(|x| x.max(0.0))
+            .collect();
+        let weights = random.take(outputs * inputs * time.taps * space.taps * space.taps);
+        let floor = (0..outputs)
+            .map(|i| if i % 2 == 0 { 0.0 } else { f32::NEG_INFINITY })
+            .collect();
+        let [bias, scale, shift] = [(); 3].map(|()| random.take(outputs));
+        Self {
+            kind,
+            shape,
+            inputs,
+            outputs,
+            input,
+            weights,
+            epilogue: Epilogue {
+                bias,
+                scale,
+                shift,
+                floor,
+            },
+        }
+    }
+
+    /// Extents that leave partial tiles in every dimension.
+    fn odd(kind: Kind) -> Self {
+        let flat = matches!(kind, Kind::Stem | Kind::Plane);
+        let [frames, height, width] = match kind {
+            Kind::Stem => [1, 16, 12],
+            Kind::Plane => [1, 13, 11],
+            _ if cfg!(miri) => [3, 5, 6],
+            _ => [7, 13, 11],
+        };
+        let items = if flat && !cfg!(miri) { 2 } else { 1 };
+        Self::new(
+            kind,
+            Shape {
+                items,
+                frames,
+                height,
+                width,
+            },
+            if kind == Kind::Stem { 12 } else { CHANNELS },
+            32,
+        )
+    }
+
+    fn compile(&self, isa: Isa) -> Convolution {
+        let filters =
+            filters::transform(isa, Crew::Alone, self.kind, self.inputs, &[&self.weights]);
+        Convolution {
+            kind: self.kind,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            filters,
+            epilogue: self.epilogue.clone(),
+        }
+    }
+
+    /// Raw sums and activations.
+    fn run(&self, isa: Isa, crew: Crew, block: usize) -> [Vec<f32>; 2] {
+        let convolution = self.compile(isa);
+        let out = convolution.output_shape(self.shape);
+        let padded = self.inputs.next_multiple_of(LINE);
+        let mut input = Buffer::zeroed(self.input.len() / self.inputs * padded);
+        for (to, from) in input
+            .chunks_exact_mut(padded)
+            .zip(self.input.chunks_exact(self.inputs))
+        {
+            to[..self.inputs].copy_from_slice(from);
+        }
+        let size = out.items * out.frames * out.height * out.width * self.outputs;
+        let [mut raw, mut activation] = [(); 2].map(|()| Buffer::zeroed(size));
+        let dims = |shape: Shape| [shape.frames, shape.height, shape.width];
+        let view = |span| View::dense(span, dims(out), self.outputs);
+        let output = Output {
+            activation: view(activation.span()),
+            raw: Some(view(raw.span())),
+            residual: None,
+        };
+        let job = Job {
+            input: View::dense(input.span(), dims(self.shape), padded),
+            shape: self.shape,
+            output,
+        };
+        let [down, across, _] = convolution.grid(self.shape);
+        let tiles = down * across * self.shape.items;
+        for first in (0..tiles).step_by(block) {
+            let range = first..tiles.min(first + block);
+            let [mut v, mut m] = convolution
+                .scratch(self.shape, range.len())
+                .map(Buffer::zeroed);
+            // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
+            unsafe { convolution.run(isa, crew, &job, range, v.span(), m.span()) }
+        }
+        [raw.to_vec(), activation.to_vec()]
+    }
+
+    /// Raw sums in float64.
+    fn direct(&self) -> Vec<f64> {
+        let (space, time) = self.kind.axes();
+        let (stride, pad) = (
+            if self.kind == Kind::Stride2 { 2 } else { 1 },
+            usize::from(self.kind != Kind::Stem),
+        );
+        let (time_stride, time_pad) = if time.taps == 1 {
+            (1, 0)
+        } else {
+            (stride, pad)
+        };
+        let extent =
+            |n: usize, taps: usize, stride: usize, pad: usize| (n + 2 * pad - taps) / stride + 1;
+        let Shape {
+            items,
+            frames,
+            height,
+            width,
+        } = self.shape;
+        let (r, taps) = (space.taps, time.taps * space.taps * space.taps);
+        let mut sums = vec![];
+        for item in 0..items {
+            for t in 0..extent(frames, time.taps, time_stride, time_pad) {
+                for y in 0..extent(height, r, stride, pad) {
+                    for x in 0..extent(width, r, stride, pad) {
+                        for o in 0..self.outputs {
+                            let mut sum = f64::from(self.epilogue.bias[o]);
+                            for tap in 0..taps {
+                                let f = (t * time_stride + tap / (r * r)).wrapping_sub(time_pad);
+                                let i = (y * stride + tap / r % r).wrapping_sub(pad);
+                                let j = (x * stride + tap % r).wrapping_sub(pad);
+                                if f >= frames || i >= height || j >= width {
+                                    continue;
+                                }
+                                let pixel = ((item * frames + f) * height + i) * width + j;
+                                for c in 0..self.inputs {
+                                    let weight = self.weights[(o * self.inputs + c) * taps + tap];
+                                    sum += f64::from(self.input[pixel * self.inputs + c])
+                                        * f64::from(weight);
+                                }
+                            }
+                            sums.push(sum);
+                        }
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    fn check(&self, isa: Isa) {
+        let expected = self.direct();
+        let [raw, activation] = self.run(isa, Crew::Alone, 5);
+        let error = relative_error(&raw, &expected);
+        println!("{:?} {isa:?}: {error:.1e}", self.kind);
+        assert!(error < TOLERANCE, "{:?} raw: {error:.1e}", self.kind);
+        let Epilogue {
+            scale,
+            shift,
+            floor,
+            ..
+        } = &self.epilogue;
+        let finished = |(i, sum): (usize, &f64)| {
+            let channel = i % self.outputs;
+            (sum * f64::from(scale[channel]) + f64::from(shift[channel]))
+                .max(f64::from(floor[channel]))
+        };
+        let expected: Vec<f64> = expected.iter().enumerate().map(finished).collect();
+        let error = relative_error(&activation, &expected);
+        assert!(error < TOLERANCE, "{:?} activation: {error:.1e}", self.kind);
+    }
+}
+
+const KINDS: [Kind; 5] = [
+    Kind::Stem,
+    Kind::Plane,
+    Kind::Volume4,
+    Kind::Volume2,
+    Kind::Stride2,
+];
+
+#[test]
+fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
+    for kind in KINDS {
+        Problem::odd(kind).check(Isa::detect());
+    }
+}
+
+#[test]
+fn every_convolution_agrees_with_a_direct_one_in_portable_form() {
+    for kind in KINDS {
+        Problem::odd(kind).check(Isa::Portable);
+    }
+}
+
+#[test]
+fn portable_and_native_forms_give_the_same_bits() {
+    for kind in KINDS {
+        let problem = Problem::odd(kind);
+        let portable = problem.run(Isa::Portable, Crew::Alone, 64);
+        assert_eq!(
+            portable,
+            problem.run(Isa::detect(), Crew::Alone, 64),
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn neither_threads_nor_the_cut_into_blocks_change_a_bit() {
+    for kind in KINDS {
+        let problem = Problem::odd(kind);
+        let alone = problem.run(Isa::detect(), Crew::Alone, 64);
+        for (threads, block) in [(2, 64), (3, 1), (3, 7)] {
+            let shared = pool(threads)
+                .unwrap()
+                .install(|| problem.run(Isa::detect(), Crew::All(threads), block));
+            assert_eq!(
+                alone, shared,
+                "{kind:?}, {threads} threads, blocks of {block}"
+            );
+        }
+    }
+}
+
+#[test]
+fn extents_smaller_than_a_tile_are_computed_too() {
+    for (kind, frames) in [
+        (Kind::Plane, 1),
+        (Kind::Volume4, 1),
+        (Kind::Volume2, 1),
+        (Kind::Stride2, 2),
+    ] {
+        Problem::new(
+            kind,
+            Shape {
+                items: 1,
+                frames,
+                height: 2,
+                width: 3,
+            },
+            4,
+            32,
+        )
+        .check(Isa::detect());
+    }
+}
+
+#[test]
+fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
+    let problem = Problem::odd(Kind::Plane);
+    let isa = Isa::detect();
+    let convolution = problem.compile(isa);
+    let out = convolution.output_shape(problem.shape);
+    let [plain, _] = problem.run(isa, Crew::Alone, 64);
+    let mut residual = Buffer::from(&*Random(3).take(plain.len()));
+    let mut input = Buffer::from(&*problem.input);
+    let [mut raw, mut activation] = [(); 2].map(|()| Buffer::zeroed(plain.len()));
+    let view = |span| View::dense(span, [1, out.height, out.width], problem.outputs);
+    let output = Output {
+        activation: view(activation.span()),
+        raw: Some(view(raw.span())),
+        residual: Some(view(residual.span())),
+    };
+    let Shape {
+        items,
+        height,
+        width,
+        ..
+    } = problem.shape;
+    if problem.inputs % LINE != 0 {
+        return; // Miri's few channels would need padding, which `run` covers.
+    }
+    let job = Job {
+        input: View::dense(input.span(), [1, height, width], problem.inputs),
+        shape: problem.shape,
+        output,
+    };
+    let tiles = items * convolution.grid(problem.shape)[0] * convolution.grid(problem.shape)[1];
+    let [mut v, mut m] = convolution
+        .scratch(problem.shape, tiles)
+        .map(Buffer::zeroed);
+    // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
+    unsafe { convolution.run(isa, Crew::Alone, &job, 0..tiles, v.span(), m.span()) }
+    for (i, sum) in plain.iter().enumerate() {
+        assert_eq!(raw[i], sum + residual[i]);
+        let c = i % problem.outputs;
+        let Epilogue {
+            scale,
+            shift,
+            floor,
+            ..
+        } = &problem.epilogue;
+        assert_eq!(
+            activation[i],
+            raw[i].mul_add(scale[c], shift[c]).max(floor[c])
+        );
+    }
+}
+
+#[test]
+fn gemm_agrees_with_float64_for_any_number_of_rows() {
+    let (depth, columns) = (if cfg!(miri) { 5 } else { 100 }, 64);
+    for isa in [Isa::detect(), Isa::Portable] {
+        for rows in 1..=if cfg!(miri) { 7 } else { 27 } {
+            let mut random = Random(rows as u64);
+            let (mut a, b) = (
+                Buffer::from(&*random.take(rows * depth)),
+                random.take(depth * columns),
+            );
+            let panel = isa.panel();
+            let mut packed = vec![0.0; b.len()];
+            for (i, &value) in b.iter().enumerate() {
+                let (k, n) = (i / columns, i % columns);
+                packed[(n / panel * depth + k) * panel + n % panel] = value;
+            }
+            let mut c = Buffer::zeroed(rows * columns);
+            let (left, right) = (a.span(), c.span());
+            let finish = Finish::Raw;
+            isa.run(Gemm {
+                rows,
+                depth,
+                a: (left, 0, depth),
+                b: &packed,
+                c: (right, 0, columns),
+                finish,
+            });
+            let product = |i: usize| {
+                let terms = (0..depth).map(|k| {
+                    f64::from(a[i / columns * depth + k]) * f64::from(b[k * columns + i % columns])
+                });
+                terms.sum::<f64>()
+            };
+            let expected: Vec<f64> = (0..rows * columns).map(product).collect();
+            let error = relative_error(&c, &expected);
+            assert!(error < 1e-6, "{rows} rows: {error:.1e}");
+        }
+    }
+}
+
+#[test]
+fn max_pool_rounds_up_as_ceil_mode_does() {
+    let (side, channels) = (8, 16);
+    let out = max_pool_extent(side);
+    assert_eq!(
+        [
+            max_pool_extent(112),
+            max_pool_extent(56),
+            max_pool_extent(7),
+            out
+        ],
+        [56, 28, 3, 4]
+    );
+    let mut input = Buffer::from(&*Random(5).take(side * side * channels));
+    let mut output = Buffer::zeroed(out * out * channels);
+    let (from, to) = (input.span(), output.span());
+    for y in 0..out {
+        let rows: Vec<usize> = (2 * y..(2 * y + 3).min(side))
+            .map(|y| y * side * channels)
+            .collect();
+        let output = (to, y * out * channels);
+        Isa::detect().run(MaxPoolRow {
+            input: from,
+            rows: &rows,
+            width: side,
+            channels,
+            output,
+        });
+    }
+    for (i, &found) in output.iter().enumerate() {
+        let (y, x, c) = (i / channels / out, i / channels % out, i % channels);
+        let window = (2 * y..(2 * y + 3).min(side))
+            .flat_map(|y| (2 * x..(2 * x + 3).min(side)).map(move |x| (y, x)));
+        let expected = window
+            .map(|(y, x)| input[(y * side + x) * channels + c])
+            .fold(f32::MIN, f32::max);
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn average_pool_counts_the_padding() {
+    let (side, channels) = (3, 16);
+    let mut input = Buffer::from(&*vec![9.0; side * side * channels]);
+    let mut output = Buffer::zeroed(side * side * channels);
+    let view = |span| View::dense(span, [1, side, side], channels);
+    let epilogue = Epilogue::relu(channels);
+    let (from, to) = (view(input.span()), view(output.span()));
+    for y in 0..side {
+        Isa::detect().run(AveragePoolRow {
+            input: from,
+            height: side,
+            width: side,
+            channels,
+            output: to,
+            epilogue: (&epilogue, 0),
+            item: 0,
+            y,
+        });
+    }
+    let first: Vec<f32> = output
+        .chunks_exact(channels)
+        .map(|pixel| pixel[0])
+        .collect();
+    assert_eq!(first, [4.0, 6.0, 4.0, 6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);
+}

@@ -1,0 +1,4 @@
+//! See Cargo.toml.
+
+#[path = "../../../src/engine/winograd/mod.rs"]
+pub mod winograd;
