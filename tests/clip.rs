@@ -5,6 +5,7 @@ mod common;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use clap::ValueEnum;
 use eco::clip::decode::{Image, decode};
@@ -116,7 +117,7 @@ fn png_crops_equal_pillow_bit_for_bit_for_every_size_and_preprocessing() {
         let path = folder.path().join(&case.file);
         for expected in case.expected.iter().filter(|expected| expected.crops == 1) {
             let pixels = fs::read(folder.path().join(&expected.file)).unwrap();
-            let found = load(&[path.clone()], &[0], preprocess(&expected.preprocess)).unwrap();
+            let found = load(from_ref(&path), &[0], preprocess(&expected.preprocess)).unwrap();
             assert!(
                 found.pixels() == pixels,
                 "{} {}",
@@ -138,7 +139,7 @@ fn three_and_ten_crops_equal_the_ones_cut_with_pillow() {
             let crops = Crops::from_str(&expected.crops.to_string(), false).unwrap();
             let pixels = fs::read(folder.path().join(&expected.file)).unwrap();
             let choice = preprocess(&expected.preprocess);
-            let found = load_views(&[path.clone()], &[vec![0]], choice, crops).unwrap();
+            let found = load_views(from_ref(&path), &[vec![0]], choice, crops).unwrap();
             let found: Vec<u8> = found.iter().flat_map(Frames::pixels).copied().collect();
             assert!(found == pixels, "{} {choice} {crops} crops", case.file);
             compared += usize::from(crops != Crops::One);
@@ -192,7 +193,7 @@ fn the_network_input_equals_numpys() {
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect();
-        let frames = load(&[path.clone()], &[0], *choice).unwrap();
+        let frames = load(from_ref(&path), &[0], *choice).unwrap();
         let mut found = vec![0.0; frames.normalised_len()];
         frames.write_normalised(*choice, &mut found).unwrap();
         assert!(found == expected, "{name}");

@@ -246,7 +246,8 @@ fn a_directory_or_a_frame_without_permission_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "clip", 1);
     let frame = path.join("img_1.png");
-    let forbid = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    let forbid =
+        |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
     forbid(&frame);
     if fs::File::open(&frame).is_ok() {
         // Root may read everything; what can be checked is that reading then works.

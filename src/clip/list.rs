@@ -6,7 +6,8 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
-use super::find::{FrameDir, name_bytes, natural_order};
+use super::find::{FrameDir, name_bytes};
+use super::natural::natural_order;
 
 /// Extensions of files that are taken as videos when a directory of clips is looked through. A
 /// file that is named itself is handed to ffmpeg whatever it is called.
@@ -64,6 +65,17 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
         Err(error)
     } else {
         Ok(clips)
+    }
+}
+
+/// As [`expand`] for an entry of a list. What cannot be expanded stays, so that loading it gives
+/// the error where the clip's answer would be.
+pub fn expand_entry(entry: Entry) -> Vec<Entry> {
+    match expand(&entry.path) {
+        Ok(paths) if paths != std::slice::from_ref(&entry.path) => {
+            paths.into_iter().map(Entry::from).collect()
+        }
+        _ => vec![entry],
     }
 }
 
@@ -237,7 +249,13 @@ mod tests {
 
         let frames = folder.path().join("clip_9");
         fs::write(frames.join("1.jpg"), b"").unwrap();
-        assert_eq!(expand(&frames).unwrap(), [frames]);
+        assert_eq!(expand(&frames).unwrap(), std::slice::from_ref(&frames));
+        let entry = Entry {
+            path: frames,
+            stated_frames: Some(3),
+            label: Some(4),
+        };
+        assert_eq!(expand_entry(entry.clone()), [entry]);
         let empty = expand(&folder.path().join("clip_10")).unwrap_err();
         assert!(matches!(empty, Error::NoFrames { .. }));
     }

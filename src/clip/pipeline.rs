@@ -181,7 +181,8 @@ pub struct Pipeline {
 
 /// Loads clips ahead of the reader.
 ///
-/// `entries` is read lazily, on a thread of its own (it may be standard input); an error in it
+/// `entries` is read lazily, on a thread of its own (it may be standard input, as
+/// `BufReader::new(stdin())`, since a lock cannot go to another thread); an error in it
 /// becomes an [`Item`] with that error. `workers` clips are loaded at a time, and at most
 /// `workers + 1` clips wait with at most two answers each, so that memory doesn't grow with the
 /// number of clips or windows. Pictures are decoded on rayon's pool. Dropping the pipeline ends

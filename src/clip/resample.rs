@@ -4,7 +4,7 @@
 //! resizes 8-bit images in two passes of integer arithmetic: weights have 22 fractional bits, and
 //! each pass rounds to 8 bits. The rounding between the passes and their order show in the result,
 //! so both are kept. Fact source: python-pillow/Pillow, src/libImaging/Resample.c
-//! (`PRECISION_BITS = 32 - 8 - 2`), and experiments with Pillow 13.0 for the order ([`Order`]).
+//! (`PRECISION_BITS = 32 - 8 - 2`), and experiments with Pillow 13.0 for the order.
 
 /// Fractional bits of a weight: 8 bits of pixel and 2 bits of headroom are left of 32.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -70,6 +70,9 @@ impl Order {
 pub fn resize_region(image: Rgb<'_>, resized: (usize, usize), region: Region) -> Vec<u8> {
     debug_assert!(region.left + region.width <= resized.0);
     debug_assert!(region.top + region.height <= resized.1);
+    if resized == (image.width, image.height) {
+        return cut(image, region);
+    }
     let columns = Taps::new(image.width, resized.0, region.left, region.width);
     let rows = Taps::new(image.height, resized.1, region.top, region.height);
     let stride = image.width * CHANNELS;
@@ -89,6 +92,17 @@ pub fn resize_region(image: Rgb<'_>, resized: (usize, usize), region: Region) ->
             horizontal(Rows::whole(&flattened, columns.span), &columns)
         }
     }
+}
+
+/// The region of an image that keeps its size, as frames extracted for ECO do.
+fn cut(image: Rgb<'_>, region: Region) -> Vec<u8> {
+    let rows = image.pixels.chunks_exact(image.width * CHANNELS);
+    let columns = region.left * CHANNELS..(region.left + region.width) * CHANNELS;
+    let mut out = Vec::with_capacity(region.height * columns.len());
+    for row in rows.skip(region.top).take(region.height) {
+        out.extend_from_slice(&row[columns.clone()]);
+    }
+    out
 }
 
 /// A window into an image: `count` rows of `width` bytes, `stride` bytes apart.

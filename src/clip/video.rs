@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::decode::Image;
 use super::error::{Error, Result};
 use super::ffmpeg::{Ffmpeg, Process};
+use super::listing::{Listing, Origin, SAME_STAMP};
 use super::pam;
 
 /// Up to so many frames are picked one by one; beyond, the whole range is handed over.
@@ -25,29 +26,12 @@ const MAX_PICKED: usize = 512;
 /// Seconds of video that are decoded in vain before a seek is tried.
 const SEEK_BEYOND: f64 = 10.0;
 
-/// Codecs that are text to people, not video.
-const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
-
 /// A video file whose frames have been listed.
 #[derive(Clone, Debug)]
 pub struct Video {
     path: PathBuf,
     ffmpeg: Ffmpeg,
-    /// Time stamps in seconds as the container has them, in the order of presentation.
-    stamps: Vec<f64>,
-    /// Where they are from.
-    origin: Origin,
-    /// Duration of the last frame in seconds.
-    last: f64,
-}
-
-/// What a video's time stamps are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// The container states when each frame is shown, so a frame is known by its stamp.
-    Stated,
-    /// The container (AVI) states less; the order of frames is right, the times nearly so.
-    Guessed,
+    listing: Listing,
 }
 
 /// Whether a pass may seek.
@@ -76,14 +60,12 @@ impl Video {
             "-of",
             "compact",
         ];
-        let listing = probe(path, ffmpeg, &arguments)?;
-        let (stamps, origin, last) = parse_listing(&listing, path)?;
+        let printed = probe(path, ffmpeg, &arguments)?;
+        let listing = Listing::parse(&printed, path)?;
         Ok(Video {
             path: path.to_path_buf(),
             ffmpeg: ffmpeg.clone(),
-            stamps,
-            origin,
-            last,
+            listing,
         })
     }
 
@@ -94,15 +76,20 @@ impl Video {
 
     /// Number of frames.
     pub fn frame_count(&self) -> usize {
-        self.stamps.len()
+        self.listing.stamps.len()
     }
 
     /// When each frame is shown, in seconds after the first, and when the last one ends:
     /// `frame_count + 1` values.
     pub fn times(&self) -> Vec<f64> {
-        let first = self.stamps.first().copied().unwrap_or(0.0);
-        let end = self.stamps.last().map(|last| last + self.last);
-        self.stamps
+        let first = self.listing.stamps.first().copied().unwrap_or(0.0);
+        let end = self
+            .listing
+            .stamps
+            .last()
+            .map(|last| last + self.listing.last);
+        self.listing
+            .stamps
             .iter()
             .copied()
             .chain(end)
@@ -138,7 +125,8 @@ impl Video {
         }
         let mut recounted = self.clone();
         // Which packets gave no frame is not known: the last ones are as good a guess as any.
-        recounted.stamps.truncate(count);
+        recounted.listing.stamps.truncate(count);
+        recounted.listing.origin = Origin::Guessed;
         Ok(recounted)
     }
 
@@ -168,8 +156,8 @@ impl Video {
                 frames: self.frame_count(),
             });
         }
-        let far_in = self.stamps[first] - self.stamps[0] > SEEK_BEYOND;
-        let can_seek = access == Access::Seek && self.origin == Origin::Stated;
+        let far_in = self.listing.stamps[first] - self.listing.stamps[0] > SEEK_BEYOND;
+        let can_seek = access == Access::Seek && self.listing.origin == Origin::Stated;
         if can_seek && far_in && wanted.len() <= MAX_PICKED {
             let arguments = self.seeking_pass(wanted);
             if matches!(
@@ -203,10 +191,8 @@ impl Video {
 
     /// Input options and selection of a pass that begins shortly before the first wanted frame.
     fn seeking_pass(&self, wanted: &[usize]) -> (Vec<String>, String) {
-        // Far below the distance of frames, far above the rounding of printed time stamps.
-        const SAME: f64 = 1e-4;
-        let stamp = |index: usize| self.stamps[index];
-        let by_time = |&index: &usize| format!("lt(abs(t-{:.6}),{SAME})", stamp(index));
+        let stamp = |index: usize| self.listing.stamps[index];
+        let by_time = |&index: &usize| format!("lt(abs(t-{:.6}),{SAME_STAMP})", stamp(index));
         let selection: Vec<String> = wanted.iter().map(by_time).collect();
         let start = stamp(wanted[0]) - 1.0;
         let options = [
@@ -316,66 +302,6 @@ fn probe(path: &Path, ffmpeg: &Ffmpeg, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
-/// The frames' time stamps in order, where they are from, and the duration of the last frame.
-fn parse_listing(listing: &str, path: &Path) -> Result<(Vec<f64>, Origin, f64)> {
-    let path_buf = path.to_path_buf();
-    let Some(stream) = listing.lines().find(|line| line.starts_with("stream|")) else {
-        return Err(Error::NoVideoStream { path: path_buf });
-    };
-    if TEXT_CODECS
-        .iter()
-        .any(|codec| field(stream, "codec_name") == Some(codec))
-    {
-        return Err(Error::Video {
-            path: path_buf,
-            reason: "it is a text file".to_owned(),
-        });
-    }
-    let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
-    // Packets that are only there to decode others from (flag D) show no frame.
-    let packets: Vec<&str> = listing
-        .lines()
-        .filter(|line| line.starts_with("packet|"))
-        .filter(|line| !field(line, "flags").is_some_and(|flags| flags.contains('D')))
-        .collect();
-    if packets.is_empty() {
-        return Err(Error::NoVideoFrames { path: path_buf });
-    }
-    let seconds = |line: &str, name| field(line, name)?.parse::<f64>().ok();
-    let all = |name| {
-        packets
-            .iter()
-            .map(|line| seconds(line, name))
-            .collect::<Option<Vec<f64>>>()
-    };
-    let even = |index: usize| index as f64 / rate.unwrap_or(25.0);
-    let spread = || (0..packets.len()).map(even).collect();
-    let (mut stamps, origin) = match all("pts_time") {
-        Some(stamps) => (stamps, Origin::Stated),
-        None => (all("dts_time").unwrap_or_else(spread), Origin::Guessed),
-    };
-    stamps.sort_by(f64::total_cmp);
-    let durations = packets
-        .iter()
-        .rev()
-        .find_map(|line| seconds(line, "duration_time"));
-    let last = durations.or(rate.map(f64::recip)).unwrap_or(1.0 / 25.0);
-    Ok((stamps, origin, last))
-}
-
-/// The value of `name=value` between bars.
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split('|')
-        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
-}
-
-/// `30000/1001`; ffprobe prints `0/0` for an unknown rate.
-fn parse_rate(text: &str) -> Option<f64> {
-    let (numerator, denominator) = text.split_once('/')?;
-    let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
-    (rate.is_finite() && rate > 0.0).then_some(rate)
-}
-
 /// An expression that is true for the frames in `wanted`, as a tree, since ffmpeg evaluates it for
 /// every frame.
 fn pick(wanted: &[usize]) -> String {
@@ -393,42 +319,6 @@ fn pick(wanted: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn frames_are_ordered_by_presentation_and_hidden_packets_left_out() {
-        let listing = "packet|pts_time=0.000000|dts_time=-0.08|duration_time=0.040000|flags=K__\n\
-                       packet|pts_time=0.120000|dts_time=-0.04|duration_time=0.040000|flags=___\n\
-                       packet|pts_time=0.040000|dts_time=0.00|duration_time=0.040000|flags=___\n\
-                       packet|pts_time=-0.040000|dts_time=0.04|duration_time=0.040000|flags=_D_\n\
-                       stream|codec_name=h264|avg_frame_rate=25/1\n";
-        let (stamps, origin, last) = parse_listing(listing, Path::new("v")).unwrap();
-        assert_eq!(
-            (stamps, origin, last),
-            (vec![0.0, 0.04, 0.12], Origin::Stated, 0.04)
-        );
-    }
-
-    #[test]
-    fn packets_without_times_are_spread_evenly() {
-        let listing = "packet|pts_time=N/A|dts_time=N/A|duration_time=N/A|flags=K_\n\
-                       packet|pts_time=N/A|dts_time=0.5|duration_time=N/A|flags=__\n\
-                       stream|codec_name=mpeg4|avg_frame_rate=10/1\n";
-        let (stamps, origin, last) = parse_listing(listing, Path::new("v")).unwrap();
-        assert_eq!(
-            (stamps, origin, last),
-            (vec![0.0, 0.1], Origin::Guessed, 0.1)
-        );
-    }
-
-    #[test]
-    fn files_without_video_are_told_apart() {
-        let open = |listing| parse_listing(listing, Path::new("v")).unwrap_err();
-        assert!(matches!(open(""), Error::NoVideoStream { .. }));
-        let empty = "stream|codec_name=h264|avg_frame_rate=0/0\n";
-        assert!(matches!(open(empty), Error::NoVideoFrames { .. }));
-        let text = "packet|pts_time=0|flags=K\nstream|codec_name=ansi|avg_frame_rate=25/1\n";
-        assert!(open(text).to_string().contains("text file"));
-    }
 
     #[test]
     fn picking_frames_is_a_search_tree() {
