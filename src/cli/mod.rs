@@ -2,16 +2,17 @@
 
 mod classify;
 mod exit;
+mod generate;
+mod graph;
 mod inspect;
 mod load_weights;
-mod graph;
 mod network;
 mod summary;
 mod weights;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::Failure;
 
@@ -28,11 +29,13 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Classify(classify::Args),
+    Classify(Box<classify::Args>),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
     Graph(graph::Args),
     Summary(summary::Args),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
 }
 
 /// Parses the command line, runs it and says how it went.
@@ -44,6 +47,8 @@ pub fn run() -> ExitCode {
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Man(args) => generate::man(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

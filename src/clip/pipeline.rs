@@ -47,6 +47,8 @@ pub struct Loaded {
     pub range: Range<usize>,
     /// The same in seconds, where frames have times.
     pub seconds: Option<(f64, f64)>,
+    /// Frames of the whole clip.
+    pub source_frames: usize,
     /// Temporal views times crops: the crops of the first view first.
     pub views: Vec<Frames>,
     /// Something to tell the user about the clip, with its first answer.
@@ -166,6 +168,7 @@ fn loaded(
     Loaded {
         seconds: timeline.span(&range),
         range,
+        source_frames: timeline.frames(),
         views,
         note,
         elapsed,

@@ -37,8 +37,8 @@ impl Browser {
         let (Some(chromium), Some(chromedriver)) = (on_path("chromium"), on_path("chromedriver"))
         else {
             // Straight to stderr, since the test harness hides what passing tests print.
-            let message = "SKIPPED: the report is not tested in a browser: chromium and chromedriver are not on PATH";
-            writeln!(std::io::stderr(), "{message}").unwrap();
+            let message = "SKIPPED: the report is not tested in a browser: chromium and chromedriver are not on PATH\n";
+            std::io::stderr().write_all(message.as_bytes()).unwrap();
             return None;
         };
         let profile = tempfile::tempdir().unwrap();

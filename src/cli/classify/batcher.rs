@@ -118,9 +118,10 @@ impl<'a> Batcher<'a> {
 
     /// The next clip in order, when all of it has run.
     pub fn pop(&mut self) -> Option<Answered> {
-        self.waiting
-            .pop_front_if(|first| first.missing() == 0)
-            .map(Waiting::answered)
+        match self.waiting.front()?.missing() {
+            0 => self.waiting.pop_front().map(Waiting::answered),
+            _ => None,
+        }
     }
 
     fn run(&mut self, views: usize) -> anyhow::Result<()> {
@@ -168,4 +169,138 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
     }
     let count = views.len() as f64;
     sums.into_iter().map(|sum| (sum / count) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::{Crops, Error, load_views};
+    use crate::engine::{Device, EngineKind, Output};
+    use crate::model;
+
+    /// Says how bright a clip is, and how many views each run had.
+    #[derive(Default)]
+    struct Brightness {
+        runs: std::sync::Mutex<Vec<usize>>,
+    }
+
+    impl Engine for Brightness {
+        fn kind(&self) -> EngineKind {
+            EngineKind::Libtorch
+        }
+
+        fn device(&self) -> Device {
+            Device::Cpu
+        }
+
+        fn segments(&self) -> usize {
+            4
+        }
+
+        fn run(&self, batch: &ClipBatch) -> model::Result<Output> {
+            self.runs.lock().unwrap().push(batch.clips);
+            let means: Vec<f32> = batch
+                .values
+                .chunks(batch.clip_len())
+                .map(|clip| clip.iter().sum::<f32>() / clip.len() as f32)
+                .collect();
+            let black = Preprocess::Official.means_bgr().iter().sum::<f32>() / -3.0;
+            // Black clips have no answer.
+            let logit = |&mean: &f32| if mean <= black { f32::NAN } else { mean };
+            Ok(Output {
+                features: means.iter().flat_map(|&mean| [mean; 512]).collect(),
+                logits: means.iter().flat_map(|mean| [logit(mean), 0.0]).collect(),
+                classes: 2,
+            })
+        }
+    }
+
+    /// A clip of grey frames with so many views.
+    fn item(clip: usize, grey: u8, views: usize) -> Item {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.png");
+        image::GrayImage::from_pixel(256, 256, [grey].into())
+            .save(&path)
+            .unwrap();
+        let indices = vec![vec![0; 4]; views];
+        let loaded = Loaded {
+            range: 0..1,
+            seconds: None,
+            source_frames: 1,
+            views: load_views(&[path], &indices, Preprocess::Official, Crops::One).unwrap(),
+            note: None,
+            elapsed: Duration::ZERO,
+        };
+        let entry = Entry::from(std::path::PathBuf::from(clip.to_string()));
+        Item {
+            entry,
+            clip,
+            outcome: Ok(loaded),
+        }
+    }
+
+    fn failed(clip: usize) -> Item {
+        let path = std::path::PathBuf::from(clip.to_string());
+        let error = Error::NotAClip { path: path.clone() };
+        Item {
+            entry: path.into(),
+            clip,
+            outcome: Err(error),
+        }
+    }
+
+    fn answers(items: Vec<Item>, size: usize, engine: &Brightness) -> Vec<Answered> {
+        let mut batcher = Batcher::new(engine, Preprocess::Official, size);
+        let mut answers = Vec::new();
+        for item in items {
+            batcher.push(item).unwrap();
+            answers.extend(std::iter::from_fn(|| batcher.pop()));
+        }
+        batcher.flush().unwrap();
+        answers.extend(std::iter::from_fn(|| batcher.pop()));
+        answers
+    }
+
+    #[test]
+    fn answers_keep_the_order_of_the_clips_and_each_gets_its_own_views() {
+        for size in [1, 2, 3, 5, 20] {
+            let engine = Brightness::default();
+            let items = vec![
+                item(0, 40, 3),
+                failed(1),
+                item(2, 200, 2),
+                failed(3),
+                item(4, 90, 1),
+            ];
+            let answers = answers(items, size, &engine);
+            let clips: Vec<usize> = answers.iter().map(|answered| answered.clip).collect();
+            assert_eq!(clips, [0, 1, 2, 3, 4], "batches of {size}");
+            let means = answers.iter().filter_map(|answered| {
+                let (_, answer) = answered.outcome.as_ref().ok()?;
+                Some(answer.features[0].round())
+            });
+            let grey = |grey: f32| (grey - 349.0 / 3.0).round();
+            assert_eq!(
+                means.collect::<Vec<_>>(),
+                [grey(40.0), grey(200.0), grey(90.0)]
+            );
+            let runs = engine.runs.lock().unwrap();
+            assert!(
+                runs.iter().rev().skip(1).all(|&views| views == size),
+                "{runs:?}"
+            );
+            assert_eq!(runs.iter().sum::<usize>(), 6);
+        }
+    }
+
+    #[test]
+    fn logits_that_are_not_numbers_spoil_their_own_clip_only() {
+        let items = vec![item(0, 40, 1), item(1, 0, 1), item(2, 60, 1)];
+        let answers = answers(items, 3, &Brightness::default());
+        let good = |answered: &Answered| answered.outcome.as_ref().unwrap().1.scores.is_ok();
+        assert_eq!(
+            answers.iter().map(good).collect::<Vec<_>>(),
+            [true, false, true]
+        );
+    }
 }
