@@ -38,7 +38,7 @@ pub struct Row {
     pub shape: Vec<usize>,
     /// Bytes its values take.
     pub bytes: usize,
-    /// Its values; `None` when they were not read.
+    /// Its values; `None` when they were not read, and for complex and 8-bit floating-point types.
     pub stats: Option<Stats>,
     /// Why its values were not read.
     pub note: Option<String>,
@@ -68,7 +68,7 @@ impl<'a> Inspector<'a> {
 
     fn row(&mut self, index: usize, entry: &Entry) -> Row {
         let (stats, note) = match self.stats(index, entry) {
-            Ok(stats) => (Some(stats), None),
+            Ok(stats) => (stats, None),
             Err(note) => (None, Some(note)),
         };
         Row {
@@ -81,7 +81,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn stats(&mut self, index: usize, entry: &Entry) -> Result<Stats, String> {
+    fn stats(&mut self, index: usize, entry: &Entry) -> Result<Option<Stats>, String> {
         let bytes = entry.bytes() as u64;
         let limit = self
             .checkpoint
@@ -96,7 +96,7 @@ impl<'a> Inspector<'a> {
             WeightsError::Unreadable { reason, .. } => reason,
             other => other.to_string(),
         })?;
-        stats(&tensor).ok_or_else(|| format!("{} values are not interpreted", entry.dtype))
+        Ok(stats(&tensor))
     }
 }
 

@@ -77,6 +77,18 @@ pub fn printable(name: &str) -> String {
     out
 }
 
+/// A path as it may stand between quotes in a command that a user copies: itself when it is made of
+/// harmless characters, else a placeholder.
+pub(super) fn quotable(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let harmless = |c: char| c.is_alphanumeric() || "_-./+=,:@~ ".contains(c);
+    if text.chars().all(harmless) {
+        text
+    } else {
+        "FILE".to_string()
+    }
+}
+
 /// Applies `rules` in order.
 pub(super) fn rename(name: &str, rules: &[Rename]) -> String {
     rules.iter().fold(name.to_string(), |name, rule| {

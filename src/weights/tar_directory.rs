@@ -5,6 +5,7 @@ use std::path::Path;
 use super::container::Container;
 use super::error::WeightsError;
 use super::foreign::not_a_checkpoint;
+use super::names::printable;
 
 /// Size of a header and of the blocks that data is padded to.
 const BLOCK: usize = 512;
@@ -34,7 +35,7 @@ pub(super) fn members<'a>(path: &Path, archive: &'a [u8]) -> Result<Members<'a>,
         if header.iter().all(|&b| b == 0) {
             break;
         }
-        let name = String::from_utf8_lossy(until_nul(&header[..100])).into_owned();
+        let name = printable(&String::from_utf8_lossy(until_nul(&header[..100])));
         let size = size(&header[124..136]).ok_or_else(|| bad(format!("'{name}' has no size")))?;
         let start = at + BLOCK;
         let data = start
@@ -119,13 +120,13 @@ fn other_archive(path: &Path, names: &[String]) -> WeightsError {
         Some(inner) => not_a_checkpoint(
             path,
             "a tar archive around a checkpoint",
-            &format!("Unpack it and give the file inside: {inner}"),
+            &format!("Unpack it and give the file inside: {}", printable(inner)),
         ),
         None => not_a_checkpoint(
             path,
             "a tar archive of something else",
             &match names.first() {
-                Some(first) => format!("It starts with: {first}"),
+                Some(first) => format!("It starts with: {}", printable(first)),
                 None => "It is empty.".to_string(),
             },
         ),

@@ -1,14 +1,15 @@
 //! What a zip archive holds, judged by its central directory before anything is decompressed.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{ZipArchive, ZipReadOptions};
 
 use super::error::WeightsError;
 use super::foreign::not_a_checkpoint;
+use super::names::{printable, quotable};
 
 const CONTAINER: &str = "zip archive";
 
@@ -42,7 +43,7 @@ pub(super) fn kind(path: &Path) -> Result<(), WeightsError> {
         .len();
     let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(path, &e))?;
     let records = records(path, &archive)?;
-    if archive.has_duplicate_names() {
+    if headers(path, archive.central_directory_start())? != archive.len() {
         return Err(hostile(path, "two records have the same name"));
     }
     let pickles: Vec<&Record> = records.iter().filter(|r| is_data_pickle(&r.name)).collect();
@@ -84,6 +85,23 @@ pub(super) fn kind(path: &Path) -> Result<(), WeightsError> {
     Ok(())
 }
 
+/// Counts the headers of the directory that starts at `start`. The archive's own count leaves out all but one
+/// of the records that share a name.
+fn headers(path: &Path, start: u64) -> Result<usize, WeightsError> {
+    let failed = |e| WeightsError::read(path, e);
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    file.seek(SeekFrom::Start(start)).map_err(failed)?;
+    let mut count = 0;
+    let mut header = [0; 46];
+    while file.read_exact(&mut header).is_ok() && header.starts_with(b"PK\x01\x02") {
+        let field = |at: usize| i64::from(u16::from_le_bytes([header[at], header[at + 1]]));
+        file.seek_relative(field(28) + field(30) + field(32))
+            .map_err(failed)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// The bytes of `data.pkl` in an archive that [`kind`] has accepted.
 pub(super) fn data_pickle(path: &Path) -> Result<Vec<u8>, WeightsError> {
     let file = File::open(path).map_err(|e| WeightsError::read(path, e))?;
@@ -92,7 +110,14 @@ pub(super) fn data_pickle(path: &Path) -> Result<Vec<u8>, WeightsError> {
         .iter()
         .position(|r| is_data_pickle(&r.name))
         .ok_or_else(|| hostile(path, "it holds no data.pkl"))?;
-    let entry = archive.by_index(index).map_err(|e| broken(path, &e))?;
+    // A checksum of zero means that none was computed, as torch.save can be told to do.
+    let unchecked = archive
+        .by_index_data(index)
+        .is_ok_and(|entry| entry.crc32() == 0);
+    let options = ZipReadOptions::new().ignore_crc32(unchecked);
+    let entry = archive
+        .by_index_with_options(index, options)
+        .map_err(|e| broken(path, &e))?;
     let mut bytes = Vec::new();
     entry
         .take(MAX_PICKLE + 1)
@@ -149,7 +174,7 @@ fn hostile(path: &Path, reason: &str) -> WeightsError {
 }
 
 fn torchscript(path: &Path) -> WeightsError {
-    let file = path.display();
+    let file = quotable(path);
     let advice = format!(
         "TorchScript stores a program, which eco does not run. Re-save its weights with:\n  \
          python -c \"import torch; torch.save(torch.jit.load('{file}', \
@@ -175,13 +200,19 @@ fn other_archive(path: &Path, records: &[Record]) -> WeightsError {
         .iter()
         .find_map(|suffix| ends(suffix));
     if let Some(inner) = inner {
-        let advice = format!("Unpack it and give the file inside: {}", inner.name);
+        let advice = format!(
+            "Unpack it and give the file inside: {}",
+            printable(&inner.name)
+        );
         return not_a_checkpoint(path, "a zip archive around a checkpoint", &advice);
     }
     let names: Vec<&str> = records.iter().take(3).map(|r| r.name.as_str()).collect();
     let advice = match names.as_slice() {
         [] => "It is empty.".to_string(),
-        _ => format!("It has no data.pkl; it starts with: {}", names.join(", ")),
+        _ => format!(
+            "It has no data.pkl; it starts with: {}",
+            printable(&names.join(", "))
+        ),
     };
     not_a_checkpoint(path, "a zip archive of something else", &advice)
 }

@@ -8,6 +8,7 @@ use pytorch_reader::{PickleError, PytorchError};
 
 use super::super::container::Container;
 use super::super::error::WeightsError;
+use super::super::names::{printable, quotable};
 use super::super::{tar_directory, zip_directory};
 use super::scan::{MAX_OPS, Scan, ScanError, walk};
 
@@ -143,65 +144,98 @@ pub(in crate::weights) fn explain(
         PytorchError::Pickle(PickleError::UnexpectedOpCode(_))
             if !scan.filled_objects.is_empty() =>
         {
-            (
-                format!(
-                    "it holds a {} with items, which cannot be represented",
-                    scan.filled_objects.join(" and a ")
-                ),
-                resave(path),
-            )
+            let objects: Vec<String> = scan
+                .filled_objects
+                .iter()
+                .map(|name| printable(name))
+                .collect();
+            let reason = format!(
+                "it holds a {} with items, which cannot be represented",
+                objects.join(" and a ")
+            );
+            (reason, resave(path, STATE_DICT, "v"))
         }
-        PytorchError::Pickle(PickleError::NoDataSource) => (
-            "it refers to tensors that it does not hold, as pickle.dump writes them".to_string(),
-            resave(path),
-        ),
+        PytorchError::Pickle(PickleError::NoDataSource) => {
+            let reason = "it refers to tensors that it does not hold, as pickle.dump writes them";
+            (reason.to_string(), String::new())
+        }
         PytorchError::InvalidFormat(reason) if reason.starts_with("Big-endian") => (
             "it was written on a big-endian machine".to_string(),
-            "Load it with PyTorch and save it again on the machine it comes from, or on this one."
+            "Load it with PyTorch on the machine it comes from, and save it there as safetensors."
                 .to_string(),
         ),
-        PytorchError::InvalidFormat(reason) if reason.starts_with("Expected a dictionary") => (
-            format!("it holds no dictionary of tensors: {reason}"),
-            resave(path),
-        ),
+        PytorchError::InvalidFormat(reason) if reason.starts_with("Expected a dictionary") => {
+            let found = reason.rsplit("found ").next().unwrap_or("something else");
+            let advice = match found {
+                "list" | "tuple" => resave(path, "c[0]", "v"),
+                _ => resave(path, STATE_DICT, "v"),
+            };
+            (
+                format!(
+                    "it holds no dictionary of tensors but a {}",
+                    printable(found)
+                ),
+                advice,
+            )
+        }
         PytorchError::InvalidFormat(reason) if reason.contains("end of the file") => {
             (reason.clone(), DOWNLOAD_AGAIN.to_string())
         }
-        other => (other.to_string(), String::new()),
+        other => (printable(&other.to_string()), String::new()),
     };
     unreadable(path, container, reason, advice)
 }
 
 /// Words for tensors, or objects around tensors, of kinds the reader refuses.
 fn unsupported(path: &Path, kind: &str) -> (String, String) {
-    let what = match kind.rsplit('.').next().unwrap_or(kind) {
-        "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor" => "sparse tensors".to_string(),
-        "_rebuild_qtensor" => "quantised tensors".to_string(),
-        "_rebuild_nested_tensor" => "nested tensors".to_string(),
-        "Parameter" => "Parameter objects in the form PyTorch wrote before 0.4".to_string(),
-        "FloatTensor" | "DoubleTensor" | "HalfTensor" | "LongTensor" => {
-            format!("{kind} objects in the form PyTorch wrote before 0.1.10")
-        }
-        name if name.starts_with("Complex") => "complex tensors".to_string(),
-        name if name.starts_with('Q') && name.ends_with("Storage") => {
-            "quantised tensors".to_string()
-        }
-        _ => format!("tensors inside an object of {kind}"),
+    let (what, advice) = match kind.rsplit('.').next().unwrap_or(kind) {
+        "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor" => (
+            "sparse tensors".to_string(),
+            resave(path, STATE_DICT, "v.to_dense()"),
+        ),
+        "_rebuild_qtensor" => (
+            "quantised tensors".to_string(),
+            resave(path, STATE_DICT, "v.dequantize()"),
+        ),
+        "_rebuild_nested_tensor" => ("nested tensors".to_string(), String::new()),
+        "Parameter" => (
+            "Parameter objects in the form PyTorch wrote before 0.4".to_string(),
+            resave(path, STATE_DICT, "v.data"),
+        ),
+        "FloatTensor" | "DoubleTensor" | "HalfTensor" | "LongTensor" => (
+            format!(
+                "{} objects in the form PyTorch wrote before 0.1.10",
+                printable(kind)
+            ),
+            resave(path, STATE_DICT, "v"),
+        ),
+        name if name.starts_with("Complex") => ("complex tensors".to_string(), String::new()),
+        name if name.starts_with('Q') && name.ends_with("Storage") => (
+            "quantised tensors".to_string(),
+            resave(path, STATE_DICT, "v.dequantize()"),
+        ),
+        _ => (
+            format!("tensors inside an object of {}", printable(kind)),
+            resave(path, STATE_DICT, "v"),
+        ),
     };
     (
         format!("it holds {what}, which cannot be read as plain weights"),
-        resave(path),
+        advice,
     )
 }
 
-/// The Python line that makes a readable file of one that is not.
-fn resave(path: &Path) -> String {
-    let file = path.display();
+/// Python for the state_dict of a checkpoint `c`.
+const STATE_DICT: &str = "c.get('state_dict', c) if isinstance(c, dict) else c.state_dict()";
+
+/// The Python line that makes a readable file of one that is not. `state` is the state_dict of the
+/// checkpoint `c`, `value` what becomes of each tensor `v`.
+fn resave(path: &Path, state: &str, value: &str) -> String {
+    let file = quotable(path);
     format!(
         "If you trust the file, re-save its weights where PyTorch is installed (this runs code in \
          it):\n  python -c \"import torch; c = torch.load('{file}', map_location='cpu', \
-         weights_only=False); c = c.get('state_dict', c) if isinstance(c, dict) else \
-         c.state_dict(); torch.save({{k: v.data for k, v in c.items() if torch.is_tensor(v)}}, \
+         weights_only=False); s = {state}; torch.save({{k: {value} for k, v in s.items()}}, \
          '{file}.state_dict.pth')\""
     )
 }

@@ -1,0 +1,315 @@
+//! Checkpoints as PyTorch and its users write them: what is read is what PyTorch reads.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use eco::engine::{Device, network};
+use eco::weights::{Checkpoint, Loaded, WeightsError, open};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tch::{Kind, Tensor};
+
+/// Relative L2 distance of logits. Both sides run the same libtorch on the same tensors.
+const LOGITS_TOLERANCE: f64 = 1e-5;
+const SEGMENTS: usize = 4;
+
+/// What PyTorch makes of a checkpoint.
+#[derive(Deserialize)]
+struct Expected {
+    path: PathBuf,
+    classes: usize,
+    sha256: String,
+    logits: Vec<f64>,
+}
+
+/// `scripts/make_checkpoints.py serve`, which makes checkpoints one at a time: together they would
+/// take 4 GB.
+struct Maker {
+    process: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    folder: tempfile::TempDir,
+}
+
+impl Maker {
+    fn start() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut process = Command::new(common::python())
+            .arg(common::root().join("scripts/make_checkpoints.py"))
+            .arg("serve")
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let requests = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self {
+            process,
+            requests,
+            answers,
+            folder,
+        }
+    }
+
+    fn make(&mut self, name: &str) -> Expected {
+        writeln!(self.requests, "{name}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn clip(&self) -> Tensor {
+        let tensors =
+            Tensor::read_safetensors(self.folder.path().join("clip.safetensors")).unwrap();
+        tensors
+            .into_iter()
+            .find(|(name, _)| name == "input")
+            .unwrap()
+            .1
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// SHA-256 over the model's tensors in the order of its state_dict.
+fn digest(loaded: &Loaded) -> String {
+    let mut sha = Sha256::new();
+    for wanted in network::spec(400).unwrap() {
+        sha.update(&loaded.tensor(&wanted.name).unwrap().data);
+    }
+    sha.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Opens a checkpoint and compares its tensors and the logits of its network with PyTorch's.
+fn compare(name: &str, expected: &Expected, clip: &Tensor) {
+    let loaded = open(&expected.path, &network::spec(400).unwrap())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(loaded.classes(), Some(expected.classes), "{name}");
+    assert_eq!(digest(&loaded), expected.sha256, "{name}: tensors differ");
+    let net = network::from_file(loaded, SEGMENTS, Device::Cpu).unwrap();
+    let logits = net.run(clip).unwrap().logits.squeeze_dim(0);
+    let wanted = Tensor::from_slice(&expected.logits).to_kind(Kind::Float);
+    let error = common::relative_l2(&logits, &wanted);
+    assert!(
+        error < LOGITS_TOLERANCE,
+        "{name}: logits differ by {error:e}"
+    );
+}
+
+#[test]
+fn every_form_of_checkpoint_gives_the_tensors_and_logits_of_pytorch() {
+    let names = common::script("make_checkpoints.py", ["list"]);
+    let mut maker = Maker::start();
+    let mut clip = None;
+    for name in names.lines() {
+        let expected = maker.make(name);
+        compare(name, &expected, clip.get_or_insert_with(|| maker.clip()));
+    }
+}
+
+#[test]
+fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
+    let mut maker = Maker::start();
+    let expected = maker.make("official_nested");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let out = folder.path().join("out.safetensors");
+    let run = eco(
+        &["load-weights", text(&expected.path), "-o", text(&out)],
+        folder.path(),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("matched 216 of 216 tensors"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("eco classify"), "{}", run.stderr);
+    let loaded = common::script(
+        "make_checkpoints.py",
+        ["strict", text(&out), &expected.sha256],
+    );
+    assert_eq!(loaded.trim(), "216");
+
+    let written = open(&out, &network::spec(400).unwrap()).unwrap();
+    let metadata = written.metadata();
+    assert_eq!(metadata.epoch, Some(35));
+    assert_eq!(metadata.arch.as_deref(), Some("ECO"));
+    assert_eq!(metadata.best_prec1, Some(62.1));
+    assert_eq!(metadata.classes, Some(400));
+    assert_eq!(metadata.labels.as_ref().unwrap()[0], "abseiling");
+    assert_eq!(
+        metadata.source_file.as_deref(),
+        Some("official_nested.pth.tar")
+    );
+    let bytes = std::fs::read(&expected.path).unwrap();
+    let sha: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    assert_eq!(metadata.source_sha256.as_deref(), Some(sha.as_str()));
+
+    let half = folder.path().join("half.safetensors");
+    let run = eco(
+        &["load-weights", "--half", text(&out), "-o", text(&half)],
+        folder.path(),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let size = std::fs::metadata(&half).unwrap().len();
+    assert!((75_000_000..75_200_000).contains(&size), "{size}");
+    common::script("make_checkpoints.py", ["strict", text(&half), "-"]);
+    let kept = open(&half, &network::spec(400).unwrap()).unwrap();
+    assert_eq!(kept.metadata().epoch, Some(35));
+}
+
+#[test]
+fn numbers_beside_the_weights_are_kept_whatever_their_type() {
+    let mut maker = Maker::start();
+    let numpy = maker.make("numpy_scalar");
+    let loaded = open(&numpy.path, &network::spec(400).unwrap()).unwrap();
+    assert_eq!(loaded.metadata().epoch, Some(12));
+    assert_eq!(loaded.metadata().best_prec1, Some(64.25));
+    let tensors = maker.make("with_optimizer");
+    let loaded = open(&tensors.path, &network::spec(400).unwrap()).unwrap();
+    assert_eq!(loaded.metadata().epoch, Some(7));
+    assert_eq!(loaded.metadata().best_prec1, Some(61.5));
+    let ignored: Vec<&str> = loaded
+        .report()
+        .ignored
+        .iter()
+        .map(|i| i.key.as_str())
+        .collect();
+    assert_eq!(ignored, ["epoch", "best_acc1", "optimizer"]);
+}
+
+/// Small checkpoints of every container.
+fn small() -> PathBuf {
+    common::made_once("make_checkpoints.py", |folder| {
+        common::script(
+            "make_checkpoints.py",
+            ["small".as_ref(), folder.as_os_str()],
+        );
+    })
+}
+
+#[test]
+fn small_files_of_every_container_list_the_same_tensors() {
+    for name in [
+        "zip.pth",
+        "zip4.pth",
+        "legacy.pth",
+        "tar.pth",
+        "python2.pth",
+        "flat.safetensors",
+    ] {
+        let checkpoint = Checkpoint::open(&small().join(name)).unwrap();
+        let mut names: Vec<&str> = checkpoint
+            .entries()
+            .iter()
+            .map(|e| e.name.trim_start_matches("state_dict."))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["a.bias", "a.weight", "n"], "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_represented_is_refused_by_its_name() {
+    for (name, words) in [
+        ("torchscript.pt", "a TorchScript archive"),
+        (
+            "old_parameter.pth",
+            "Parameter objects in the form PyTorch wrote before 0.4",
+        ),
+        ("sparse.pth", "sparse tensors"),
+        ("quantised.pth", "quantised tensors"),
+        ("complex.pth", "complex tensors"),
+        ("defaultdict.pth", "a collections.defaultdict with items"),
+        ("list.pth", "no dictionary of tensors but a list"),
+    ] {
+        let error = match Checkpoint::open(&small().join("refused").join(name)) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("{name} was read"),
+        };
+        assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
+fn inspect_says_what_pytorch_says_about_every_tensor() {
+    for name in ["zip.pth", "legacy.pth", "flat.safetensors"] {
+        let file = small().join(name);
+        let expected = common::script("make_checkpoints.py", ["inspect", text(&file)]);
+        let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+        let run = eco(
+            &["inspect", "--format", "json", text(&file)],
+            Path::new("."),
+        );
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let found: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        for tensor in found["tensors"].as_array().unwrap() {
+            let name = tensor["name"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("state_dict.");
+            let wanted = &expected[name];
+            assert_eq!(tensor["shape"], wanted[0], "{name}");
+            for (place, key) in ["mean", "min", "max"].iter().enumerate() {
+                let (a, b) = (&tensor["stats"][key], &wanted[place + 1]);
+                let difference = a.as_f64().unwrap() - b.as_f64().unwrap();
+                assert!(difference.abs() < 1e-12, "{name} {key}: {a} {b}");
+            }
+        }
+    }
+}
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the program with a user's data directory of its own.
+fn eco(args: &[&str], directory: &Path) -> Run {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_eco"))
+        .args(args)
+        .current_dir(directory)
+        .env("XDG_DATA_HOME", home.path())
+        .env("HOME", home.path())
+        .env_remove("ECO_WEIGHTS")
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
+    let error = match open(&small().join("zip.pth"), &network::spec(400).unwrap()) {
+        Err(WeightsError::Mismatch(report)) => report,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("loaded"),
+    };
+    assert_eq!(error.matched, 30);
+    assert_eq!(error.missing.len(), 186);
+    assert_eq!(error.unexpected.len(), 2);
+}
