@@ -184,7 +184,9 @@ fn flags_without_effect_are_refused() {
             "--report and --scores both write",
         ),
         (&[clip, "-q", "-v"], "cannot be used with"),
-        (&[clip, "--segments", "6"], "multiple of 4"),
+        (&[clip, "--batch", "0"], "from 1"),
+        (&[clip, "--features", "f.csv"], "should end in .safetensors or .npy"),
+        (&[clip, "--scores", "s.txt"], "should end in .csv, .safetensors or .npy"),
         (&[clip, "--topk", "0"], "from 1"),
         (&[clip, "--min-score", "50"], "0% to 100%"),
         (&[clip, "--min-scor", "50%"], "--min-score"),
@@ -448,19 +450,11 @@ fn a_full_disk_is_an_error_and_leaves_nothing_behind() {
 fn outputs_that_cannot_be_written_are_known_before_the_work() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 1);
-    for (flag, file, reason) in [
-        ("--report", "none/r.html", "cannot create"),
-        ("--features", "f.csv", "should end in .safetensors or .npy"),
-        (
-            "--scores",
-            "s.txt",
-            "should end in .csv, .safetensors or .npy",
-        ),
-    ] {
+    for (flag, file) in [("--report", "none/r.html"), ("--scores", "none/s.csv")] {
         let (code, stdout, stderr) =
             output(classify([&clip]).arg(flag).arg(folder.path().join(file)));
         assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
-        assert!(stderr.contains(reason), "{stderr}");
+        assert!(stderr.contains("cannot create"), "{stderr}");
     }
 }
 

@@ -28,6 +28,14 @@ impl Content {
         }
     }
 
+    /// Whether a table of it can be written at `path`.
+    ///
+    /// # Errors
+    /// [`FileError::Extension`] for an extension that is not known.
+    pub fn check(self, path: &Path) -> Result<(), FileError> {
+        form(path, self).map(drop)
+    }
+
     fn extensions(self) -> &'static str {
         match self {
             Self::Features => ".safetensors or .npy",

@@ -9,6 +9,7 @@ use crate::cli::load_weights::parse_segments;
 use crate::clip::{Crops, Position, Preprocess, Sampling, Sliding};
 use crate::engine::DeviceRequest;
 use crate::output::Format;
+use crate::output::table::Content;
 
 /// Say what happens in clips
 ///
@@ -160,6 +161,15 @@ impl Args {
                 "--logits",
                 "text does not show them; use --format json, jsonl or csv, or --scores FILE",
             ));
+        }
+        let tables = [
+            (Content::Features, &self.features),
+            (Content::Scores, &self.scores),
+        ];
+        for (content, path) in tables {
+            if let Some(path) = path {
+                content.check(path).map_err(Failure::usage)?;
+            }
         }
         self.check_files()
     }
