@@ -160,6 +160,7 @@ fn tensorboard_reads_the_graph_that_pytorch_would_have_written() {
     assert_eq!(theirs.len(), 105);
     let names = |graph: &BTreeMap<String, Operator>| graph.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&ours), names(&theirs));
+    assert_eq!(ours["eco_2d.inception_a cat 0"].inputs.len(), 4);
     for (key, operator) in &theirs {
         assert_eq!(&ours[key], operator, "{key}");
     }
@@ -189,4 +190,115 @@ fn every_node_of_the_event_file_is_named_once_and_every_edge_leads_to_one() {
         .iter()
         .filter(|node| node.op == "parameter" || node.op == "buffer");
     assert_eq!(parameters.count(), 216);
+}
+
+fn drawn(args: &[&str]) -> String {
+    let output = eco(args);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_picture_in_the_docs_is_what_the_command_draws() {
+    let picture = fs::read_to_string(common::root().join("docs/eco-lite.svg")).unwrap();
+    let drawn = drawn(&["--format", "svg"]);
+    assert!(
+        drawn == picture,
+        "run `eco graph --format svg -o docs/eco-lite.svg`"
+    );
+}
+
+/// Boxes of every kind, under the names of the notebook.
+const BOXES: [&str; 9] = [
+    "input",
+    "conv1_7x7_s2",
+    "inception_3a_double_3x3_reduce",
+    "inception_3b_pool_proj",
+    "cat",
+    "res4a_down",
+    "add",
+    "global_pool",
+    "fc_final",
+];
+const BLOCKS: [&str; 9] = [
+    "eco_2d",
+    "basic_conv",
+    "inception_a",
+    "inception_b",
+    "inception_c",
+    "eco_3d",
+    "res_3d_3",
+    "res_3d_4",
+    "res_3d_5",
+];
+
+#[test]
+fn every_drawing_shows_boxes_blocks_shapes_and_shortcuts() {
+    for format in ["dot", "mermaid", "svg", "html"] {
+        let drawn = drawn(&["--format", format, "--segments", "8"]);
+        for name in BOXES.iter().chain(&BLOCKS) {
+            assert!(drawn.contains(name), "{format}: {name}");
+        }
+        for shape in ["1×8×3×224×224", "8×192×28×28", "1×256×4×14×14", "1×400"] {
+            assert!(drawn.contains(shape), "{format}: {shape}");
+        }
+        assert!(drawn.contains("23.27 GMAC"), "{format}");
+        assert!(drawn.contains("#d1650c"), "{format}: shortcuts");
+        // Nothing is fetched from anywhere; the name of SVG itself is not an address that is visited.
+        let addresses = drawn.replace("http://www.w3.org/2000/svg", "");
+        assert!(!addresses.contains("http"), "{format}");
+    }
+}
+
+#[test]
+fn folded_blocks_are_single_boxes() {
+    let dot = drawn(&["--format", "dot", "--depth", "1"]);
+    let boxes = dot.lines().filter(|line| line.contains("tooltip="));
+    // Input, two views, eco_2d, eco_3d, fc_final, output.
+    assert_eq!(boxes.count(), 7);
+    assert_eq!(dot.matches(" -> ").count(), 6);
+    assert!(!dot.contains("subgraph"));
+    let dot = drawn(&["--format", "dot", "--depth", "2"]);
+    assert_eq!(dot.matches("subgraph").count(), 2);
+}
+
+#[test]
+fn a_drawing_goes_into_a_file_or_fails_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.html");
+    let args = [
+        OsStr::new("--format"),
+        "html".as_ref(),
+        "-o".as_ref(),
+        path.as_os_str(),
+    ];
+    assert!(eco(args).status.success());
+    assert!(fs::read_to_string(&path).unwrap().ends_with("</html>\n"));
+
+    let path = folder.path().join("missing/net.svg");
+    let output = eco([
+        OsStr::new("--format"),
+        "svg".as_ref(),
+        "-o".as_ref(),
+        path.as_os_str(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("missing/net.svg"));
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    for args in [
+        &[][..],
+        &["--format", "png"],
+        &["--output", "x.svg"],
+        &["--format", "svg", "--segments", "5"],
+        &["--format", "svg", "--depth", "0"],
+    ] {
+        assert_eq!(eco(args).status.code(), Some(2), "{args:?}");
+    }
 }

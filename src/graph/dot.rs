@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::drawing::{Drawing, Edge, Flow, Part, Unit};
-use super::svg::fill;
+use super::svg::{HOT, fill};
 
 /// The source text.
 pub fn dot(drawing: &Drawing) -> String {
@@ -59,7 +59,7 @@ fn attributes(drawing: &Drawing, unit: &Unit) -> String {
         Part::Join | Part::Reshape | Part::Terminal => ", shape=ellipse",
         _ => "",
     };
-    let ink = if heat > 0.55 { ", fontcolor=white" } else { "" };
+    let ink = if heat > HOT { ", fontcolor=white" } else { "" };
     format!(
         "label={}, tooltip={}, fillcolor=\"{}\"{shape}{ink}",
         quoted(&label),

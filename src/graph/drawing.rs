@@ -81,7 +81,7 @@ pub struct Edge {
 pub enum Flow {
     /// An edge like any other.
     Main,
-    /// What is added to the main path.
+    /// On the way to what is added to the main path.
     Shortcut,
 }
 
@@ -125,9 +125,9 @@ impl Drawing {
 }
 
 impl Unit {
-    /// What the costs are, in words; empty when there are none.
+    /// What the costs are, in words; empty where they are none or negligible.
     pub fn cost(&self) -> String {
-        if self.macs == 0 {
+        if self.macs == 0 || self.part == Part::Pointwise {
             return String::new();
         }
         cost(self.macs, self.parameters)
@@ -368,7 +368,17 @@ impl<'a> Builder<'a> {
         );
     }
 
-    fn finish(self) -> Drawing {
+    /// What leads only to a shortcut is part of it, such as a convolution that changes the size of what is added.
+    fn finish(mut self) -> Drawing {
+        for unit in (0..self.drawing.units.len()).rev() {
+            let edges = &mut self.drawing.edges;
+            let mut leaving = edges.iter().filter(|edge| edge.from == unit).peekable();
+            if leaving.peek().is_some() && leaving.all(|edge| edge.flow == Flow::Shortcut) {
+                for edge in edges.iter_mut().filter(|edge| edge.to == unit) {
+                    edge.flow = Flow::Shortcut;
+                }
+            }
+        }
         self.drawing
     }
 }

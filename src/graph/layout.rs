@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::drawing::{Drawing, Flow};
+use super::drawing::{Drawing, Edge, Flow};
 
 /// A drawing with coordinates, in pixels from the top left.
 #[derive(Debug)]
@@ -63,23 +63,32 @@ impl Rect {
 const MARGIN: f64 = 20.0;
 const TITLE: f64 = 44.0;
 /// Between two rows of boxes: room for an edge and its label.
-const ROW_GAP: f64 = 26.0;
+const ROW_GAP: f64 = 30.0;
+/// The part of it above a row in which edges swerve.
+const BEND: f64 = 17.0;
 /// Between two things in a row.
 const GAP: f64 = 14.0;
 /// Room that an edge needs which passes a row.
 const LANE: f64 = 12.0;
-/// Frames: room for a heading, and around what they hold.
+/// Frames: room for a heading, at the sides, and below, where the label of the last value stands.
 const HEADING: f64 = 24.0;
 const PADDING: f64 = 10.0;
+const FOOT: f64 = 16.0;
 /// Between two columns.
 const GUTTER: f64 = 56.0;
 /// A picture taller than this is broken into two columns.
 const TALL: f64 = 900.0;
 /// How often the rows are pulled towards their neighbours; more changes nothing that can be seen.
-const SWEEPS: usize = 12;
+const SWEEPS: usize = 1000;
 
-/// Lays out a drawing whose boxes have these widths and heights and whose frames need these widths.
-pub fn layout(drawing: &Drawing, sizes: &[(f64, f64)], frame_width: f64) -> Layout {
+/// Lays out a drawing whose boxes have these widths and heights, whose frames need `frame_width` for their headings, and
+/// whose title needs `title_width`.
+pub fn layout(
+    drawing: &Drawing,
+    sizes: &[(f64, f64)],
+    frame_width: f64,
+    title_width: f64,
+) -> Layout {
     let rows = Rows::new(drawing, sizes);
     let columns = columns(drawing, &rows);
     let mut layout = Layout {
@@ -103,7 +112,20 @@ pub fn layout(drawing: &Drawing, sizes: &[(f64, f64)], frame_width: f64) -> Layo
     layout.width += MARGIN - GUTTER;
     layout.height += MARGIN;
     join_columns(drawing, &rows, &columns, &mut layout);
+    layout.widen(title_width + 2.0 * MARGIN);
     layout
+}
+
+impl Layout {
+    /// Makes the picture at least this wide, its content in the middle.
+    fn widen(&mut self, width: f64) {
+        let room = (width - self.width).max(0.0);
+        self.width += room;
+        let places = self.boxes.iter_mut().chain(&mut self.frames);
+        places.for_each(|place| place.x += room / 2.0);
+        let points = self.routes.iter_mut().flatten();
+        points.for_each(|point| point.x += room / 2.0);
+    }
 }
 
 type Range = std::ops::Range<usize>;
@@ -148,14 +170,17 @@ impl Rows {
         }
     }
 
-    /// Room for headings above a row.
+    /// Room for headings above a row, and below them for edges that fan out.
     fn above(&self, row: usize) -> f64 {
-        HEADING * self.spans.iter().filter(|span| span.0 == row).count() as f64
+        match self.spans.iter().filter(|span| span.0 == row).count() {
+            0 => 0.0,
+            headings => HEADING * headings as f64 + BEND,
+        }
     }
 
     /// Room for the ends of frames below a row.
     fn below(&self, row: usize) -> f64 {
-        PADDING * self.spans.iter().filter(|span| span.1 == row).count() as f64
+        FOOT * self.spans.iter().filter(|span| span.1 == row).count() as f64
     }
 
     fn height(&self, rows: Range) -> f64 {
@@ -209,6 +234,27 @@ struct Slot {
     x: f64,
 }
 
+/// How strongly the two slots of a piece of `edge`, which leads from slot `ends.0` to `ends.1`, should stand above each
+/// other: a path is straight until it splits or joins, and what splits or joins stands in the middle of its branches.
+fn weight(drawing: &Drawing, edge: &Edge, piece: (usize, usize), ends: (usize, usize)) -> f64 {
+    if edge.flow == Flow::Shortcut {
+        let is_end = piece.0 == ends.0 || piece.1 == ends.1;
+        return if is_end { BESIDE } else { 100.0 * BESIDE };
+    }
+    let main = || {
+        drawing
+            .edges
+            .iter()
+            .filter(|other| other.flow == Flow::Main)
+    };
+    let splits = piece.0 == ends.0 && main().filter(|other| other.from == edge.from).count() > 1;
+    let joins = piece.1 == ends.1 && main().filter(|other| other.to == edge.to).count() > 1;
+    if splits || joins { 1.0 } else { 100.0 }
+}
+
+/// The pull of what passes beside the main path, too weak to bend it.
+const BESIDE: f64 = 1e-4;
+
 /// All slots of a column and what connects them.
 struct Slots {
     slots: Vec<Slot>,
@@ -246,7 +292,7 @@ impl Slots {
             }
             chain.push(to);
             for pair in chain.windows(2) {
-                let weight = column.weight(pair[0], pair[1], edge.flow);
+                let weight = weight(drawing, edge, (pair[0], pair[1]), (from, to));
                 column.links.push((pair[0], pair[1], weight));
             }
             column.chains.insert(index, chain);
@@ -267,17 +313,8 @@ impl Slots {
         self.slots.len() - 1
     }
 
-    /// Edges that pass rows are kept straight first, then the main path.
-    fn weight(&self, upper: usize, lower: usize, flow: Flow) -> f64 {
-        match (self.slots[upper].unit, self.slots[lower].unit, flow) {
-            (None, None, _) => 8.0,
-            (Some(_), Some(_), Flow::Main) => 4.0,
-            _ => 0.5,
-        }
-    }
-
-    /// Puts every row in the order of what is above it; boxes come before passing edges, and otherwise in the order in
-    /// which they run.
+    /// Puts every row in the order of what is above it; boxes of the main path come before what passes beside them, and
+    /// otherwise in the order in which they run.
     fn sort(&mut self) {
         let mut position = vec![0.0; self.slots.len()];
         for row in 0..self.rows.len() {
@@ -287,7 +324,14 @@ impl Slots {
                 let places: Vec<f64> = above.map(|link| position[link.0]).collect();
                 places.iter().sum::<f64>() / places.len().max(1) as f64
             };
-            let key = |slot: usize| (center(slot), self.slots[slot].unit.is_none(), slot);
+            let is_beside = |slot: usize| {
+                let shortcuts = self
+                    .links
+                    .iter()
+                    .filter(|link| link.1 == slot && link.2 < 1.0);
+                self.slots[slot].unit.is_none() || shortcuts.count() > 0
+            };
+            let key = |slot: usize| (center(slot), is_beside(slot), slot);
             order.sort_by(|&a, &b| {
                 let (a, b) = (key(a), key(b));
                 a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
@@ -315,6 +359,24 @@ impl Slots {
                 self.settle(&row, &wanted);
             }
         }
+        self.straighten();
+    }
+
+    /// Takes the last small kinks out of edges that pass rows.
+    fn straighten(&mut self) {
+        for chain in self.chains.values() {
+            let passing = &chain[1..chain.len() - 1];
+            let places = || passing.iter().map(|&slot| self.slots[slot].x);
+            let (least, most) = (
+                places().fold(f64::MAX, f64::min),
+                places().fold(f64::MIN, f64::max),
+            );
+            if most - least < GAP / 2.0 {
+                for &slot in passing {
+                    self.slots[slot].x = f64::midpoint(least, most);
+                }
+            }
+        }
     }
 
     /// The place where a slot would like to be.
@@ -337,6 +399,14 @@ impl Slots {
         }
     }
 
+    /// How much a slot matters to its row.
+    fn strength(&self, slot: usize) -> f64 {
+        let above = self.links.iter().filter(|link| link.1 == slot);
+        let strongest = above.map(|link| link.2).reduce(f64::max);
+        // What nothing leads to is the beginning of the main path.
+        strongest.map_or(1.0, |weight| weight.min(1.0))
+    }
+
     /// Gives a row the places nearest to `wanted` that do not overlap: an isotonic regression by pooling neighbours.
     fn settle(&mut self, row: &[usize], wanted: &[f64]) {
         let mut offsets = vec![0.0; row.len()];
@@ -344,20 +414,21 @@ impl Slots {
             let widths = self.slots[row[i - 1]].width + self.slots[row[i]].width;
             offsets[i] = offsets[i - 1] + widths / 2.0 + GAP;
         }
-        // Pools of slots that touch: sum of where they want to be, and how many they are.
-        let mut pools: Vec<(f64, usize)> = Vec::new();
-        for (wanted, offset) in wanted.iter().zip(&offsets) {
-            pools.push((wanted - offset, 1));
+        // Pools of slots that touch: what they want, weighed, their weight, and how many they are.
+        let mut pools: Vec<(f64, f64, usize)> = Vec::new();
+        for ((&slot, wanted), offset) in row.iter().zip(wanted).zip(&offsets) {
+            let strength = self.strength(slot);
+            pools.push((strength * (wanted - offset), strength, 1));
             while let [.., a, b] = pools[..]
-                && a.0 / a.1 as f64 > b.0 / b.1 as f64
+                && a.0 / a.1 > b.0 / b.1
             {
                 pools.truncate(pools.len() - 2);
-                pools.push((a.0 + b.0, a.1 + b.1));
+                pools.push((a.0 + b.0, a.1 + b.1, a.2 + b.2));
             }
         }
         let places = pools
             .iter()
-            .flat_map(|&(sum, n)| std::iter::repeat_n(sum / n as f64, n));
+            .flat_map(|&(sum, weight, n)| std::iter::repeat_n(sum / weight, n));
         for ((&slot, place), offset) in row.iter().zip(places).zip(&offsets) {
             self.slots[slot].x = place + offset;
         }
@@ -366,27 +437,21 @@ impl Slots {
     /// Writes the column into the layout, right of what is there.
     fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
         self.align();
-        let edge = |side: f64| {
-            self.slots
-                .iter()
-                .map(move |slot| slot.x + side * slot.width / 2.0)
+        let side = |sign: f64| {
+            let slots = self.slots.iter();
+            slots.map(move |slot| slot.x + sign * slot.width / 2.0)
         };
-        let (left, right) = (
-            edge(-1.0).fold(f64::MAX, f64::min),
-            edge(1.0).fold(f64::MIN, f64::max),
-        );
+        // Headings stand on both sides of the main path, which begins with the first box.
+        let (axis, half) = (self.slots[0].x, frame_width / 2.0);
+        let left = side(-1.0).fold(axis - half, f64::min);
+        let right = side(1.0).fold(axis + half, f64::max);
         let inset = |group: Option<usize>| {
-            group.map_or(0.0, |group| {
-                PADDING * (drawing.groups[group].depth + 1) as f64
-            })
+            let depth = group.map_or(0, |group| drawing.groups[group].depth + 1);
+            PADDING * depth as f64
         };
-        let deepest = drawing
-            .units
-            .iter()
-            .map(|unit| inset(unit.group))
-            .fold(0.0, f64::max);
-        let width = (right - left + 2.0 * deepest).max(frame_width);
-        let origin = layout.width + width / 2.0 - (left + right) / 2.0;
+        let insets = drawing.units.iter().map(|unit| inset(unit.group));
+        let width = right - left + 2.0 * insets.fold(0.0, f64::max);
+        let origin = layout.width + width / 2.0 - f64::midpoint(left, right);
 
         let mut tops = Vec::new();
         let mut y = MARGIN + TITLE;
@@ -411,13 +476,20 @@ impl Slots {
         }
         self.place_frames(drawing, rows, layout, &tops, width);
         for (&edge, chain) in &self.chains {
-            let points = chain[1..chain.len() - 1].iter().flat_map(|&slot| {
-                let slot = &self.slots[slot];
-                let (top, height) = (tops[slot.row - self.range.start], rows.heights[slot.row]);
+            let mut points = Vec::new();
+            for pair in chain.windows(2) {
+                let (slot, next) = (&self.slots[pair[0]], &self.slots[pair[1]]);
                 let x = origin + slot.x;
-                [Point { x, y: top }, Point { x, y: top + height }]
-            });
-            layout.routes[edge] = points.collect();
+                if slot.unit.is_none() {
+                    points.push(Point {
+                        x,
+                        y: tops[slot.row - self.range.start],
+                    });
+                }
+                let bend = tops[next.row - self.range.start] - BEND;
+                points.push(Point { x, y: bend });
+            }
+            layout.routes[edge] = points;
         }
         layout.width += width + GUTTER;
     }
@@ -442,8 +514,8 @@ impl Slots {
             let spans = || rows.spans.iter().enumerate().filter(starts_inside);
             let headings = spans().filter(|(_, span)| span.0 == first).count() as f64 + 1.0;
             let ends = spans().filter(|(_, span)| span.1 == last).count() as f64 + 1.0;
-            let top = tops[first - self.range.start] - HEADING * headings;
-            let bottom = tops[last - self.range.start] + rows.heights[last] + PADDING * ends;
+            let top = tops[first - self.range.start] - BEND - HEADING * headings;
+            let bottom = tops[last - self.range.start] + rows.heights[last] + FOOT * ends;
             let inset = PADDING * group.depth as f64;
             layout.frames[index] = Rect {
                 x: layout.width + inset,
@@ -494,5 +566,79 @@ fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut 
             },
         ];
         layout.height = layout.height.max(below + MARGIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+    use crate::model::{EcoLite, Shapes};
+
+    fn drawing(depth: Option<usize>) -> Drawing {
+        let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
+        let graph = Graph::trace(&net, &[1, 16, 3, 224, 224]).unwrap();
+        Drawing::new(&graph, depth)
+    }
+
+    fn overlap(a: &Rect, b: &Rect) -> bool {
+        a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom()
+    }
+
+    #[test]
+    fn boxes_stand_apart_and_inside_their_frames() {
+        for depth in [None, Some(1), Some(2), Some(3)] {
+            let drawing = drawing(depth);
+            let sizes = vec![(150.0, 40.0); drawing.units.len()];
+            let layout = layout(&drawing, &sizes, 300.0, 600.0);
+            let picture = Rect {
+                x: 0.0,
+                y: 0.0,
+                width: layout.width,
+                height: layout.height,
+            };
+            let contains = |outer: &Rect, inner: &Rect| {
+                outer.x <= inner.x
+                    && outer.y <= inner.y
+                    && outer.right() >= inner.right()
+                    && outer.bottom() >= inner.bottom()
+            };
+            for (index, (unit, place)) in drawing.units.iter().zip(&layout.boxes).enumerate() {
+                assert!(contains(&picture, place));
+                if let Some(group) = unit.group {
+                    assert!(contains(&layout.frames[group], place), "{}", unit.name);
+                }
+                for (other, beside) in drawing.units.iter().zip(&layout.boxes).skip(index + 1) {
+                    assert!(!overlap(place, beside), "{} and {}", unit.name, other.name);
+                }
+            }
+            for (group, frame) in drawing.groups.iter().zip(&layout.frames) {
+                if let Some(parent) = group.parent {
+                    assert!(contains(&layout.frames[parent], frame), "{}", group.path);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_main_path_of_a_residual_block_is_straight() {
+        let drawing = drawing(None);
+        let sizes = vec![(150.0, 40.0); drawing.units.len()];
+        let layout = layout(&drawing, &sizes, 300.0, 600.0);
+        for edge in drawing.edges.iter().filter(|edge| edge.flow == Flow::Main) {
+            let [from, to] =
+                [edge.from, edge.to].map(|unit| (&drawing.units[unit], layout.boxes[unit]));
+            let is_inside = |(unit, _): (&crate::graph::drawing::Unit, Rect)| {
+                unit.name.starts_with("eco_3d.res")
+            };
+            if is_inside(from) && is_inside(to) {
+                assert!(
+                    (from.1.center() - to.1.center()).abs() < 1.0,
+                    "{} to {}",
+                    from.0.name,
+                    to.0.name
+                );
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The drawing in Mermaid's language, which GitHub shows as a picture in Markdown.
 
 use super::drawing::{Drawing, Flow, Part, Unit};
-use super::svg::fill;
+use super::svg::{HOT, fill};
 
 /// The source text.
 pub fn mermaid(drawing: &Drawing) -> String {
@@ -20,11 +20,14 @@ pub fn mermaid(drawing: &Drawing) -> String {
     }
     for (index, unit) in drawing.units.iter().enumerate() {
         let heat = drawing.heat(unit);
-        let ink = if heat > 0.55 { "#ffffff" } else { "#1b2733" };
+        let ink = if heat > HOT { "#ffffff" } else { "#1b2733" };
         out += &format!(
             "  style n{index} fill:{},stroke:#51677f,color:{ink}\n",
             fill(unit, heat)
         );
+    }
+    for index in 0..drawing.groups.len() {
+        out += &format!("  style g{index} fill:#f3f6fa,stroke:#9fb0c3\n");
     }
     if !shortcuts.is_empty() {
         out += &format!(

@@ -9,7 +9,7 @@ use super::number::scaled;
 const STYLE: &str = "\
 text{font-family:'DejaVu Sans',Verdana,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1b2733}\
 .h{font-size:17px;font-weight:bold}.s{font-size:11px;fill:#5a6878}\
-.t{font-size:10.5px;font-weight:bold}.w,.c{font-size:8.5px}.c{fill:#5a6878}\
+.t{font-size:10.5px;font-weight:bold}.w,.c{font-size:8.5px}.c{fill:#22344a}\
 .hot .t,.hot .w,.hot .c{fill:#fff}\
 .g{fill:none;stroke:#9fb0c3;stroke-width:1.2}.g0{fill:#f3f6fa}.g1{fill:#fff}\
 .gt{font-size:11px;font-weight:bold;fill:#33475e}.gc{font-size:9px;fill:#5a6878}\
@@ -26,19 +26,26 @@ const CHARACTER: f64 = 0.62;
 const TITLE_SIZE: f64 = 10.5;
 const TEXT_SIZE: f64 = 8.5;
 
+const LEGEND: f64 = 230.0;
+
 /// The picture.
 pub fn svg(drawing: &Drawing) -> String {
     let sizes: Vec<(f64, f64)> = drawing.units.iter().map(size).collect();
     let frame = drawing.groups.iter().map(frame_width).fold(0.0, f64::max);
-    let layout = layout(drawing, &sizes, frame);
+    let title = drawing.title.len().max(drawing.subtitle.len()) as f64 * TITLE_SIZE * CHARACTER;
+    let layout = layout(drawing, &sizes, frame, title + LEGEND);
     let mut out = Picture(String::new());
     out.open(&layout, &drawing.title);
     out.title(drawing);
     for (group, frame) in drawing.groups.iter().zip(&layout.frames) {
         out.frame(group, frame);
     }
-    for (edge, route) in drawing.edges.iter().zip(&layout.routes) {
-        out.edge(edge, route, &layout);
+    // The main path lies on top where both leave the same box.
+    for flow in [Flow::Shortcut, Flow::Main] {
+        let edges = drawing.edges.iter().zip(&layout.routes);
+        for (edge, route) in edges.filter(|(edge, _)| edge.flow == flow) {
+            out.edge(edge, route, &layout);
+        }
     }
     for (unit, place) in drawing.units.iter().zip(&layout.boxes) {
         out.unit(unit, place, drawing.heat(unit));
@@ -51,9 +58,6 @@ pub fn svg(drawing: &Drawing) -> String {
 
 /// The lines in a box, with the class that styles each.
 fn lines(unit: &Unit) -> Vec<(&'static str, String)> {
-    if unit.part == Part::Pointwise {
-        return vec![("t", unit.title.clone()), ("w", unit.work.clone())];
-    }
     let lines = [
         ("t", unit.title.clone()),
         ("w", unit.work.clone()),
@@ -111,7 +115,7 @@ pub fn fill(unit: &Unit, heat: f64) -> String {
 }
 
 /// Text is white from this heat on.
-const HOT: f64 = 0.55;
+pub const HOT: f64 = 0.68;
 
 struct Picture(String);
 
@@ -253,8 +257,7 @@ impl Picture {
     }
 
     fn legend(&mut self, drawing: &Drawing, layout: &Layout) {
-        let (width, y) = (230.0, 24.0);
-        let x = layout.width - 20.0 - width;
+        let (x, y) = (layout.width - 20.0 - LEGEND, 24.0);
         let (unit, most) = scaled(drawing.most_macs());
         self.add(format_args!(
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"90\" height=\"9\" fill=\"url(#heat)\" stroke=\"#51677f\" stroke-width=\".6\"/>"
