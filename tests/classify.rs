@@ -185,8 +185,14 @@ fn flags_without_effect_are_refused() {
         ),
         (&[clip, "-q", "-v"], "cannot be used with"),
         (&[clip, "--batch", "0"], "from 1"),
-        (&[clip, "--features", "f.csv"], "should end in .safetensors or .npy"),
-        (&[clip, "--scores", "s.txt"], "should end in .csv, .safetensors or .npy"),
+        (
+            &[clip, "--features", "f.csv"],
+            "should end in .safetensors or .npy",
+        ),
+        (
+            &[clip, "--scores", "s.txt"],
+            "should end in .csv, .safetensors or .npy",
+        ),
         (&[clip, "--topk", "0"], "from 1"),
         (&[clip, "--min-score", "50"], "0% to 100%"),
         (&[clip, "--min-scor", "50%"], "--min-score"),

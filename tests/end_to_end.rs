@@ -15,11 +15,18 @@ const SCORE_TOLERANCE: f64 = 0.005;
 
 fn eco(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
-    command.args(args).env_remove("ECO_WEIGHTS").output().unwrap()
+    command
+        .args(args)
+        .env_remove("ECO_WEIGHTS")
+        .output()
+        .unwrap()
 }
 
 fn weights() -> String {
-    reference_cases().join("weights.safetensors").display().to_string()
+    reference_cases()
+        .join("weights.safetensors")
+        .display()
+        .to_string()
 }
 
 fn frames(folder: &Path, count: &str, extension: &str) -> String {
@@ -29,8 +36,18 @@ fn frames(folder: &Path, count: &str, extension: &str) -> String {
 }
 
 fn classified(args: &[&str]) -> Value {
-    let output = eco(&[&["classify", "--format", "json", "--topk", "400", "--device", "cpu"], args].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = eco(&[
+        &[
+            "classify", "--format", "json", "--topk", "400", "--device", "cpu",
+        ],
+        args,
+    ]
+    .concat());
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -45,7 +62,12 @@ fn logits(answer: &Value) -> Vec<f64> {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_f64().unwrap())
+        .collect()
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {
@@ -66,10 +88,14 @@ fn png_frames_give_pytorchs_logits() {
         assert_eq!(numbers(&ours["frames"]), numbers(&reference["frames"]));
 
         let (ours, theirs) = (logits(&ours), numbers(&reference["logits"]));
-        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let norm =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
         let difference = norm(&mut ours.iter().zip(&theirs).map(|(a, b)| a - b));
         let error = difference / norm(&mut theirs.iter().copied());
-        assert!(error < LOSSLESS_TOLERANCE, "{segments} segments: logits differ by {error:e}");
+        assert!(
+            error < LOSSLESS_TOLERANCE,
+            "{segments} segments: logits differ by {error:e}"
+        );
     }
 }
 
@@ -78,12 +104,20 @@ fn jpeg_frames_give_pytorchs_best_classes() {
     let folder = tempfile::tempdir().unwrap();
     let clip = frames(&folder.path().join("clip"), "280", "jpg");
     let ours = classified(&[&clip, "--weights", &weights()]);
-    let reference: Value = serde_json::from_str(&script("classify.py", [&weights(), &clip])).unwrap();
+    let reference: Value =
+        serde_json::from_str(&script("classify.py", [&weights(), &clip])).unwrap();
     assert_eq!(numbers(&ours["frames"]), numbers(&reference["frames"]));
     let theirs = softmax(&numbers(&reference["logits"]));
     for class in ours["top"].as_array().unwrap().iter().take(5) {
-        let (index, score) = (class["index"].as_u64().unwrap() as usize, class["score"].as_f64().unwrap());
-        assert!((score - theirs[index]).abs() < SCORE_TOLERANCE, "class {index}: {score}, PyTorch {}", theirs[index]);
+        let (index, score) = (
+            class["index"].as_u64().unwrap() as usize,
+            class["score"].as_f64().unwrap(),
+        );
+        assert!(
+            (score - theirs[index]).abs() < SCORE_TOLERANCE,
+            "class {index}: {score}, PyTorch {}",
+            theirs[index]
+        );
     }
 }
 
@@ -94,7 +128,11 @@ fn the_demo_recognises_every_example_clip() {
     for clip in clips.read_dir().unwrap() {
         let clip: PathBuf = clip.unwrap().path();
         let answer = classified(&[&clip.display().to_string(), "--weights", "demo"]);
-        let expected = clip.file_name().unwrap().to_string_lossy().replace('_', " ");
+        let expected = clip
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .replace('_', " ");
         assert_eq!(answer["top"][0]["label"], expected, "{}", clip.display());
         seen += 1;
     }

@@ -6,7 +6,7 @@ use crate::engine::{Device, network};
 use crate::model::EcoLite;
 use crate::predict::Labels;
 use crate::weights::locate::{Found, Origin, Places};
-use crate::weights::{Metadata, demo, open};
+use crate::weights::{LabelSource, Metadata, demo, open};
 
 use super::Failure;
 
@@ -64,7 +64,7 @@ pub fn load(
     })
 }
 
-/// Any number of classes does for the comparison: the head's comes from the file.
+/// Classes of Kinetics-400. Any number does for comparing names: the head's comes from the file.
 const KINETICS_CLASSES: usize = 400;
 
 fn reason(origin: Origin) -> &'static str {
@@ -78,6 +78,11 @@ fn reason(origin: Origin) -> &'static str {
 fn labels(metadata: &Metadata, classes: usize) -> Result<Labels, Failure> {
     Ok(match &metadata.labels {
         Some(names) => Labels::from_names(names.clone(), classes)?,
+        // No other data set that ECO is used with has 400 classes.
+        None if classes == KINETICS_CLASSES => Labels::from_names(
+            LabelSource::parse("kinetics400").read(Some(classes))?,
+            classes,
+        )?,
         None => Labels::numbered(),
     })
 }

@@ -1,7 +1,7 @@
 use tch::{Kind, Tensor};
 
-use super::{ClipBatch, Device, Engine, EngineKind, Output};
-use crate::model::{EcoLite, FRAME_SIZE, Result};
+use super::{ClipBatch, Device, Engine, EngineKind, Output, Result};
+use crate::model::{EcoLite, FRAME_SIZE};
 
 /// The module tree, run by libtorch where its tensors are.
 #[derive(Debug)]

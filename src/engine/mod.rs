@@ -1,18 +1,23 @@
 //! Engines: ways to run the network on a device, all with one interface.
 
+mod choice;
+mod compiled;
 mod device;
 mod libtorch;
 pub mod network;
+pub mod winograd;
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+pub use choice::EngineChoice;
+pub use compiled::Compiled;
 pub use device::{Device, DeviceError, DeviceRequest};
 pub use libtorch::Libtorch;
 
-use crate::model::{FEATURES, FRAME_SIZE, Result};
+use crate::model::{self, FEATURES, FRAME_SIZE};
 
 /// Which implementation runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -20,12 +25,40 @@ use crate::model::{FEATURES, FRAME_SIZE, Result};
 pub enum EngineKind {
     /// The module tree on libtorch: any device, the reference.
     Libtorch,
+    /// Winograd convolutions on the CPU in float32, compiled from the same tensors.
+    Winograd,
 }
+
+/// Why an engine cannot be made, or a batch not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The module tree or libtorch refuses.
+    #[error(transparent)]
+    Model(#[from] model::Error),
+    /// The Winograd engine refuses.
+    #[error(transparent)]
+    Winograd(#[from] winograd::Error),
+    /// The Winograd engine computes on the CPU only.
+    #[error(
+        "the winograd engine runs on the CPU, not on {0}; use --engine libtorch or --device cpu"
+    )]
+    Device(Device),
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+/// The result of making or running an engine.
+pub type Result<T> = std::result::Result<T, Error>;
 
 impl fmt::Display for EngineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Libtorch => "libtorch",
+            Self::Winograd => "winograd",
         })
     }
 }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
 use crate::clip::{Crops, Position, Preprocess, Sampling, Sliding};
-use crate::engine::DeviceRequest;
+use crate::engine::{DeviceRequest, EngineChoice};
 use crate::output::Format;
 use crate::output::table::Content;
 
@@ -124,6 +124,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub scores: Option<PathBuf>,
 
+    /// What runs the network
+    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    pub engine: EngineChoice,
     /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
     pub batch: Option<usize>,

@@ -22,7 +22,7 @@ use sinks::Sinks;
 use super::Failure;
 use super::weights::{self, Network};
 use crate::clip::{LoadOptions, OpenOptions, Preprocess, load_ahead};
-use crate::engine::{Device, Engine, Libtorch};
+use crate::engine::{Device, Engine};
 use crate::output::report::About;
 use crate::predict::{Labels, Row};
 use crate::weights::LabelSource;
@@ -47,14 +47,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let device = args.device.resolve()?;
     let network = progress
         .aside(|| weights::load(args.weights.as_deref(), args.segments, device, args.quiet))?;
-    let session = Session::new(args, network, device, threads)?;
+    let session = progress.aside(|| Session::new(args, network, device, threads, inputs.total))?;
     session.run(inputs, &progress)
 }
 
 /// All that stays the same from clip to clip.
 struct Session<'a> {
     args: &'a Args,
-    engine: Libtorch,
+    engine: Box<dyn Engine>,
     labels: Labels,
     classes: usize,
     preprocess: Preprocess,
@@ -69,6 +69,7 @@ impl<'a> Session<'a> {
         network: Network,
         device: Device,
         threads: usize,
+        clips: Option<usize>,
     ) -> Result<Self, Failure> {
         let classes = network.net.classes() as usize;
         let labels = match &args.labels {
@@ -79,7 +80,12 @@ impl<'a> Session<'a> {
             None => network.labels,
         };
         let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
-        let engine = Libtorch::new(network.net, device);
+        let views = args.clips * args.crops.count() * network.net.segments() as usize;
+        // Windows multiply the answers by a number that is not known yet.
+        let frames = clips
+            .filter(|_| args.window.is_none())
+            .map(|clips| clips * views);
+        let engine = args.engine.build(network.net, device, threads, frames)?;
         let mut session = Self {
             batch: args.batch.unwrap_or(match device {
                 Device::Cpu => 1,
@@ -133,7 +139,7 @@ impl<'a> Session<'a> {
     ) -> anyhow::Result<()> {
         let workers = self.threads.min(MAX_WORKERS);
         let loaded = load_ahead(inputs.entries, self.load_options(), workers);
-        let mut batcher = Batcher::new(&self.engine, self.preprocess, self.batch);
+        let mut batcher = Batcher::new(self.engine.as_ref(), self.preprocess, self.batch);
         let options = self.row_options();
         let mut write = |answered: Answered| -> anyhow::Result<()> {
             progress

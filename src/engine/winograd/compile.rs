@@ -304,7 +304,7 @@ impl<'w> Compiler<'_, 'w> {
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<&'w [f32], Error> {
         let Weight { shape, data } =
             (self.source)(name).ok_or_else(|| Error::Missing(name.into()))?;
-        if shape != expected || data.len() != expected.iter().product() {
+        if shape != expected || data.len() != expected.iter().product::<usize>() {
             return Err(Error::Shape {
                 name: name.into(),
                 found: shape,
