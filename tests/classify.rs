@@ -400,7 +400,7 @@ fn ctrl_c_leaves_complete_output() {
     stdout.read_to_string(&mut rest).unwrap();
     let (code, _, stderr) = finished(child);
     assert_eq!((code, rest.as_str()), (130, ""));
-    assert!(stderr.contains("interrupted after 1 answers"), "{stderr}");
+    assert!(stderr.contains("answers given: 1"), "{stderr}");
     assert!(
         fs::read_to_string(&report)
             .unwrap()

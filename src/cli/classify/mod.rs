@@ -293,7 +293,7 @@ impl Tally {
         let seconds = elapsed.as_secs_f64();
         let rate = self.rows as f64 / seconds;
         eprintln!(
-            "eco: {} answers in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding beside it {:.2} s)",
+            "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding beside it {:.2} s)",
             self.rows,
             self.forward.as_secs_f64(),
             self.decode.as_secs_f64(),
@@ -302,7 +302,7 @@ impl Tally {
 
     fn verdict(&self) -> Result<(), Failure> {
         if interrupt::asked() {
-            let message = anyhow!("interrupted after {} answers", self.rows);
+            let message = anyhow!("interrupted; answers given: {}", self.rows);
             return Err(Failure::with_code(interrupt::INTERRUPTED, message));
         }
         match (&self.first, self.rows) {

@@ -32,7 +32,9 @@ impl Progress {
                 "rate",
                 |state: &ProgressState, out: &mut dyn std::fmt::Write| {
                     // A failed write leaves a gap in a line that is drawn again at once.
-                    let _ = write!(out, "{:.1} clips/s", state.per_sec());
+                    let rate = state.per_sec();
+                    let digits = if rate < 1.0 { 2 } else { 1 };
+                    let _ = write!(out, "{rate:.digits$} clips/s");
                 },
             )
             .with_key(
