@@ -6,10 +6,10 @@
 //! `scripts/make_demo.py` makes the file and measures it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use rayon::prelude::*;
-use safetensors::{SafeTensorError, SafeTensors};
+use safetensors::{SafeTensorError, SafeTensors, tensor::TensorView};
 
 use super::error::WeightsError;
 use super::metadata::Metadata;
@@ -49,93 +49,81 @@ pub enum DemoError {
     },
 }
 
-/// The whole state_dict for a network described by `specs`, in their order, named as they are.
-///
-/// A tensor of the file is taken as it is. Otherwise the weight of a convolution (a tensor of three or more axes) comes
-/// from the seed, and a convolution's bias is zero.
+/// What the embedded file says about itself.
 ///
 /// # Errors
+/// [`DemoError`], when this program was built from a damaged copy.
+pub fn metadata() -> Result<Metadata, DemoError> {
+    let map = header_map()?.into_iter().collect();
+    Ok(Metadata::from_map(&map)?.unwrap_or_default())
+}
+
+/// The whole state_dict for a network described by `specs`, in their order, named as they are.
 ///
+/// A tensor of the file is taken as it is. Otherwise the weight of a convolution (three or more axes) comes from the seed,
+/// and a bias is zero. The tensors are computed in parallel.
+///
+/// # Errors
 /// [`DemoError`], when `specs` are not those of ECO-Lite with the file's number of classes.
 pub fn state_dict(specs: &[TensorSpec]) -> Result<Vec<(String, RawTensor<'static>)>, DemoError> {
     let file = SafeTensors::deserialize(FILE)?;
     let seed = seed()?;
-    let convolutions: HashSet<&str> = specs
-        .iter()
-        .filter(|spec| is_kernel(spec))
-        .filter_map(|spec| layer(&spec.name))
-        .collect();
-    let tensor = |spec: &TensorSpec| match file.tensor(&spec.name) {
-        Ok(stored) if stored.shape() == spec.shape => Ok(RawTensor {
-            dtype: stored.dtype(),
-            shape: spec.shape.clone(),
-            data: Cow::Borrowed(stored.data()),
-        }),
-        Ok(stored) => Err(DemoError::Shape {
-            name: spec.name.clone(),
-            found: stored.shape().to_vec(),
-            wanted: spec.shape.clone(),
-        }),
-        Err(_) if is_kernel(spec) => Ok(float32(
-            spec,
-            seeded::convolution(seed, &spec.name, &spec.shape),
-        )),
-        Err(_) if layer(&spec.name).is_some_and(|layer| convolutions.contains(layer)) => {
-            Ok(float32(
-                spec,
-                vec![0; spec.shape.iter().product::<usize>() * size_of::<f32>()],
-            ))
-        }
-        Err(_) => Err(DemoError::NoSuchTensor(spec.name.clone())),
-    };
     specs
         .par_iter()
-        .map(|spec| Ok((spec.name.clone(), tensor(spec)?)))
+        .map(|spec| Ok((spec.name.clone(), tensor(&file, seed, spec)?)))
         .collect()
-}
-
-/// What the embedded file says about itself.
-///
-/// # Errors
-///
-/// [`DemoError`], when this program was built from a damaged copy.
-pub fn metadata() -> Result<Metadata, DemoError> {
-    let (_, header) = SafeTensors::read_metadata(FILE)?;
-    let map = header
-        .metadata()
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
-    Ok(Metadata::from_map(&map)?.unwrap_or_default())
 }
 
 /// The seed of the convolutions, as the file names it.
 fn seed() -> Result<u64, DemoError> {
+    let map = header_map()?;
+    let seed = map.get("eco.seed").and_then(|seed| seed.parse().ok());
+    seed.ok_or(DemoError::NoSeed)
+}
+
+fn header_map() -> Result<HashMap<String, String>, DemoError> {
     let (_, header) = SafeTensors::read_metadata(FILE)?;
-    let text = header
-        .metadata()
-        .as_ref()
-        .and_then(|map| map.get("eco.seed"));
-    text.and_then(|seed| seed.parse().ok())
-        .ok_or(DemoError::NoSeed)
+    Ok(header.metadata().clone().unwrap_or_default())
 }
 
-fn is_kernel(spec: &TensorSpec) -> bool {
-    spec.shape.len() > 2
-}
-
-/// The state_dict path of the layer that a tensor belongs to.
-fn layer(name: &str) -> Option<&str> {
-    name.rsplit_once('.').map(|(layer, _)| layer)
-}
-
-fn float32(spec: &TensorSpec, data: Vec<u8>) -> RawTensor<'static> {
-    RawTensor {
+fn tensor(
+    file: &SafeTensors<'static>,
+    seed: u64,
+    spec: &TensorSpec,
+) -> Result<RawTensor<'static>, DemoError> {
+    if let Ok(stored) = file.tensor(&spec.name) {
+        return as_stored(&stored, spec);
+    }
+    let data = if spec.shape.len() > 2 {
+        seeded::convolution(seed, &spec.name, &spec.shape)
+    } else if spec.name.ends_with(".bias") {
+        vec![0; spec.shape.iter().product::<usize>() * size_of::<f32>()]
+    } else {
+        return Err(DemoError::NoSuchTensor(spec.name.clone()));
+    };
+    Ok(RawTensor {
         dtype: Dtype::F32,
         shape: spec.shape.clone(),
         data: Cow::Owned(data),
+    })
+}
+
+fn as_stored(
+    stored: &TensorView<'static>,
+    spec: &TensorSpec,
+) -> Result<RawTensor<'static>, DemoError> {
+    if stored.shape() != spec.shape {
+        return Err(DemoError::Shape {
+            name: spec.name.clone(),
+            found: stored.shape().to_vec(),
+            wanted: spec.shape.clone(),
+        });
     }
+    Ok(RawTensor {
+        dtype: stored.dtype(),
+        shape: spec.shape.clone(),
+        data: Cow::Borrowed(stored.data()),
+    })
 }
 
 #[cfg(test)]
@@ -167,9 +155,30 @@ mod tests {
             .collect()
     }
 
+    fn all() -> Vec<(String, RawTensor<'static>)> {
+        state_dict(&specs()).unwrap()
+    }
+
+    fn error_for(name: &str, shape: &[usize]) -> String {
+        let spec = TensorSpec {
+            name: name.into(),
+            shape: shape.to_vec(),
+        };
+        state_dict(&[spec]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_metadata_names_every_class() {
+        let metadata = metadata().unwrap();
+        assert_eq!(metadata.classes, Some(7));
+        let labels = metadata.labels.unwrap();
+        assert_eq!(labels.len(), 7);
+        assert_eq!(labels[0], "moving left");
+    }
+
     #[test]
     fn every_tensor_comes_back_in_order_with_its_shape() {
-        let state_dict = state_dict(&specs()).unwrap();
+        let state_dict = all();
         for (spec, (name, tensor)) in specs().iter().zip(&state_dict) {
             assert_eq!((&spec.name, &spec.shape), (name, &tensor.shape));
             let size = if spec.shape.is_empty() { 8 } else { 4 };
@@ -184,16 +193,20 @@ mod tests {
 
     #[test]
     fn convolutions_come_from_the_seed_and_have_zero_biases() {
-        let state_dict = state_dict(&specs()).unwrap();
-        let (name, kernel) = &state_dict[0];
-        let seeded = seeded::convolution(seed().unwrap(), name, &kernel.shape);
-        assert_eq!(kernel.data.as_ref(), seeded);
-        assert!(f32s(&state_dict[1].1).iter().all(|&bias| bias == 0.0));
+        let seed = seed().unwrap();
+        let [(name, kernel), (_, bias), ..] = &all()[..] else {
+            panic!("two tensors at least");
+        };
+        assert_eq!(
+            kernel.data.as_ref(),
+            seeded::convolution(seed, name, &kernel.shape)
+        );
+        assert!(f32s(bias).iter().all(|&bias| bias == 0.0));
     }
 
     #[test]
     fn batch_norm_statistics_come_from_the_file() {
-        let state_dict = state_dict(&specs()).unwrap();
+        let state_dict = all();
         assert!(
             f32s(&state_dict[3].1)
                 .iter()
@@ -204,11 +217,7 @@ mod tests {
 
     #[test]
     fn another_number_of_classes_is_an_error_with_both_shapes() {
-        let head = TensorSpec {
-            name: "fc_final.weight".into(),
-            shape: vec![400, 512],
-        };
-        let message = state_dict(&[head]).unwrap_err().to_string();
+        let message = error_for("fc_final.weight", &[400, 512]);
         assert!(
             message.contains("[7, 512]") && message.contains("[400, 512]"),
             "{message}"
@@ -217,14 +226,8 @@ mod tests {
 
     #[test]
     fn a_tensor_that_is_neither_stored_nor_a_convolution_is_an_error() {
-        for name in ["eco_2d.unknown_bn.weight", "eco_2d.unknown.bias"] {
-            let spec = TensorSpec {
-                name: name.into(),
-                shape: vec![64],
-            };
-            let message = state_dict(&[spec]).unwrap_err().to_string();
-            assert!(message.contains(name), "{message}");
-        }
+        let message = error_for("eco_2d.unknown_bn.weight", &[64]);
+        assert!(message.contains("eco_2d.unknown_bn.weight"), "{message}");
     }
 
     #[test]
