@@ -1,6 +1,6 @@
-"""Synthetic clips for the demo weights: one bright shape that moves, grows, shrinks or turns on a dark background.
+"""Synthetic clips for the demo weights: one bright shape that moves, grows or shrinks on a dark background.
 
-Everything about a clip follows from `(split, index)`: the class is `index % 7`, the rest is drawn from a random generator
+Everything about a clip follows from `(split, index)`: the class is `index % 6`, the rest is drawn from a random generator
 with that seed. Lengths are relative to the side of the square that the `official` preprocessing keeps (the centre
 224 / 256 of the shorter side), so that a motion looks the same at every frame size.
 """
@@ -18,7 +18,6 @@ LABELS = [
     "moving down",
     "growing",
     "shrinking",
-    "turning",
 ]
 DIRECTIONS = {
     "moving left": (-1.0, 0.0),
@@ -27,7 +26,7 @@ DIRECTIONS = {
     "moving down": (0.0, 1.0),
 }
 SHAPES = ["box", "ellipse", "triangle"]
-FRAME_SIZES = [(128, 96), (160, 120), (192, 144), (240, 180), (340, 256)]
+FRAME_SIZES = [(240, 180), (320, 240), (340, 256)]
 CROP_SHARE = 224 / 256
 
 
@@ -75,12 +74,12 @@ def scene(split: int, index: int) -> Scene:
         shape=SHAPES[rng.integers(len(SHAPES))],
         start=start,
         end=end,
-        colour=rng.uniform(120, 250, 3),
-        background=rng.uniform(5, 40, 3),
-        noise=int(rng.integers(0, 5)),
+        colour=rng.uniform(175, 235) + rng.uniform(-20, 20, 3),
+        background=rng.uniform(10, 30) + rng.uniform(-5, 5, 3),
+        noise=int(rng.integers(0, 4)),
         frames=int(rng.integers(16, 41)),
         size=FRAME_SIZES[rng.integers(len(FRAME_SIZES))],
-        jpeg_quality=int(rng.integers(75, 96)),
+        jpeg_quality=int(rng.integers(80, 96)),
         seed=seed,
     )
 
@@ -88,17 +87,11 @@ def scene(split: int, index: int) -> Scene:
 def poses(label: str, rng: np.random.Generator) -> tuple[Pose, Pose]:
     """First and last pose for a class: random place, size, orientation and speed."""
     x, y = rng.uniform(-0.2, 0.2, 2)
-    size = rng.uniform(0.09, 0.2)
-    aspect = rng.uniform(0.6, 1.0)
-    angle = rng.uniform(0, 2 * np.pi)
+    aspect, angle = rng.uniform(0.6, 1.0), rng.uniform(0, 2 * np.pi)
     if label in DIRECTIONS:
+        size = rng.uniform(0.1, 0.2)
         return moving(DIRECTIONS[label], Pose(x, y, size, size * aspect, angle), rng)
-    if label == "turning":
-        # Long enough to be seen turning, so never a circle or a square.
-        long, turn = rng.uniform(0.18, 0.32), rng.uniform(0.5, 1.25) * np.pi * rng.choice([-1, 1])
-        short = long * rng.uniform(0.35, 0.65)
-        return Pose(x, y, long, short, angle), Pose(x, y, long, short, angle + turn)
-    small, large = rng.uniform(0.05, 0.12), rng.uniform(0.22, 0.4)
+    small, large = rng.uniform(0.05, 0.1), rng.uniform(0.24, 0.4)
     sizes = (small, large) if label == "growing" else (large, small)
     first, last = (Pose(x, y, side, side * aspect, angle) for side in sizes)
     return first, last
@@ -109,7 +102,7 @@ def moving(direction: tuple[float, float], middle: Pose, rng: np.random.Generato
     off = rng.uniform(-10, 10) * np.pi / 180
     dx, dy = direction
     dx, dy = dx * np.cos(off) - dy * np.sin(off), dx * np.sin(off) + dy * np.cos(off)
-    half = rng.uniform(0.4, 0.8) / 2
+    half = rng.uniform(0.5, 0.85) / 2
     x, y = middle.x * (1 - abs(direction[0]) / 2), middle.y * (1 - abs(direction[1]) / 2)
     rest = (middle.half_width, middle.half_height, middle.angle)
     return Pose(x - dx * half, y - dy * half, *rest), Pose(x + dx * half, y + dy * half, *rest)

@@ -2,7 +2,7 @@
 //!
 //! The official ECO weights can no longer be downloaded, so this is what shows a newcomer the network at work. The trunk's
 //! convolutions are random, computed from a seed by [`seeded`]; the embedded file holds what is learnt: batch-norm
-//! statistics and a linear head for seven motions of a plain shape on a dark background. It knows nothing of Kinetics.
+//! statistics and a linear head for six motions of a plain shape on a dark background. It knows nothing of Kinetics.
 //! `scripts/make_demo.py` makes the file and measures it.
 
 use std::borrow::Cow;
@@ -139,7 +139,7 @@ mod tests {
             (format!("{conv}_bn.weight"), vec![64]),
             (format!("{conv}_bn.running_var"), vec![64]),
             (format!("{conv}_bn.num_batches_tracked"), vec![]),
-            ("fc_final.weight".to_string(), vec![7, 512]),
+            ("fc_final.weight".to_string(), vec![6, 512]),
         ]
         .map(|(name, shape)| TensorSpec { name, shape })
         .to_vec()
@@ -170,9 +170,9 @@ mod tests {
     #[test]
     fn the_metadata_names_every_class() {
         let metadata = metadata().unwrap();
-        assert_eq!(metadata.classes, Some(7));
+        assert_eq!(metadata.classes, Some(6));
         let labels = metadata.labels.unwrap();
-        assert_eq!(labels.len(), 7);
+        assert_eq!(labels.len(), 6);
         assert_eq!(labels[0], "moving left");
     }
 
@@ -219,7 +219,7 @@ mod tests {
     fn another_number_of_classes_is_an_error_with_both_shapes() {
         let message = error_for("fc_final.weight", &[400, 512]);
         assert!(
-            message.contains("[7, 512]") && message.contains("[400, 512]"),
+            message.contains("[6, 512]") && message.contains("[400, 512]"),
             "{message}"
         );
     }
