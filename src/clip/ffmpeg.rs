@@ -21,6 +21,9 @@ const CHUNKS_AHEAD: usize = 4;
 /// How much of a program's complaints is kept, in lines.
 const MAX_MESSAGES: usize = 20;
 
+/// The longest silence that is waited out, whatever a video's length.
+const MAX_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long a program may take to end after it has closed its output.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -82,6 +85,14 @@ impl Ffmpeg {
         })
     }
 
+    /// How long ffmpeg may be silent on a video of this length.
+    pub(super) fn patience_for(&self, length: Duration) -> Duration {
+        // A damaged file can claim to last for ages.
+        self.patience
+            .saturating_add(length.saturating_mul(4))
+            .min(MAX_PATIENCE)
+    }
+
     /// Starts ffprobe on a video with these further arguments.
     pub(super) fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
         let mut command = Command::new(&self.ffprobe);
@@ -115,7 +126,7 @@ impl Ffmpeg {
             .args(["-protocol_whitelist", "file", "-i"])
             .arg(local_file(video));
         command.args(output);
-        Process::start(command, self.patience + 4 * length)
+        Process::start(command, self.patience_for(length))
     }
 }
 

@@ -82,14 +82,10 @@ impl Video {
     /// When each frame is shown, in seconds after the first, and when the last one ends:
     /// `frame_count + 1` values.
     pub fn times(&self) -> Vec<f64> {
-        let first = self.listing.stamps.first().copied().unwrap_or(0.0);
-        let end = self
-            .listing
-            .stamps
-            .last()
-            .map(|last| last + self.listing.last);
-        self.listing
-            .stamps
+        let Listing { stamps, last, .. } = &self.listing;
+        let first = stamps.first().copied().unwrap_or(0.0);
+        let end = stamps.last().map(|stamp| stamp + last);
+        stamps
             .iter()
             .copied()
             .chain(end)
@@ -112,7 +108,7 @@ impl Video {
             "default=noprint_wrappers=1:nokey=1",
         ];
         let mut patient = self.ffmpeg.clone();
-        patient.patience += 4 * self.length();
+        patient.patience = self.ffmpeg.patience_for(self.length());
         let printed = probe(&self.path, &patient, &arguments)?;
         let count = printed
             .lines()
@@ -158,29 +154,25 @@ impl Video {
         }
         let far_in = self.listing.stamps[first] - self.listing.stamps[0] > SEEK_BEYOND;
         let can_seek = access == Access::Seek && self.listing.origin == Origin::Stated;
-        if can_seek && far_in && wanted.len() <= MAX_PICKED {
-            let arguments = self.seeking_pass(wanted);
-            if matches!(
-                self.pass(&arguments.0, &arguments.1, wanted, each),
-                Ok(None)
-            ) {
+        let few = wanted.len() <= MAX_PICKED;
+        if can_seek && far_in && few {
+            let (options, selection) = self.seeking_pass(wanted);
+            if let Ok(None) = self.pass(&options, &selection, wanted, each) {
                 return Ok(());
             }
         }
-        let picked = match wanted.len() {
-            0..=MAX_PICKED => pick(wanted),
-            _ => format!("between(n,{first},{last})"),
-        };
-        let handed_over: Vec<usize> = if wanted.len() <= MAX_PICKED {
-            wanted.to_vec()
-        } else {
-            (first..=last).collect()
+        let (selection, handed_over) = match few {
+            true => (pick(wanted), wanted.to_vec()),
+            false => (
+                format!("between(n,{first},{last})"),
+                (first..=last).collect(),
+            ),
         };
         let mut each_wanted = |index, image| match wanted.binary_search(&index) {
             Ok(_) => each(index, image),
             Err(_) => Ok(ControlFlow::Continue(())),
         };
-        match self.pass(&[], &picked, &handed_over, &mut each_wanted)? {
+        match self.pass(&[], &selection, &handed_over, &mut each_wanted)? {
             None => Ok(()),
             Some(index) => Err(Error::VideoFramesMissing {
                 path: self.path.clone(),
@@ -262,7 +254,7 @@ impl Video {
     }
 
     fn reading_error(&self, error: io::Error) -> Error {
-        read_error(&self.path, error, self.ffmpeg.patience + 4 * self.length())
+        read_error(&self.path, error, self.ffmpeg.patience_for(self.length()))
     }
 }
 
