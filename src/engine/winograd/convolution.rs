@@ -6,9 +6,10 @@
 
 use super::buffer::{Buffer, LINE, Span, View};
 use super::gemm::{Epilogue, Finish, Gemm};
-use super::simd::{Isa, Simd, WithSimd, load};
+use super::simd::Isa;
 use super::threads::Crew;
-use super::transforms::{Algorithm, Array, F2x3, F4x3, F4x4, Identity, Stride2};
+use super::tiles::{InputTile, OutputTile};
+use super::transforms::{Algorithm, F2x3, F4x3, F4x4, Identity, Stride2};
 use std::ops::Range;
 
 /// The convolutions the network has, with the tile each is computed by.
@@ -153,23 +154,27 @@ pub struct Convolution {
 }
 
 /// Extents of one block of tiles and how its points lie in memory.
-struct Block {
-    output: Shape,
+pub struct Block {
+    /// Extents of the output.
+    pub output: Shape,
     tiles: Range<usize>,
     /// Tiles per row and column of the image, and along time.
-    grid: [usize; 3],
+    pub grid: [usize; 3],
     rows: usize,
     /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
     /// would compete for the same cache sets.
-    strides: [usize; 2],
+    pub strides: [usize; 2],
 }
 
 /// A tile's place: item, row and column in the grid of tiles.
 #[derive(Clone, Copy)]
-struct Place {
-    item: usize,
-    y: usize,
-    x: usize,
+pub struct Place {
+    /// Item.
+    pub item: usize,
+    /// Row.
+    pub y: usize,
+    /// Column.
+    pub x: usize,
 }
 
 impl Block {
@@ -348,305 +353,4 @@ fn transform_outputs<X: Algorithm, T: Algorithm>(
             algorithms: Default::default(),
         });
     });
-}
-
-/// `[points]^2` vectors.
-type Plane<X, V> = <X as Algorithm>::Points<<X as Algorithm>::Points<V>>;
-
-/// The plane that holds `value` everywhere.
-#[inline(always)]
-fn plane<X: Algorithm, V: Copy>(value: V) -> Plane<X, V> {
-    X::Points::fill(X::Points::fill(value))
-}
-
-/// Input transform of one spatial tile, all its frames, some channels.
-struct InputTile<'a, X, T> {
-    job: &'a Job<'a>,
-    block: &'a Block,
-    place: Place,
-    channels: Range<usize>,
-    padded: usize,
-    v: Span<'a>,
-    /// Position of this tile's first row within a point.
-    origin: usize,
-    algorithms: std::marker::PhantomData<(X, T)>,
-}
-
-impl<X: Algorithm, T: Algorithm> WithSimd for InputTile<'_, X, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let Shape {
-            frames,
-            height,
-            width,
-            ..
-        } = self.job.shape;
-        let view = self.job.input;
-        // Where each pixel of the tile lies in frame 0; outside the image: nowhere.
-        let position = |tile: usize, i: usize, extent: usize| {
-            let at = (tile * X::OUTPUTS * X::STRIDE + i).wrapping_sub(X::PAD);
-            (at < extent).then_some(at)
-        };
-        let mut pixels: Plane<X, usize> = plane::<X, _>(OUTSIDE);
-        for i in 0..X::POINTS {
-            for j in 0..X::POINTS {
-                if let (Some(y), Some(x)) = (
-                    position(self.place.y, i, height),
-                    position(self.place.x, j, width),
-                ) {
-                    pixels[i][j] = view.at(self.place.item, 0, y, x);
-                }
-            }
-        }
-        let inside = pixels[0][0] != OUTSIDE && pixels[X::POINTS - 1][X::POINTS - 1] != OUTSIDE;
-        let zero = s.splat_f32s(0.0);
-        let mut window = T::Points::<Plane<X, S::f32s>>::fill(plane::<X, _>(zero));
-        for c in self.channels.clone().step_by(S::F32_LANES) {
-            for tile in 0..self.block.grid[2] {
-                let step = T::OUTPUTS * T::STRIDE;
-                // Frames that this tile shares with the one before are transformed already.
-                let known = if tile == 0 {
-                    0
-                } else {
-                    T::POINTS - step.min(T::POINTS)
-                };
-                for k in known..T::POINTS {
-                    let frame = (tile * step + k).wrapping_sub(T::PAD);
-                    let slot = (tile * step + k) % T::POINTS;
-                    if frame >= frames {
-                        window[slot] = plane::<X, _>(zero);
-                        continue;
-                    }
-                    let shift = frame * view.strides[2] + c;
-                    // SAFETY: these pixels lie inside the image, which nobody writes meanwhile.
-                    window[slot] = unsafe {
-                        if inside {
-                            self.inner(s, pixels[0][0] + shift)
-                        } else {
-                            self.border(s, &pixels, shift)
-                        }
-                    };
-                }
-                for i in 0..X::POINTS {
-                    for j in 0..X::POINTS {
-                        let mut column = T::Points::fill(zero);
-                        for k in 0..T::POINTS {
-                            column[k] = window[(tile * step + k) % T::POINTS][i][j];
-                        }
-                        let points = T::input(s, column);
-                        for k in 0..T::POINTS {
-                            let point = (k * X::POINTS + i) * X::POINTS + j;
-                            let at = point * self.block.strides[0]
-                                + self.origin
-                                + tile * self.padded
-                                + c;
-                            // SAFETY: this tile's row of this point is written here and nowhere else.
-                            unsafe { self.v.store::<S>(at, points[k]) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl<X: Algorithm, T: Algorithm> InputTile<'_, X, T> {
-    /// `X`'s transform along both axes of a tile that lies inside the image, from `first` on.
-    ///
-    /// # Safety
-    /// See [`Span::load`].
-    #[inline(always)]
-    unsafe fn inner<S: Simd>(&self, s: S, first: usize) -> Plane<X, S::f32s> {
-        let View {
-            span,
-            strides: [pixel, row, ..],
-            ..
-        } = self.job.input;
-        let mut columns = plane::<X, _>(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
-            for i in 0..X::POINTS {
-                // SAFETY: the caller's contract.
-                columns[j][i] = unsafe { span.load::<S>(first + i * row + j * pixel) };
-            }
-        }
-        square::<S, X>(s, columns)
-    }
-
-    /// The same for a tile that hangs over the border, where the image is continued by zeros.
-    ///
-    /// # Safety
-    /// See [`Span::load`].
-    #[inline(always)]
-    unsafe fn border<S: Simd>(
-        &self,
-        s: S,
-        pixels: &Plane<X, usize>,
-        shift: usize,
-    ) -> Plane<X, S::f32s> {
-        let mut columns = plane::<X, _>(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
-            for i in 0..X::POINTS {
-                if pixels[i][j] != OUTSIDE {
-                    // SAFETY: the caller's contract.
-                    columns[j][i] = unsafe { self.job.input.span.load::<S>(pixels[i][j] + shift) };
-                }
-            }
-        }
-        square::<S, X>(s, columns)
-    }
-}
-
-/// The place of a pixel that is not part of the image.
-const OUTSIDE: usize = usize::MAX;
-
-/// `X`'s input transform of the columns of a square of pixels, then of its rows.
-#[inline(always)]
-fn square<S: Simd, X: Algorithm>(s: S, mut columns: Plane<X, S::f32s>) -> Plane<X, S::f32s> {
-    for j in 0..X::POINTS {
-        columns[j] = X::input(s, columns[j]);
-    }
-    let mut rows = columns;
-    for i in 0..X::POINTS {
-        let mut row = X::Points::fill(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
-            row[j] = columns[j][i];
-        }
-        rows[i] = X::input(s, row);
-    }
-    rows
-}
-
-/// Output transform of one spatial tile, all its frames, some channels.
-struct OutputTile<'a, X, T> {
-    convolution: &'a Convolution,
-    job: &'a Job<'a>,
-    block: &'a Block,
-    place: Place,
-    channels: Range<usize>,
-    m: Span<'a>,
-    /// Position of this tile's first row within a point.
-    origin: usize,
-    algorithms: std::marker::PhantomData<(X, T)>,
-}
-
-impl<X: Algorithm, T: Algorithm> WithSimd for OutputTile<'_, X, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let zero = s.splat_f32s(0.0);
-        let mut in_time: Plane<X, T::Outputs<S::f32s>> = plane::<X, _>(T::Outputs::fill(zero));
-        for c in self.channels.clone().step_by(S::F32_LANES) {
-            for tile in 0..self.block.grid[2] {
-                let row = self.origin + tile * self.convolution.outputs + c;
-                for i in 0..X::POINTS {
-                    for j in 0..X::POINTS {
-                        let mut column = T::Points::fill(zero);
-                        for k in 0..T::POINTS {
-                            let point = (k * X::POINTS + i) * X::POINTS + j;
-                            // SAFETY: the products are complete; nobody writes them meanwhile.
-                            column[k] =
-                                unsafe { self.m.load::<S>(point * self.block.strides[1] + row) };
-                        }
-                        in_time[i][j] = T::output(s, column);
-                    }
-                }
-                for k in 0..T::OUTPUTS.min(self.block.output.frames - tile * T::OUTPUTS) {
-                    self.write(s, c, tile * T::OUTPUTS + k, &in_time, k);
-                }
-            }
-        }
-    }
-}
-
-impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
-    /// Transforms plane `k` along both axes and writes its pixels, as far as they are part of the image, to `frame`.
-    #[inline(always)]
-    fn write<S: Simd>(
-        &self,
-        s: S,
-        c: usize,
-        frame: usize,
-        planes: &Plane<X, T::Outputs<S::f32s>>,
-        k: usize,
-    ) {
-        let zero = s.splat_f32s(0.0);
-        let mut columns: X::Points<X::Outputs<S::f32s>> = X::Points::fill(X::Outputs::fill(zero));
-        for j in 0..X::POINTS {
-            let mut column = X::Points::fill(zero);
-            for i in 0..X::POINTS {
-                column[i] = planes[i][j][k];
-            }
-            columns[j] = X::output(s, column);
-        }
-        let (top, left) = (self.place.y * X::OUTPUTS, self.place.x * X::OUTPUTS);
-        let (height, width) = (
-            self.block.output.height - top,
-            self.block.output.width - left,
-        );
-        for y in 0..X::OUTPUTS {
-            if y >= height {
-                break;
-            }
-            let mut row = X::Points::fill(zero);
-            for j in 0..X::POINTS {
-                row[j] = columns[j][y];
-            }
-            let place = (self.place.item, frame, top + y, left);
-            let row = X::output(s, row);
-            // The common case with a constant width: the loop over its pixels disappears.
-            if width >= X::OUTPUTS {
-                self.write_row(s, c, place, row, X::OUTPUTS);
-            } else {
-                self.write_row(s, c, place, row, width);
-            }
-        }
-    }
-
-    /// The epilogue of `width` neighbouring pixels from `place` (item, frame, row, column) on.
-    #[inline(always)]
-    fn write_row<S: Simd>(
-        &self,
-        s: S,
-        c: usize,
-        (item, frame, y, x): (usize, usize, usize, usize),
-        row: X::Outputs<S::f32s>,
-        width: usize,
-    ) {
-        let Output {
-            activation,
-            raw,
-            residual,
-        } = self.job.output;
-        let epilogue = &self.convolution.epilogue;
-        let bias = load::<S>(&epilogue.bias, c);
-        let mut sums = row;
-        for i in 0..width {
-            sums[i] = s.add_f32s(sums[i], bias);
-        }
-        // SAFETY: pixels of this tile inside the image, which belong to this task alone.
-        unsafe {
-            if let Some(view) = residual {
-                let at = view.at(item, frame, y, x) + c;
-                for i in 0..width {
-                    sums[i] = s.add_f32s(sums[i], view.span.load::<S>(at + i * view.strides[0]));
-                }
-            }
-            if let Some(view) = raw {
-                let at = view.at(item, frame, y, x) + c;
-                for i in 0..width {
-                    view.span.store::<S>(at + i * view.strides[0], sums[i]);
-                }
-            }
-            let at = activation.at(item, frame, y, x) + c;
-            for i in 0..width {
-                activation.span.store::<S>(
-                    at + i * activation.strides[0],
-                    epilogue.apply(s, c, sums[i]),
-                );
-            }
-        }
-    }
 }

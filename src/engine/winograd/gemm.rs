@@ -108,13 +108,15 @@ impl Gemm<'_> {
         let (c, c_origin, c_stride) = self.c;
         for half in 0..2 {
             let column = (2 * p + half) * lanes;
+            if let Finish::Affine(epilogue, first) = self.finish {
+                let finisher = epilogue.at::<S>(first + column);
+                for sum in &mut sums {
+                    sum[half] = finisher.apply(s, sum[half]);
+                }
+            }
             for (r, sum) in sums.iter().enumerate() {
-                let value = match self.finish {
-                    Finish::Raw => sum[half],
-                    Finish::Affine(epilogue, first) => epilogue.apply(s, first + column, sum[half]),
-                };
                 // SAFETY: this block of `c` lies in its span and belongs to this product alone.
-                unsafe { c.store::<S>(c_origin + (first + r) * c_stride + column, value) }
+                unsafe { c.store::<S>(c_origin + (first + r) * c_stride + column, sum[half]) }
             }
         }
     }
@@ -143,14 +145,33 @@ impl Epilogue {
         self.floor.extend(other.floor);
     }
 
-    /// `max(raw * scale + shift, floor)` for the channels from `channel` on.
+    /// The vectors of the channels from `channel` on.
     #[inline(always)]
-    pub fn apply<S: Simd>(&self, s: S, channel: usize, raw: S::f32s) -> S::f32s {
-        let scaled = s.mul_add_f32s(
-            raw,
-            load::<S>(&self.scale, channel),
-            load::<S>(&self.shift, channel),
-        );
-        floor_at(s, scaled, load::<S>(&self.floor, channel))
+    pub fn at<S: Simd>(&self, channel: usize) -> Finisher<S> {
+        let [bias, scale, shift, floor] = [&self.bias, &self.scale, &self.shift, &self.floor];
+        Finisher {
+            bias: load::<S>(bias, channel),
+            scale: load::<S>(scale, channel),
+            shift: load::<S>(shift, channel),
+            floor: load::<S>(floor, channel),
+        }
+    }
+}
+
+/// An [`Epilogue`] of some channels, in registers.
+#[derive(Clone, Copy)]
+pub struct Finisher<S: Simd> {
+    /// See [`Epilogue::bias`].
+    pub bias: S::f32s,
+    scale: S::f32s,
+    shift: S::f32s,
+    floor: S::f32s,
+}
+
+impl<S: Simd> Finisher<S> {
+    /// `max(raw * scale + shift, floor)`.
+    #[inline(always)]
+    pub fn apply(self, s: S, raw: S::f32s) -> S::f32s {
+        floor_at(s, s.mul_add_f32s(raw, self.scale, self.shift), self.floor)
     }
 }

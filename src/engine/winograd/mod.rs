@@ -15,6 +15,7 @@ mod pointwise;
 mod pooling;
 mod simd;
 mod threads;
+mod tiles;
 mod transforms;
 mod volume;
 

@@ -93,7 +93,7 @@ impl WithSimd for AveragePoolRow<'_> {
                     }
                 }
                 let (epilogue, first) = self.epilogue;
-                let value = epilogue.apply(s, first + c, s.mul_f32s(sum, ninth));
+                let value = epilogue.at::<S>(first + c).apply(s, s.mul_f32s(sum, ninth));
                 // SAFETY: this row of the output is this call's.
                 unsafe { self.output.span.store::<S>(to + c, value) }
             }
