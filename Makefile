@@ -28,6 +28,10 @@ demo: build ## classify the example clips with the embedded demo weights
 test: setup-full ## run every test against PyTorch
 	@$(CARGO) test --release
 
+.PHONY: bench
+bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
+	@scripts/bench.sh $(BENCH)
+
 .PHONY: lint
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check

@@ -1,5 +1,6 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
+mod bench;
 mod classify;
 mod exit;
 mod generate;
@@ -30,6 +31,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage";
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(Box<classify::Args>),
+    Bench(bench::Args),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
     Graph(graph::Args),
@@ -43,6 +45,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Graph(args) => graph::run(&args),

@@ -327,7 +327,7 @@ fn is_broken_pipe(done: &anyhow::Result<()>) -> bool {
 }
 
 /// Bounds the threads of libtorch and of decoding, and returns their number.
-fn use_threads(asked_for: Option<usize>) -> anyhow::Result<usize> {
+pub fn use_threads(asked_for: Option<usize>) -> anyhow::Result<usize> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = asked_for.unwrap_or_else(cores);
     rayon::ThreadPoolBuilder::new()

@@ -10,6 +10,7 @@ use super::simd::Isa;
 use super::threads::Crew;
 use super::tiles::{InputTile, OutputTile};
 use super::transforms::{Algorithm, F2x3, F4x3, F4x4, Identity, Stride2};
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// The convolutions the network has, with the tile each is computed by.
@@ -218,11 +219,28 @@ impl Convolution {
         let (space, time) = self.kind.axes();
         let points = time.points * space.points * space.points;
         let rows = tiles * self.grid(shape)[2];
-        [self.inputs.next_multiple_of(LINE), self.outputs]
-            .map(|channels| points * (rows * channels + LINE))
+        [self.padded(), self.outputs].map(|channels| points * (rows * channels + LINE))
     }
 
-    /// Computes the spatial tiles `tiles`, numbered item by item and row by row, as one block.
+    /// Input channels as they lie in memory, filled up to a line.
+    fn padded(&self) -> usize {
+        self.inputs.next_multiple_of(LINE)
+    }
+
+    /// The spatial tiles `tiles`, numbered item by item and row by row, as one block.
+    pub fn block(&self, shape: Shape, tiles: Range<usize>) -> Block {
+        let grid = self.grid(shape);
+        let rows = tiles.len() * grid[2];
+        Block {
+            output: self.output_shape(shape),
+            tiles,
+            grid,
+            rows,
+            strides: [self.padded(), self.outputs].map(|channels| rows * channels + LINE),
+        }
+    }
+
+    /// Computes the spatial tiles `tiles` with [`Convolution::scratch`] floats in each of `[v, m]`.
     ///
     /// # Safety
     /// The views of the job hold the extents they are described by, and nobody else uses these tiles' places in the
@@ -233,33 +251,25 @@ impl Convolution {
         crew: Crew,
         job: &Job<'a>,
         tiles: Range<usize>,
-        v: Span<'a>,
-        m: Span<'a>,
+        [v, m]: [Span<'a>; 2],
     ) {
-        let grid = self.grid(job.shape);
-        let rows = tiles.len() * grid[2];
-        let padded = self.inputs.next_multiple_of(LINE);
-        let strides = [rows * padded + LINE, rows * self.outputs + LINE];
-        let block = Block {
-            output: self.output_shape(job.shape),
-            tiles,
-            grid,
-            rows,
-            strides,
-        };
-        for_kind!(
-            self.kind,
-            transform_inputs(isa, crew, job, &block, padded, v)
-        );
-        self.multiply(isa, crew, &block, padded, [v, m]);
-        for_kind!(
-            self.kind,
-            transform_outputs(isa, crew, self, job, &block, m)
-        );
+        let block = self.block(job.shape, tiles);
+        // SAFETY: the caller's contract.
+        unsafe {
+            for_kind!(self.kind, transform_inputs(isa, crew, self, job, &block, v));
+            self.multiply(isa, crew, &block, [v, m]);
+            for_kind!(
+                self.kind,
+                transform_outputs(isa, crew, self, job, &block, m)
+            );
+        }
     }
 
     /// The matrix product of every point.
-    fn multiply(&self, isa: Isa, crew: Crew, block: &Block, padded: usize, [v, m]: [Span; 2]) {
+    ///
+    /// # Safety
+    /// As [`Convolution::run`].
+    unsafe fn multiply(&self, isa: Isa, crew: Crew, block: &Block, [v, m]: [Span; 2]) {
         let (space, time) = self.kind.axes();
         let (n, panel) = (space.filters, isa.panel());
         let filters = time.filters * n * n;
@@ -267,12 +277,8 @@ impl Convolution {
         let parts = crew.parts(filters, panels);
         crew.each(filters * parts, |task| {
             let (filter, part) = (task / parts, task % parts);
-            let (first, end) = (
-                part * panels / parts * panel,
-                (part + 1) * panels / parts * panel,
-            );
-            let b = &self.filters[filter * self.inputs * self.outputs..]
-                [first * self.inputs..end * self.inputs];
+            let [first, end] = [part, part + 1].map(|part| part * panels / parts * panel);
+            let b = &self.filters[filter * self.inputs * self.outputs..];
             for k in time.sharing(filter / (n * n)) {
                 for i in space.sharing(filter / n % n) {
                     for j in space.sharing(filter % n) {
@@ -280,8 +286,8 @@ impl Convolution {
                         isa.run(Gemm {
                             rows: block.rows,
                             depth: self.inputs,
-                            a: (v, point * block.strides[0], padded),
-                            b,
+                            a: (v, point * block.strides[0], self.padded()),
+                            b: &b[first * self.inputs..end * self.inputs],
                             c: (m, point * block.strides[1] + first, self.outputs),
                             finish: Finish::Raw,
                         });
@@ -294,38 +300,40 @@ impl Convolution {
 
 /// Cuts `channels` into `parts` ranges of whole lines.
 fn lines(channels: usize, part: usize, parts: usize) -> Range<usize> {
-    let lines = channels / LINE;
-    part * lines / parts * LINE..(part + 1) * lines / parts * LINE
+    let at = |part: usize| part * (channels / LINE) / parts * LINE;
+    at(part)..at(part + 1)
 }
 
-fn transform_inputs<X: Algorithm, T: Algorithm>(
+/// # Safety
+/// As [`Convolution::run`].
+unsafe fn transform_inputs<X: Algorithm, T: Algorithm>(
     isa: Isa,
     crew: Crew,
+    convolution: &Convolution,
     job: &Job,
     block: &Block,
-    padded: usize,
     v: Span,
 ) {
-    let tiles = block.tiles.len();
-    let parts = crew.parts(tiles, padded / LINE);
-    crew.each(tiles * parts, |task| {
-        let (index, channels) = (task / parts, lines(padded, task % parts, parts));
-        let place = block.place(index);
-        let origin = index * block.grid[2] * padded;
+    let padded = convolution.padded();
+    let parts = crew.parts(block.tiles.len(), padded / LINE);
+    crew.each(block.tiles.len() * parts, |task| {
+        let index = task / parts;
         isa.run(InputTile::<X, T> {
             job,
             block,
-            place,
-            channels,
+            place: block.place(index),
+            channels: lines(padded, task % parts, parts),
             padded,
             v,
-            origin,
-            algorithms: Default::default(),
+            origin: index * block.grid[2] * padded,
+            algorithms: PhantomData,
         });
     });
 }
 
-fn transform_outputs<X: Algorithm, T: Algorithm>(
+/// # Safety
+/// As [`Convolution::run`].
+unsafe fn transform_outputs<X: Algorithm, T: Algorithm>(
     isa: Isa,
     crew: Crew,
     convolution: &Convolution,
@@ -333,24 +341,19 @@ fn transform_outputs<X: Algorithm, T: Algorithm>(
     block: &Block,
     m: Span,
 ) {
-    let tiles = block.tiles.len();
-    let parts = crew.parts(tiles, convolution.outputs / LINE);
-    crew.each(tiles * parts, |task| {
-        let (index, channels) = (
-            task / parts,
-            lines(convolution.outputs, task % parts, parts),
-        );
-        let place = block.place(index);
-        let origin = index * block.grid[2] * convolution.outputs;
+    let outputs = convolution.outputs;
+    let parts = crew.parts(block.tiles.len(), outputs / LINE);
+    crew.each(block.tiles.len() * parts, |task| {
+        let index = task / parts;
         isa.run(OutputTile::<X, T> {
             convolution,
             job,
             block,
-            place,
-            channels,
+            place: block.place(index),
+            channels: lines(outputs, task % parts, parts),
             m,
-            origin,
-            algorithms: Default::default(),
+            origin: index * block.grid[2] * outputs,
+            algorithms: PhantomData,
         });
     });
 }

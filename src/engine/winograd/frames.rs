@@ -277,8 +277,7 @@ impl Context<'_> {
                     Crew::Alone,
                     job,
                     tiles,
-                    scratch.inputs.span(),
-                    scratch.products.span(),
+                    [scratch.inputs.span(), scratch.products.span()],
                 )
             }
         });

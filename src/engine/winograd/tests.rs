@@ -162,7 +162,7 @@ impl Problem {
                 .scratch(self.shape, range.len())
                 .map(Buffer::zeroed);
             // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
-            unsafe { convolution.run(isa, crew, &job, range, v.span(), m.span()) }
+            unsafe { convolution.run(isa, crew, &job, range, [v.span(), m.span()]) }
         }
         [raw.to_vec(), activation.to_vec()]
     }
@@ -351,7 +351,7 @@ fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
         .scratch(problem.shape, tiles)
         .map(Buffer::zeroed);
     // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
-    unsafe { convolution.run(isa, Crew::Alone, &job, 0..tiles, v.span(), m.span()) }
+    unsafe { convolution.run(isa, Crew::Alone, &job, 0..tiles, [v.span(), m.span()]) }
     for (i, sum) in plain.iter().enumerate() {
         assert_eq!(raw[i], sum + residual[i]);
         let c = i % problem.outputs;

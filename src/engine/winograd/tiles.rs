@@ -214,7 +214,8 @@ impl<X: Algorithm, T: Algorithm> WithSimd for OutputTile<'_, X, T> {
             let finisher = self.convolution.epilogue.at::<S>(c);
             for tile in 0..self.block.grid[2] {
                 let row = self.origin + tile * self.convolution.outputs + c;
-                for i in 0..X::POINTS {
+                let rows = if T::POINTS == 1 { 0 } else { X::POINTS };
+                for i in 0..rows {
                     for j in 0..X::POINTS {
                         let mut column = T::Points::fill(zero);
                         for k in 0..T::POINTS {
@@ -228,7 +229,7 @@ impl<X: Algorithm, T: Algorithm> WithSimd for OutputTile<'_, X, T> {
                 }
                 let first = tile * T::OUTPUTS;
                 for k in 0..T::OUTPUTS.min(self.block.output.frames - first) {
-                    self.plane(s, c, first + k, finisher, &in_time, k);
+                    self.plane(s, (c, row), first + k, finisher, &in_time, k);
                 }
             }
         }
@@ -236,12 +237,13 @@ impl<X: Algorithm, T: Algorithm> WithSimd for OutputTile<'_, X, T> {
 }
 
 impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
-    /// Transforms plane `k` along both axes and writes its pixels, as far as the image goes, to `frame`.
+    /// Transforms plane `k` along both axes and writes its pixels, as far as the image goes, to `frame`. Where time is
+    /// not transformed, the plane is read from the products' `row` instead: a detour through memory less.
     #[inline(always)]
     fn plane<S: Simd>(
         &self,
         s: S,
-        c: usize,
+        (c, row): (usize, usize),
         frame: usize,
         finisher: Finisher<S>,
         planes: &Plane<X, T::Outputs<S::f32s>>,
@@ -252,7 +254,15 @@ impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
         for j in 0..X::POINTS {
             let mut column = X::Points::fill(zero);
             for i in 0..X::POINTS {
-                column[i] = planes[i][j][k];
+                column[i] = if T::POINTS == 1 {
+                    // SAFETY: the products are complete; nobody writes them meanwhile.
+                    unsafe {
+                        self.m
+                            .load::<S>((i * X::POINTS + j) * self.block.strides[1] + row)
+                    }
+                } else {
+                    planes[i][j][k]
+                };
             }
             columns[j] = X::output(s, column);
         }
@@ -262,11 +272,11 @@ impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
             if top + y >= height {
                 break;
             }
-            let mut row = X::Points::fill(zero);
+            let mut across = X::Points::fill(zero);
             for j in 0..X::POINTS {
-                row[j] = columns[j][y];
+                across[j] = columns[j][y];
             }
-            let row = X::output(s, row);
+            let row = X::output(s, across);
             let at = |view: View| view.at(self.place.item, frame, top + y, left) + c;
             // The common case with a constant width, so that the loop over its pixels disappears.
             if left + X::OUTPUTS <= width {

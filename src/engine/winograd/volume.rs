@@ -201,7 +201,7 @@ impl Convolution {
         let [v, m] = scratch;
         v.reserve(need[0]);
         m.reserve(need[1]);
-        let (v, m) = (v.span(), m.span());
+        let spans = [v.span(), m.span()];
         let job = Job {
             input,
             shape,
@@ -210,7 +210,7 @@ impl Convolution {
         for block in 0..blocks {
             let range = block * tiles / blocks..(block + 1) * tiles / blocks;
             // SAFETY: blocks are disjoint and run one after the other; the rest is the caller's contract.
-            unsafe { self.run(context.isa, context.crew, &job, range, v, m) };
+            unsafe { self.run(context.isa, context.crew, &job, range, spans) };
         }
     }
 }

@@ -1,0 +1,178 @@
+//! What was measured, and its forms.
+
+use std::fs;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Args;
+use crate::engine::Engine;
+
+/// One stage's times in milliseconds per clip.
+#[derive(Debug, Serialize)]
+pub struct Stage {
+    name: &'static str,
+    runs: usize,
+    min_ms: f64,
+    median_ms: f64,
+    max_ms: f64,
+    clips_per_second: f64,
+}
+
+impl Stage {
+    /// The stage of `times`, at least one, each for `clips` clips.
+    pub fn new(name: &'static str, times: Vec<Duration>, clips: usize) -> Self {
+        let mut ms: Vec<f64> = times
+            .iter()
+            .map(|time| time.as_secs_f64() * 1e3 / clips as f64)
+            .collect();
+        ms.sort_by(f64::total_cmp);
+        let at = |index: usize| ms.get(index).copied().unwrap_or_default();
+        let median_ms = (at((ms.len() - 1) / 2) + at(ms.len() / 2)) / 2.0;
+        Self {
+            name,
+            runs: ms.len(),
+            min_ms: at(0),
+            median_ms,
+            max_ms: at(ms.len() - 1),
+            clips_per_second: 1e3 / median_ms,
+        }
+    }
+}
+
+/// Everything `eco bench` says.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    version: &'static str,
+    engine: String,
+    device: String,
+    threads: usize,
+    segments: usize,
+    batch: usize,
+    warmup: u16,
+    /// Most memory the process had resident, in MB; `None` where the system does not tell.
+    peak_memory_mb: Option<f64>,
+    stages: Vec<Stage>,
+}
+
+impl Report {
+    /// Puts the measured stages together with what they were measured on.
+    pub fn new(
+        engine: &dyn Engine,
+        threads: usize,
+        batch: usize,
+        args: &Args,
+        stages: Vec<Stage>,
+    ) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            engine: engine.kind().to_string(),
+            device: engine.device().to_string(),
+            threads,
+            segments: engine.segments(),
+            batch,
+            warmup: args.warmup,
+            peak_memory_mb: peak_memory_mb(),
+            stages,
+        }
+    }
+
+    /// A table on standard output.
+    pub fn text(&self) {
+        println!(
+            "{} on {}, {} threads, {} segments, batch {}",
+            self.engine, self.device, self.threads, self.segments, self.batch
+        );
+        println!(
+            "{:14} {:>5} {:>10} {:>10} {:>10} {:>8}",
+            "ms per clip", "runs", "min", "median", "max", "clips/s"
+        );
+        for stage in &self.stages {
+            println!(
+                "{:14} {:>5} {:>10.1} {:>10.1} {:>10.1} {:>8.2}",
+                stage.name,
+                stage.runs,
+                stage.min_ms,
+                stage.median_ms,
+                stage.max_ms,
+                stage.clips_per_second
+            );
+        }
+        if let Some(peak) = self.peak_memory_mb {
+            println!("peak memory {peak:.0} MB");
+        }
+    }
+
+    /// One JSON object on standard output.
+    pub fn json(&self) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, self)?;
+        Ok(writeln!(out)?)
+    }
+
+    /// One line per stage on standard output, each with what it was measured on.
+    pub fn csv(&self) -> anyhow::Result<()> {
+        let mut out = csv::Writer::from_writer(io::stdout().lock());
+        out.write_record(HEADER)?;
+        for stage in &self.stages {
+            let peak = self.peak_memory_mb.map(|peak| peak.to_string());
+            out.write_record([
+                self.engine.clone(),
+                self.device.clone(),
+                self.threads.to_string(),
+                self.segments.to_string(),
+                self.batch.to_string(),
+                peak.unwrap_or_default(),
+                stage.name.to_owned(),
+                stage.runs.to_string(),
+                stage.min_ms.to_string(),
+                stage.median_ms.to_string(),
+                stage.max_ms.to_string(),
+                stage.clips_per_second.to_string(),
+            ])?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+const HEADER: [&str; 12] = [
+    "engine",
+    "device",
+    "threads",
+    "segments",
+    "batch",
+    "peak_memory_mb",
+    "stage",
+    "runs",
+    "min_ms",
+    "median_ms",
+    "max_ms",
+    "clips_per_second",
+];
+
+/// The most memory this process had resident, of which Linux keeps a mark.
+fn peak_memory_mb() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_is_told_per_clip_by_its_extremes_and_median() {
+        let times = [8, 2, 6, 4].map(Duration::from_millis).to_vec();
+        let stage = Stage::new("forward", times, 2);
+        assert_eq!(
+            [stage.min_ms, stage.median_ms, stage.max_ms],
+            [1.0, 2.5, 4.0]
+        );
+        assert_eq!((stage.runs, stage.clips_per_second), (4, 400.0));
+    }
+}
