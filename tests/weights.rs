@@ -93,19 +93,22 @@ fn digest(loaded: &Loaded) -> String {
 }
 
 /// Opens a checkpoint and compares its tensors and the logits of its network with PyTorch's.
-fn compare(name: &str, expected: &Expected, clip: &Tensor) {
-    let loaded = open(&expected.path, &network::spec(400).unwrap())
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(loaded.classes(), Some(expected.classes), "{name}");
-    assert_eq!(digest(&loaded), expected.sha256, "{name}: tensors differ");
-    let net = network::from_file(loaded, SEGMENTS, Device::Cpu).unwrap();
+fn compare(expected: &Expected, clip: &Tensor) -> Result<(), String> {
+    let spec = network::spec(400).unwrap();
+    let loaded = open(&expected.path, &spec).map_err(|error| error.to_string())?;
+    if loaded.classes() != Some(expected.classes) {
+        return Err(format!("{:?} classes", loaded.classes()));
+    }
+    if digest(&loaded) != expected.sha256 {
+        return Err("the tensors differ".to_string());
+    }
+    let net = network::from_file(loaded, SEGMENTS, Device::Cpu).map_err(|e| e.to_string())?;
     let logits = net.run(clip).unwrap().logits.squeeze_dim(0);
     let wanted = Tensor::from_slice(&expected.logits).to_kind(Kind::Float);
-    let error = common::relative_l2(&logits, &wanted);
-    assert!(
-        error < LOGITS_TOLERANCE,
-        "{name}: logits differ by {error:e}"
-    );
+    match common::relative_l2(&logits, &wanted) {
+        error if error < LOGITS_TOLERANCE => Ok(()),
+        error => Err(format!("the logits differ by {error:e}")),
+    }
 }
 
 #[test]
@@ -113,10 +116,15 @@ fn every_form_of_checkpoint_gives_the_tensors_and_logits_of_pytorch() {
     let names = common::script("make_checkpoints.py", ["list"]);
     let mut maker = Maker::start();
     let mut clip = None;
+    let mut failures = Vec::new();
     for name in names.lines() {
         let expected = maker.make(name);
-        compare(name, &expected, clip.get_or_insert_with(|| maker.clip()));
+        let clip = clip.get_or_insert_with(|| maker.clip());
+        if let Err(reason) = compare(&expected, clip) {
+            failures.push(format!("{name}: {reason}"));
+        }
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

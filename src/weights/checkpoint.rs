@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use pytorch_reader::{PytorchError, PytorchReader};
+use tempfile::NamedTempFile;
 
 use super::container::{Container, detect};
 use super::error::WeightsError;
 use super::mapped::MappedSafetensors;
+use super::pickle::class_ids::with_plain_classes;
 use super::pickle::guard;
 use super::shards;
 use super::structure::Structure;
@@ -40,7 +42,11 @@ impl Entry {
 
 /// Where the bytes are.
 enum Store {
-    Torch(Vec<pytorch_reader::Tensor>),
+    Torch {
+        tensors: Vec<pytorch_reader::Tensor>,
+        /// The file they are read from where that is a rewritten copy, which goes with this.
+        _rewritten: Option<NamedTempFile>,
+    },
     Mapped(MappedSafetensors),
     Shards {
         parts: Vec<Checkpoint>,
@@ -92,8 +98,15 @@ impl Checkpoint {
     fn open_torch(path: &Path, container: Container) -> Result<Self, WeightsError> {
         let scan = guard::check(path, container)?;
         let explain = |error: PytorchError| guard::explain(path, container, &scan, &error);
-        let tensors = PytorchReader::new(path).map_err(explain)?.into_tensors();
-        let root = PytorchReader::read_pickle_data(path, None).map_err(explain)?;
+        let rewritten = match container {
+            Container::Legacy => {
+                with_plain_classes(path).map_err(|e| WeightsError::read(path, e))?
+            }
+            _ => None,
+        };
+        let source = rewritten.as_ref().map_or(path, |file| file.path());
+        let tensors = PytorchReader::new(source).map_err(explain)?.into_tensors();
+        let root = PytorchReader::read_pickle_data(source, None).map_err(explain)?;
         let structure = Structure::of_pickle(&root, &scan);
         let mut tensors: Vec<pytorch_reader::Tensor> = tensors.into_values().collect();
         tensors.sort_by(|a, b| structure.order(&a.name, &b.name));
@@ -115,7 +128,10 @@ impl Checkpoint {
             entries,
             structure,
             metadata: BTreeMap::new(),
-            store: Store::Torch(tensors),
+            store: Store::Torch {
+                tensors,
+                _rewritten: rewritten,
+            },
         })
     }
 
@@ -190,7 +206,7 @@ impl Checkpoint {
         let missing =
             || WeightsError::unreadable(&self.path, self.container.describe(), "no such tensor");
         match &self.store {
-            Store::Torch(tensors) => {
+            Store::Torch { tensors, .. } => {
                 let tensor = tensors.get(index).ok_or_else(missing)?;
                 let data = tensor.read().map_err(|e| {
                     WeightsError::unreadable(&self.path, self.container.describe(), e.to_string())

@@ -142,13 +142,16 @@ impl Chooser<'_> {
         let plain = |key: &str| !key.split('.').any(|s| is_wrapper(s) || is_ema(s));
         let groups = structure.groups().iter().map(|group| group.key.as_str());
         let listed = groups.filter(|key| !key.is_empty() && !structure.is_alias(key));
-        let renamed = structure
-            .aliases()
-            .iter()
-            .filter(|(_, first)| !plain(first));
+        let mut renamed: Vec<&(String, String)> = Vec::new();
+        for pair in structure.aliases() {
+            let known = renamed.iter().any(|(_, first)| *first == pair.1);
+            if plain(&pair.0) && !plain(&pair.1) && !known {
+                renamed.push(pair);
+            }
+        }
         std::iter::once("")
             .chain(listed)
-            .chain(renamed.map(|(alias, _)| alias.as_str()))
+            .chain(renamed.iter().map(|(alias, _)| alias.as_str()))
             .filter(|key| plain(key))
             .map(str::to_string)
             .collect()

@@ -15,7 +15,7 @@ use super::scan::{MAX_OPS, Scan, ScanError, walk};
 /// Pickles at the start of a legacy stream: magic number, protocol, system, object, storage keys.
 const LEGACY_PICKLES: usize = 5;
 /// Which of them is the object.
-const LEGACY_OBJECT: usize = 3;
+pub(super) const LEGACY_OBJECT: usize = 3;
 
 /// Walks every pickle of a checkpoint.
 ///
@@ -30,7 +30,7 @@ pub(in crate::weights) fn check(path: &Path, container: Container) -> Result<Sca
             Ok(walk(&bytes, &mut budget).map_err(failed)?.findings())
         }
         Container::Tar => {
-            let map = map(path)?;
+            let map = open(path)?;
             let members = tar_directory::members(path, &map)?;
             tables(&members, &mut budget).map_err(failed)?;
             Ok(walk(members.pickle, &mut budget)
@@ -38,7 +38,7 @@ pub(in crate::weights) fn check(path: &Path, container: Container) -> Result<Sca
                 .findings())
         }
         Container::Legacy => {
-            let map = map(path)?;
+            let map = open(path)?;
             let mut rest: &[u8] = &map;
             let mut findings = Scan::default();
             for number in 0..LEGACY_PICKLES {
@@ -50,14 +50,19 @@ pub(in crate::weights) fn check(path: &Path, container: Container) -> Result<Sca
             }
             Ok(findings)
         }
-        _ => Ok(walk(&map(path)?, &mut budget).map_err(failed)?.findings()),
+        _ => Ok(walk(&open(path)?, &mut budget).map_err(failed)?.findings()),
     }
 }
 
-fn map(path: &Path) -> Result<Mmap, WeightsError> {
-    let file = File::open(path).map_err(|e| WeightsError::read(path, e))?;
-    // SAFETY: the map is only read, and dropped before the reader opens the file itself.
-    unsafe { Mmap::map(&file) }.map_err(|e| WeightsError::read(path, e))
+/// Maps a file for a first pass.
+pub(super) fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the map is only read, and dropped when the pass is over.
+    unsafe { Mmap::map(file) }
+}
+
+fn open(path: &Path) -> Result<Mmap, WeightsError> {
+    let mapped = File::open(path).and_then(|file| map(&file));
+    mapped.map_err(|e| WeightsError::read(path, e))
 }
 
 /// Walks the tables of a tar checkpoint, in which pickles alternate with binary data.

@@ -4,6 +4,7 @@
 //! cannot: the order of keys, which dictionaries are one and the same, which classes are named. It
 //! also bounds what the reader will have to build. [`guard`] applies it to each container.
 
+pub(super) mod class_ids;
 pub(super) mod guard;
 mod ops;
 mod scan;

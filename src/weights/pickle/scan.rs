@@ -53,8 +53,20 @@ pub(super) struct Scanned<'a> {
     root: Value<'a>,
     globals: Vec<String>,
     filled: Vec<String>,
+    /// References to the source of a class, which only legacy streams with whole modules have.
+    pub(super) class_ids: Vec<ClassId<'a>>,
     /// Bytes up to and including STOP.
     pub(super) len: usize,
+}
+
+/// A persistent id that stands for a class: `('module', class, source file, source text)`.
+pub(super) struct ClassId<'a> {
+    /// Where in the pickle its BINPERSID is.
+    pub(super) at: usize,
+    /// The module that the class is in.
+    pub(super) module: &'a [u8],
+    /// The name of the class.
+    pub(super) name: &'a [u8],
 }
 
 /// Walks one pickle at the start of `bytes`. `budget` is what is left of [`MAX_OPS`].
@@ -72,9 +84,11 @@ pub(super) fn walk<'a>(bytes: &'a [u8], budget: &mut usize) -> Result<Scanned<'a
                     root,
                     globals: machine.globals,
                     filled: machine.filled,
+                    class_ids: machine.class_ids,
                     len: ops.position(),
                 });
             }
+            Op::PersId => machine.persistent(at).ok_or(ScanError::Underflow(at))?,
             op => machine.step(op).ok_or(ScanError::Underflow(at))?,
         }
     }
@@ -89,9 +103,22 @@ struct Machine<'a> {
     globals: Vec<String>,
     seen: HashSet<(&'a [u8], &'a [u8])>,
     filled: Vec<String>,
+    class_ids: Vec<ClassId<'a>>,
 }
 
 impl<'a> Machine<'a> {
+    /// Takes a persistent id off the stack and pushes what it stands for: a class, or a storage.
+    fn persistent(&mut self, at: usize) -> Option<()> {
+        let id = self.pop()?;
+        match *self.arena.elements(id) {
+            [Value::Text(b"module"), Value::Global(module, name), ..] => {
+                self.class_ids.push(ClassId { at, module, name });
+                self.push(Value::Global(module, name))
+            }
+            _ => self.push(Value::Persistent),
+        }
+    }
+
     fn pop(&mut self) -> Option<Value<'a>> {
         (self.marks.last() != Some(&self.stack.len()))
             .then(|| self.stack.pop())
@@ -284,10 +311,6 @@ impl<'a> Machine<'a> {
                     object.state = Some(state);
                 }
                 Some(())
-            }
-            Op::PersId => {
-                self.pop()?;
-                self.push(Value::Persistent)
             }
             Op::PersIdText => self.push(Value::Persistent),
             _ => Some(()),
