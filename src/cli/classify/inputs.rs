@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::Args;
-use crate::clip::{self, Entry, expand, read_list};
+use crate::clip::{self, Entry, expand_entry, read_list};
 
 /// Clips in the order they were given.
 pub struct Inputs {
@@ -18,16 +18,22 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Looks at the arguments and reads the list; standard input is left for later.
+    /// Reads the list and looks into the directories; standard input is left for later.
     pub fn new(args: &Args) -> anyhow::Result<Self> {
-        let mut known: Vec<clip::Result<Entry>> = Vec::new();
-        if let Some(list) = &args.list {
-            known.extend(listed(list)?);
-        }
-        let mut rest: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
-        let dash = rest.iter().position(|path| *path == Path::new("-"));
-        let after = dash.map(|dash| expanded(&rest.split_off(dash)[1..]));
-        known.extend(expanded(&rest));
+        let listed = args
+            .list
+            .as_deref()
+            .map(listed)
+            .transpose()?
+            .unwrap_or_default();
+        let mut before = args.inputs.clone();
+        let dash = before.iter().position(|path| path == Path::new("-"));
+        let after = dash.map(|dash| before.split_off(dash).split_off(1));
+        let known: Vec<_> = listed
+            .into_iter()
+            .chain(paths(before))
+            .flat_map(expanded)
+            .collect();
         let Some(after) = after else {
             return Ok(Self {
                 total: Some(known.len()),
@@ -38,8 +44,9 @@ impl Inputs {
             eprintln!("eco: reading paths from the terminal, one per line; end with Ctrl-D");
         }
         let stdin = read_list(BufReader::new(io::stdin()), None);
+        let rest = stdin.chain(paths(after)).flat_map(expanded);
         Ok(Self {
-            entries: Box::new(known.into_iter().chain(stdin).chain(after)),
+            entries: Box::new(known.into_iter().chain(rest)),
             total: None,
         })
     }
@@ -52,12 +59,14 @@ fn listed(list: &Path) -> anyhow::Result<Vec<clip::Result<Entry>>> {
     Ok(read_list(BufReader::new(file), base).collect())
 }
 
-/// The clips behind each path. A path that cannot be looked at stays as it is: opening it will say why.
-fn expanded(paths: &[&Path]) -> Vec<clip::Result<Entry>> {
-    let clips = |path: &&Path| expand(path).unwrap_or_else(|_| vec![path.to_path_buf()]);
-    paths
-        .iter()
-        .flat_map(clips)
-        .map(|path| Ok(path.into()))
-        .collect()
+fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<Entry>> {
+    paths.into_iter().map(|path| Ok(path.into()))
+}
+
+/// The clips behind an entry.
+fn expanded(entry: clip::Result<Entry>) -> Vec<clip::Result<Entry>> {
+    match entry {
+        Ok(entry) => expand_entry(entry).into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
 }
