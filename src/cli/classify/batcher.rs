@@ -176,7 +176,6 @@ mod tests {
     use super::*;
     use crate::clip::{Crops, Error, load_views};
     use crate::engine::{Device, EngineKind, Output};
-    use crate::model;
 
     /// Says how bright a clip is, and how many views each run had.
     #[derive(Default)]
@@ -197,7 +196,7 @@ mod tests {
             4
         }
 
-        fn run(&self, batch: &ClipBatch) -> model::Result<Output> {
+        fn run(&self, batch: &ClipBatch) -> crate::engine::Result<Output> {
             self.runs.lock().unwrap().push(batch.clips);
             let means: Vec<f32> = batch
                 .values
