@@ -4,7 +4,7 @@
 
 The trunk's convolutions are random but fixed (`seeded_weights.py`), so the file holds only their seed. It adds what is
 learnt: batch-norm statistics measured on 8 clips, and a linear head fitted by ridge regression on the trunk's 512 features
-of 600 synthetic clips (`demo_clips.py`). The script ends with the accuracy on 300 unseen clips and fails below the floor.
+of 600 synthetic clips (`demo_clips.py`). It ends with the accuracy on 300 unseen clips, and fails below the floor.
 Takes about half an hour on two cores; `--cache` keeps the features, `--clips` writes the example clips of the repository.
 """
 
