@@ -1,5 +1,6 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
+mod activations;
 mod bench;
 mod classify;
 mod exit;

@@ -6,7 +6,7 @@ use crate::model::{DEFAULT_SEGMENTS, EcoLite, Shapes};
 /// The networks that `eco` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arch {
-    /// The notebook's network: BN-Inception per frame, then a 3D ResNet.
+    /// The notebook's network: BN-Inception on every frame, then a 3D ResNet
     EcoLite,
 }
 
@@ -16,19 +16,25 @@ pub struct NetworkArgs {
     /// The network
     #[arg(long, value_enum, default_value_t = Arch::EcoLite)]
     arch: Arch,
-    /// Frames per clip, a multiple of 4
-    #[arg(long, default_value_t = DEFAULT_SEGMENTS, value_name = "N")]
-    segments: i64,
-    /// Classes of the head
-    #[arg(long, default_value_t = 400, value_name = "N")]
-    classes: i64,
+    /// Frames per clip, a multiple of 4 [default: the weights', else 16]
+    #[arg(long, value_name = "N", value_parser = super::load_weights::parse_segments)]
+    pub segments: Option<usize>,
+    /// Classes of the head [default: 400]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    classes: Option<i64>,
 }
+
+const KINETICS_CLASSES: i64 = 400;
 
 impl NetworkArgs {
     /// The network without weights.
     pub fn shapes(&self) -> Result<EcoLite, Failure> {
+        let segments = self
+            .segments
+            .map_or(DEFAULT_SEGMENTS, |segments| segments as i64);
+        let classes = self.classes.unwrap_or(KINETICS_CLASSES);
         match self.arch {
-            Arch::EcoLite => EcoLite::new(self.classes, self.segments, &mut Shapes),
+            Arch::EcoLite => EcoLite::new(classes, segments, &mut Shapes),
         }
         .map_err(Failure::usage)
     }

@@ -1,11 +1,18 @@
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
-use super::Failure;
 use super::network::NetworkArgs;
-use crate::model::Printed;
-use crate::summary::{Format, Summary};
+use super::weights::{self, Network};
+use super::{Failure, activations};
+use crate::engine::{Device, network};
+use crate::model::{EcoLite, Printed};
+use crate::summary::{Format, Summary, WeightsOrigin};
+use crate::weights::{Dtype, Loaded, open};
 
-/// Print the module tree as PyTorch does, or a table of shapes and costs
+/// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
+///
+/// Counts are torchinfo's: a convolution uses each of its parameters once per output position, any other layer once per
+/// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
@@ -20,28 +27,94 @@ pub struct Args {
     /// Clips per batch (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
     batch: Option<i64>,
+    /// Add what the weights of every layer are like: a file, or `demo` (implies --table)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "classes")]
+    weights: Option<String>,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    activations: activations::Args,
 }
 
 impl Args {
     fn wants_table(&self) -> bool {
-        self.table || self.format.is_some() || self.depth.is_some() || self.batch.is_some()
+        let implied = self.format.is_some() || self.depth.is_some() || self.batch.is_some();
+        self.table || implied || self.weights.is_some()
+    }
+
+    /// The network with the weights that were named, or that are found.
+    fn load(&self) -> Result<Network, Failure> {
+        weights::load(
+            self.weights.as_deref(),
+            self.network.segments,
+            Device::Cpu,
+            false,
+        )
     }
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let net = args.network.shapes()?;
     let mut out = BufWriter::new(io::stdout().lock());
+    if let Some(clip) = &args.activations.activations {
+        let format = args.format.unwrap_or_default();
+        let network = args.load()?;
+        return activations::run(
+            &args.activations,
+            clip,
+            &network,
+            format,
+            args.depth,
+            &mut out,
+        );
+    }
     if args.wants_table() {
-        let mut summary = Summary::new(&net, args.batch.unwrap_or(1))?;
-        if let Some(depth) = args.depth {
-            summary.fold(depth.into());
-        }
-        summary.write(args.format.unwrap_or(Format::Text), &mut out)?;
+        table(args)?.write(args.format.unwrap_or_default(), &mut out)?;
     } else {
-        writeln!(out, "{}", Printed(&net))?;
+        writeln!(out, "{}", Printed(&args.network.shapes()?))?;
     }
     out.flush()?;
     Ok(())
 }
+
+fn table(args: &Args) -> Result<Summary, Failure> {
+    let summarise = |net: &EcoLite| Summary::new(net, args.batch.unwrap_or(1));
+    let mut summary = match &args.weights {
+        None => summarise(&args.network.shapes()?)?,
+        Some(_) => {
+            let network = args.load()?;
+            let mut summary = summarise(&network.net)?;
+            let dtype = dtypes(&network.name)?;
+            let Network {
+                net,
+                metadata,
+                name,
+                ..
+            } = network;
+            let origin = WeightsOrigin {
+                file: name,
+                metadata,
+            };
+            summary.describe_weights(&net, origin, &dtype)?;
+            summary
+        }
+    };
+    if let Some(depth) = args.depth {
+        summary.fold(depth.into());
+    }
+    Ok(summary)
+}
+
+/// Tells the element types in a file of weights; the network has them all as float32.
+fn dtypes(file: &str) -> Result<impl Fn(&str) -> String + use<>, Failure> {
+    let loaded: Option<Loaded> = match file {
+        crate::weights::locate::DEMO => None,
+        file => Some(open(Path::new(file), &network::spec(KINETICS_CLASSES)?)?),
+    };
+    Ok(move |name: &str| {
+        let dtype = loaded.as_ref().and_then(|loaded| loaded.file_dtype(name));
+        format!("{:?}", dtype.unwrap_or(Dtype::F32))
+    })
+}
+
+/// Any number of classes does for the comparison: the head's comes from the file.
+const KINETICS_CLASSES: usize = 400;

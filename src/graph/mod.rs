@@ -20,13 +20,13 @@ use drawing::Drawing;
 /// A language to draw a graph in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Graphviz source.
+    /// Graphviz source
     Dot,
-    /// Mermaid source, as GitHub shows it in Markdown.
+    /// Mermaid source, as GitHub shows it in Markdown
     Mermaid,
-    /// A picture.
+    /// A picture
     Svg,
-    /// A page with the picture, zoom and details.
+    /// A page with the picture, zoom and details
     Html,
 }
 

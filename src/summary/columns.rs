@@ -1,34 +1,13 @@
-//! The columns of the table, shared by the formats that have columns.
+//! The columns of the table of modules.
 
-use super::Row;
+use super::statistics::number;
+use super::table::{Align, Column};
+use super::{Row, WeightStatistics};
 use crate::graph::number::thousands;
 use crate::model::Setting;
 
-/// Where a column's text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
-    /// For names and shapes.
-    Left,
-    /// For numbers.
-    Right,
-}
-
-/// One column.
-pub struct Column {
-    /// Heading for people.
-    pub title: &'static str,
-    /// Heading for programs.
-    pub key: &'static str,
-    /// Where its text stands.
-    pub align: Align,
-    /// The value for people.
-    pub text: fn(&Row) -> String,
-    /// The value for programs.
-    pub plain: fn(&Row) -> String,
-}
-
-/// All columns, from left to right.
-pub const COLUMNS: [Column; 11] = [
+/// The columns of every summary, from left to right.
+pub const COLUMNS: [Column<Row>; 11] = [
     Column {
         title: "Name",
         key: "name",
@@ -108,6 +87,71 @@ pub const COLUMNS: [Column; 11] = [
     },
 ];
 
+/// What programs need to tell blocks from layers. A block's numbers contain those of its layers: to add up, take the lines
+/// whose `is_layer` is true.
+pub const PLACE: [Column<Row>; 2] = [
+    Column {
+        title: "Depth",
+        key: "depth",
+        align: Align::Right,
+        text: |row| row.depth.to_string(),
+        plain: |row| row.depth.to_string(),
+    },
+    Column {
+        title: "Layer",
+        key: "is_layer",
+        align: Align::Left,
+        text: |row| row.is_layer.to_string(),
+        plain: |row| row.is_layer.to_string(),
+    },
+];
+
+/// The columns that weights add.
+pub const WEIGHTS: [Column<Row>; 4] = [
+    Column {
+        title: "Dtype",
+        key: "weight_dtype",
+        align: Align::Left,
+        text: |row| weight(row, |weight| weight.dtype.clone()),
+        plain: |row| weight(row, |weight| weight.dtype.clone()),
+    },
+    Column {
+        title: "Mean",
+        key: "weight_mean",
+        align: Align::Right,
+        text: |row| weight(row, |weight| number(weight.mean)),
+        plain: |row| weight(row, |weight| plain(weight.mean)),
+    },
+    Column {
+        title: "Std",
+        key: "weight_std",
+        align: Align::Right,
+        text: |row| weight(row, |weight| number(weight.std)),
+        plain: |row| weight(row, |weight| plain(weight.std)),
+    },
+    Column {
+        title: "Non-finite",
+        key: "non_finite",
+        align: Align::Right,
+        text: |row| {
+            row.non_finite
+                .map_or(String::new(), |count| thousands(count as i64))
+        },
+        plain: |row| {
+            row.non_finite
+                .map_or(String::new(), |count| count.to_string())
+        },
+    },
+];
+
+fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
+    row.weight.as_ref().map_or(String::new(), show)
+}
+
+fn plain(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
 /// `[16, 64, 112, 112]`.
 pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
@@ -164,6 +208,7 @@ fn memory(bytes: i64) -> String {
     match bytes {
         0 => String::new(),
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} kB", bytes as f64 / 1e3),
+        10_000.. => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{bytes} B"),
     }
 }

@@ -1,32 +1,40 @@
-//! The network as a table: what every layer is, what goes in and out, and what it costs.
+//! The network as a table: what every layer is, what goes in and out, and what it costs; and what passes through it.
 
+mod activation_columns;
+pub mod activations;
 mod columns;
-mod csv;
-mod markdown;
 mod row;
-mod text;
+mod statistics;
+mod table;
 mod totals;
+mod weights;
 
 use std::io;
 
 use serde::Serialize;
 
-pub use row::Row;
+pub use row::{Row, WeightStatistics};
+pub use statistics::Statistics;
 pub use totals::Totals;
+pub use weights::WeightsOrigin;
+
+use columns::{COLUMNS, PLACE, WEIGHTS};
+use table::Table;
 
 use crate::graph::Graph;
-use crate::model::{EcoLite, FRAME_SIZE, Result};
+use crate::model::{EcoLite, FRAME_SIZE, Module, Result};
 
-/// How a summary is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// How a table is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Aligned columns for a terminal.
+    /// Aligned columns for a terminal
+    #[default]
     Text,
-    /// One object with everything.
+    /// One object with everything
     Json,
-    /// One line per module, plain numbers.
+    /// One line per module, plain numbers
     Csv,
-    /// A table for a document.
+    /// A table for a document
     Markdown,
 }
 
@@ -43,6 +51,9 @@ pub struct Summary {
     pub layers: Vec<Row>,
     /// Sums over all layers, whatever is shown of them.
     pub totals: Totals,
+    /// The weights, where some were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsOrigin>,
 }
 
 impl Summary {
@@ -56,12 +67,29 @@ impl Summary {
         let layers = row::rows(net, &graph);
         let totals = Totals::new(&layers, graph.nodes[0].bytes());
         Ok(Self {
-            network: crate::model::Module::type_name(net),
+            network: net.type_name(),
             input,
             classes: net.classes(),
             layers,
             totals,
+            weights: None,
         })
+    }
+
+    /// Adds what the values of the network's weights are like. `dtype` tells the element type of a tensor where it comes
+    /// from.
+    ///
+    /// # Errors
+    /// Those of libtorch.
+    pub fn describe_weights(
+        &mut self,
+        net: &EcoLite,
+        origin: WeightsOrigin,
+        dtype: &dyn Fn(&str) -> String,
+    ) -> Result<()> {
+        weights::describe(&mut self.layers, net, dtype)?;
+        self.weights = Some(origin);
+        Ok(())
     }
 
     /// Leaves out what lies deeper than `depth` levels below the root; the blocks that stay carry its sums.
@@ -74,14 +102,50 @@ impl Summary {
     /// # Errors
     /// Those of `out`.
     pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut columns: Vec<_> = COLUMNS.iter().collect();
+        if self.weights.is_some() {
+            columns.extend(&WEIGHTS);
+        }
+        if format == Format::Csv {
+            columns.splice(0..0, &PLACE);
+        }
+        let table = Table {
+            columns,
+            rows: &self.layers,
+        };
         match format {
-            Format::Text => text::write(self, out),
+            Format::Text => {
+                let Self {
+                    network,
+                    input,
+                    classes,
+                    ..
+                } = self;
+                writeln!(out, "{network}, input {input:?}, {classes} classes")?;
+                table.text(out)?;
+                self.lines()
+                    .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
+            }
             Format::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 writeln!(out)
             }
-            Format::Csv => csv::write(self, out),
-            Format::Markdown => markdown::write(self, out),
+            Format::Csv => table.csv(out),
+            Format::Markdown => {
+                table.markdown(out)?;
+                writeln!(out, "\n| Total | |\n| --- | ---: |")?;
+                self.lines()
+                    .try_for_each(|(name, value)| writeln!(out, "| {name} | {value} |"))
+            }
         }
+    }
+
+    /// What stands below the table.
+    fn lines(&self) -> impl Iterator<Item = (String, String)> {
+        let origin = self.weights.as_ref().map(WeightsOrigin::lines);
+        self.totals
+            .lines()
+            .into_iter()
+            .chain(origin.into_iter().flatten())
     }
 }

@@ -41,6 +41,23 @@ pub struct Row {
     pub output_bytes: i64,
     /// Bytes of the parameters.
     pub parameter_bytes: i64,
+    /// What its `weight` is like, where weights were given and it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<WeightStatistics>,
+    /// NaN and infinite values in its tensors and those of its children, where weights were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub non_finite: Option<usize>,
+}
+
+/// What the values of a layer's `weight` are like.
+#[derive(Debug, Clone, Serialize)]
+pub struct WeightStatistics {
+    /// Element type in the file, in safetensors' words.
+    pub dtype: String,
+    /// Mean of the finite values.
+    pub mean: Option<f64>,
+    /// Standard deviation of the finite values.
+    pub std: Option<f64>,
 }
 
 /// A row per module below `root`, in definition order.
@@ -104,6 +121,8 @@ impl Collect<'_> {
             macs: outputs.clone().map(|node| module.macs(&node.shape)).sum(),
             output_bytes: outputs.map(|node| node.bytes()).sum(),
             parameter_bytes: parameters * bytes as i64,
+            weight: None,
+            non_finite: None,
         }
     }
 }

@@ -124,6 +124,12 @@ impl Loaded {
         self.slots.contains_key(name)
     }
 
+    /// Element type of the model's tensor `name` in the file; `None` for what the file does not hold.
+    pub fn file_dtype(&self, name: &str) -> Option<Dtype> {
+        let entry = (*self.slots.get(name)?)?;
+        Some(self.checkpoint.entries().get(entry)?.dtype)
+    }
+
     /// The model's tensor `name` as float32, counters as 64-bit integers.
     ///
     /// Borrowed from the mapped file when that holds float32; otherwise read and converted.
