@@ -40,6 +40,26 @@ pub struct LoadOptions {
     pub sliding: Option<Sliding>,
 }
 
+impl Default for LoadOptions {
+    /// One view of the whole clip, prepared as the official weights want it.
+    fn default() -> Self {
+        Self {
+            open: OpenOptions::default(),
+            sampling: Sampling::default(),
+            segments: DEFAULT_SEGMENTS,
+            preprocess: Preprocess::default(),
+            clips: 1,
+            crops: Crops::default(),
+            from: None,
+            to: None,
+            sliding: None,
+        }
+    }
+}
+
+/// Segments the official weights were trained with.
+const DEFAULT_SEGMENTS: usize = 16;
+
 /// The frames of one answer.
 #[derive(Clone, Debug)]
 pub struct Loaded {

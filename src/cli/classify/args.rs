@@ -143,7 +143,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  eco classify tests/clips/left --weights demo
+  eco classify tests/clips/moving_left --weights demo
   eco classify frames_dir video.mp4 more_clips/ --topk 10
   eco classify match.mkv --window 2.5s --stride 1s --format csv > match.csv
   find videos -name '*.mp4' | eco classify - --format jsonl | jq -r '[.clip, .top[0].label] | @tsv'
