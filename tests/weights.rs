@@ -203,7 +203,7 @@ fn numbers_beside_the_weights_are_kept_whatever_their_type() {
 
 /// Small checkpoints of every container.
 fn small() -> PathBuf {
-    common::made_once("make_checkpoints.py", |folder| {
+    common::made_once("make_checkpoints.py", "small", |folder| {
         common::script(
             "make_checkpoints.py",
             ["small".as_ref(), folder.as_os_str()],

@@ -201,6 +201,10 @@ fn is_inside(drawing: &Drawing, group: Option<usize>, outer: usize) -> bool {
 }
 
 /// The rows of each column. A picture is broken where one value leads from one half to the other and no frame is cut.
+#[allow(
+    clippy::single_range_in_vec_init,
+    reason = "one column is one range of rows"
+)]
 fn columns(drawing: &Drawing, rows: &Rows) -> Vec<Range> {
     let count = rows.heights.len();
     if rows.height(0..count) < TALL {
