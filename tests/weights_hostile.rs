@@ -42,6 +42,8 @@ fn timed<T>(bytes: &[u8], read: impl FnOnce(&Path) -> T) -> T {
     thread_local!(static FOLDER: TempDir = tempfile::tempdir().unwrap());
     FOLDER.with(|folder| {
         let path = folder.path().join("attack.pth");
+        // A new file each time: a file that is overwritten is flushed to the disk.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, bytes).unwrap();
         let start = Instant::now();
         let result = read(&path);
