@@ -501,3 +501,54 @@ fn completions_and_man_pages_know_every_flag() {
     let page = fs::read_to_string(folder.path().join("eco-classify.1")).unwrap();
     assert!(page.contains("min\\-score"), "{page}");
 }
+
+/// Makes a video with ffmpeg; `None`, said on stderr, where it is not installed.
+fn video(folder: &Path, name: &str, frames: &str) -> Option<PathBuf> {
+    let video = folder.join(name);
+    let source = "testsrc2=size=96x72:rate=10";
+    let made = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            source,
+            "-frames:v",
+            frames,
+        ])
+        .arg(&video)
+        .status();
+    match made {
+        Ok(status) if status.success() => Some(video),
+        other => {
+            let message = format!("SKIPPED: no video is classified: ffmpeg: {other:?}\n");
+            std::io::stderr().write_all(message.as_bytes()).unwrap();
+            None
+        }
+    }
+}
+
+#[test]
+fn videos_answer_window_by_window_with_their_times() {
+    let folder = folder();
+    let Some(video) = video(folder.path(), "two seconds.mp4", "20") else {
+        return;
+    };
+    let broken = folder.path().join("broken.mp4");
+    fs::write(&broken, &fs::read(&video).unwrap()[..200]).unwrap();
+    let mut command = classify([&broken, &video]);
+    command.args(["--window", "1s", "--format", "csv", "-k", "1"]);
+    let (code, stdout, stderr) = output(&mut command);
+    assert_eq!(code, 1, "{stderr}");
+    let mut reader = csv::Reader::from_reader(stdout.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let cells = |row: usize| rows[row].iter().skip(1).take(4).collect::<Vec<_>>();
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows[0].iter().next_back().unwrap().contains("broken.mp4"),
+        "{stdout}"
+    );
+    assert_eq!(cells(1), ["0", "10", "0", "1"]);
+    assert_eq!(cells(2), ["10", "20", "1", "2"]);
+}
