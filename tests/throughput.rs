@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eco::clip::{Crops, Entry, LoadOptions, OpenOptions, Preprocess, Sampling, load_ahead};
+use eco::clip::{Entry, LoadOptions, OpenOptions, Preprocess, load_ahead};
 use eco::engine::{ClipBatch, Device, Engine, EngineChoice, network};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -40,23 +40,6 @@ fn clips(folder: &Path) -> Vec<PathBuf> {
     vec![first; CLIPS]
 }
 
-fn load_options(threads: usize) -> LoadOptions {
-    LoadOptions {
-        open: OpenOptions {
-            threads: Some(threads),
-            ..OpenOptions::default()
-        },
-        sampling: Sampling::Official,
-        segments: SEGMENTS,
-        preprocess: Preprocess::Official,
-        clips: 1,
-        crops: Crops::One,
-        from: None,
-        to: None,
-        sliding: None,
-    }
-}
-
 /// Clips per second of the network alone, and with decoding beside it.
 fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
     let mut batch = ClipBatch::zeros(1, SEGMENTS);
@@ -73,7 +56,16 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
         .map(|clip| Ok(Entry::from(clip)))
         .collect();
     let started = Instant::now();
-    for item in load_ahead(entries, load_options(threads), threads) {
+    let open = OpenOptions {
+        threads: Some(threads),
+        ..OpenOptions::default()
+    };
+    let options = LoadOptions {
+        open,
+        segments: SEGMENTS,
+        ..LoadOptions::default()
+    };
+    for item in load_ahead(entries, options, threads) {
         let frames = &item.outcome.unwrap().views[0];
         frames
             .write_normalised(Preprocess::Official, batch.clip_mut(0))
