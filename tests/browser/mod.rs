@@ -34,8 +34,10 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser; `None`, said on stderr, where none is installed.
     pub fn start() -> Option<Self> {
-        let (Some(chromium), Some(chromedriver)) = (on_path("chromium"), on_path("chromedriver"))
-        else {
+        let chromium = ["chromium", "chromium-browser", "google-chrome"]
+            .iter()
+            .find_map(|name| on_path(name));
+        let (Some(chromium), Some(chromedriver)) = (chromium, on_path("chromedriver")) else {
             // Straight to stderr, since the test harness hides what passing tests print.
             let message = "SKIPPED: the report is not tested in a browser: chromium and chromedriver are not on PATH\n";
             std::io::stderr().write_all(message.as_bytes()).unwrap();

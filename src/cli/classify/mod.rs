@@ -1,5 +1,6 @@
 //! `eco classify`: clips go in, rows and files come out.
 
+mod about;
 mod args;
 mod batcher;
 mod inputs;
@@ -7,8 +8,9 @@ mod interrupt;
 mod progress;
 mod rows;
 mod sinks;
+mod tally;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::anyhow;
 
@@ -18,15 +20,15 @@ use inputs::Inputs;
 use progress::Progress;
 use rows::RowOptions;
 use sinks::Sinks;
+use tally::Tally;
 
 use super::Failure;
 use super::weights::{self, Network};
 use crate::clip::{LoadOptions, OpenOptions, Preprocess, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::output::report::About;
-use crate::predict::{Labels, Row};
+use crate::predict::Labels;
 use crate::weights::LabelSource;
-use crate::weights::Metadata;
 
 /// Clips that are opened at a time, at most: more only wait for one another.
 const MAX_WORKERS: usize = 8;
@@ -206,112 +208,6 @@ impl<'a> Session<'a> {
     fn explain(&self) {
         for (name, value) in &self.about.settings {
             eprintln!("eco: {}: {value}", name.to_lowercase());
-        }
-    }
-
-    /// The weights and settings in words, for the report and for `-v`.
-    fn describe(&self, name: &str, metadata: &Metadata) -> About {
-        let mut weights = Facts::default();
-        weights.add("File", Some(name));
-        weights.add("Architecture", Some(&metadata.architecture));
-        weights.add("Classes", Some(self.classes));
-        weights.add("Imported from", metadata.source_file.as_ref());
-        weights.add("SHA-256 of that", metadata.source_sha256.as_ref());
-        weights.add("Epoch", metadata.epoch);
-        let accuracy = metadata.best_prec1.map(|percent| format!("{percent:.2}%"));
-        weights.add("Best accuracy", accuracy);
-
-        let args = self.args;
-        let mut settings = Facts::default();
-        let engine = self.engine.kind();
-        settings.add(
-            "Engine",
-            Some(format!("{engine} on {}", self.engine.device())),
-        );
-        settings.add("Threads", Some(self.threads));
-        settings.add("Views per batch", Some(self.batch));
-        settings.add("Segments", Some(self.engine.segments()));
-        settings.add("Sampling", Some(args.sampling));
-        settings.add("Preprocessing", Some(self.preprocess));
-        let views = args.clips * args.crops.count();
-        let views =
-            (views > 1).then(|| format!("{} times in the clip, {} crops", args.clips, args.crops));
-        settings.add("Views", views);
-        settings.add("From", args.from);
-        settings.add("To", args.to);
-        let sliding = args.sliding();
-        settings.add("Window", sliding.map(|sliding| sliding.window));
-        settings.add("Stride", sliding.map(|sliding| sliding.stride));
-        settings.add(
-            "Uncertain below",
-            args.min_score.map(|score| format!("{}%", score * 100.0)),
-        );
-        About {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            weights: weights.0,
-            settings: settings.0,
-        }
-    }
-}
-
-/// Names and values in words; what is unknown is left out.
-#[derive(Default)]
-struct Facts(Vec<(String, String)>);
-
-impl Facts {
-    fn add(&mut self, name: &str, value: Option<impl ToString>) {
-        self.0
-            .extend(value.map(|value| (name.to_owned(), value.to_string())));
-    }
-}
-
-/// How the clips fared.
-#[derive(Default)]
-struct Tally {
-    rows: usize,
-    failed: usize,
-    /// The first clip that failed, with its error.
-    first: Option<String>,
-    decode: Duration,
-    forward: Duration,
-}
-
-impl Tally {
-    fn add(&mut self, answered: &Answered, row: &Row) {
-        self.rows += 1;
-        if let Ok((loaded, answer)) = &answered.outcome {
-            self.decode += loaded.elapsed;
-            self.forward += answer.forward;
-        }
-        if let Row::Failed(failure) = row {
-            self.failed += 1;
-            self.first.get_or_insert_with(|| failure.error.clone());
-        }
-    }
-
-    fn explain(&self, elapsed: Duration) {
-        let seconds = elapsed.as_secs_f64();
-        let rate = self.rows as f64 / seconds;
-        eprintln!(
-            "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding beside it {:.2} s)",
-            self.rows,
-            self.forward.as_secs_f64(),
-            self.decode.as_secs_f64(),
-        );
-    }
-
-    fn verdict(&self) -> Result<(), Failure> {
-        if interrupt::asked() {
-            let message = anyhow!("interrupted; answers given: {}", self.rows);
-            return Err(Failure::with_code(interrupt::INTERRUPTED, message));
-        }
-        match (&self.first, self.rows) {
-            (None, _) => Ok(()),
-            (Some(error), 1) => Err(anyhow!("{error}").into()),
-            (Some(error), rows) => {
-                let message = format!("{} of {rows} failed; the first: {error}", self.failed);
-                Err(anyhow!(message).into())
-            }
         }
     }
 }

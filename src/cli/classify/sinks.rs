@@ -96,14 +96,14 @@ impl Sinks {
 
     /// Completes standard output and puts the files in their places.
     pub fn finish(mut self) -> anyhow::Result<()> {
-        self.rows.finish()?;
         if let Some((report, _)) = self.report {
             report.finish()?;
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
         }
-        Ok(())
+        // Last, since its reader may have gone, which is no reason to lose the files.
+        Ok(self.rows.finish()?)
     }
 }
 
