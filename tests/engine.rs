@@ -33,7 +33,7 @@ fn network(segments: usize) -> EcoLite {
 }
 
 fn winograd(segments: usize, threads: usize) -> Compiled {
-    Compiled::new(&network(segments), threads).unwrap()
+    Compiled::new(&network(segments), threads, &|| ()).unwrap()
 }
 
 fn case(segments: usize) -> Tensors {
@@ -154,7 +154,7 @@ fn any_number_of_classes_is_compiled() {
     }
     let net = EcoLite::new(7, 4, &mut weights).unwrap();
     let case = case(4);
-    let output = Compiled::new(&net, 2)
+    let output = Compiled::new(&net, 2, &|| ())
         .unwrap()
         .run(&batch(&case, &[0]))
         .unwrap();

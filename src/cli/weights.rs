@@ -6,7 +6,7 @@ use crate::engine::{Device, network};
 use crate::model::EcoLite;
 use crate::predict::Labels;
 use crate::weights::locate::{Found, Origin, Places};
-use crate::weights::{LabelSource, Metadata, demo, open};
+use crate::weights::{LabelSource, Loaded, Metadata, demo, open};
 
 use super::Failure;
 
@@ -23,6 +23,8 @@ pub struct Network {
     pub labels: Labels,
     /// The file, or `demo`.
     pub name: String,
+    /// What the network's tensors lie in, where that is a file.
+    pub loaded: Option<&'static Loaded>,
 }
 
 /// Finds weights by the search rule, says on stderr which are used unless `quiet`, and loads them.
@@ -34,25 +36,27 @@ pub fn load(
     device: Device,
     quiet: bool,
 ) -> Result<Network, Failure> {
-    let (net, metadata, name) = match Places::current().find(asked_for)? {
+    let (net, metadata, name, loaded) = match Places::current().find(asked_for)? {
         Found::Demo => {
             if !quiet {
                 eprintln!("eco: weights: {DEMO_NOTICE}");
             }
             let metadata = demo::metadata()?;
             let net = network::from_demo(segments.unwrap_or(metadata.segments), device)?;
-            (net, metadata, "demo".to_owned())
+            (net, metadata, "demo".to_owned(), None)
         }
         Found::File(path, origin) => {
             if !quiet {
                 eprintln!("eco: weights: {}{}", path.display(), reason(origin));
             }
-            let loaded = open(&path, &network::spec(KINETICS_CLASSES)?)?;
+            // The tensors borrow from it, and nothing but the end of the process ends them for sure.
+            let loaded: &'static Loaded =
+                Box::leak(Box::new(open(&path, &network::spec(KINETICS_CLASSES)?)?));
             let metadata = loaded.metadata().clone();
             let segments = segments.unwrap_or(metadata.segments);
             let net = network::from_file(loaded, segments, device)
                 .with_context(|| format!("cannot use {}", path.display()))?;
-            (net, metadata, path.display().to_string())
+            (net, metadata, path.display().to_string(), Some(loaded))
         }
     };
     let labels = labels(&metadata, net.classes() as usize)?;
@@ -61,6 +65,7 @@ pub fn load(
         metadata,
         labels,
         name,
+        loaded,
     })
 }
 

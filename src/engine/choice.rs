@@ -1,8 +1,10 @@
 use clap::ValueEnum;
+use tch::Kind;
 
 use super::winograd::Winograd;
 use super::{Compiled, Device, Engine, Error, Libtorch, Result};
 use crate::model::EcoLite;
+use crate::weights::Loaded;
 
 /// Which engine the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -16,30 +18,63 @@ pub enum EngineChoice {
     Winograd,
 }
 
+/// What numbers libtorch computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Precision {
+    /// 32 bits, as PyTorch does
+    #[default]
+    Fp32,
+    /// 16 bits with a 10-bit fraction: for GPUs
+    Fp16,
+    /// 16 bits with the range of 32
+    Bf16,
+}
+
+impl From<Precision> for Kind {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Float,
+            Precision::Fp16 => Self::Half,
+            Precision::Bf16 => Self::BFloat16,
+        }
+    }
+}
+
 /// Frames below which compiling the network takes longer than it saves: it costs about 0.4 s, and each frame is about
 /// 35 ms faster (two cores).
 const BREAK_EVEN_FRAMES: usize = 12;
 
 impl EngineChoice {
     /// The engine for `net`, whose tensors are on `device`; `frames` is how many frames will be run, where it is known.
+    /// The pages of the weights that the tensors lie in are released when the engine doesn't need them any more.
     ///
     /// # Errors
-    /// Winograd on another device than the CPU, and what making the engine reports.
+    /// Winograd on another device than the CPU or in another precision than float32, and what making the engine reports.
     pub fn build(
         self,
         net: EcoLite,
+        weights: Option<&Loaded>,
         device: Device,
         threads: usize,
         frames: Option<usize>,
+        precision: Precision,
     ) -> Result<Box<dyn Engine>> {
         let few = frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
+        let release = || weights.into_iter().for_each(Loaded::release_pages);
+        let compile =
+            || -> Result<Box<dyn Engine>> { Ok(Box::new(Compiled::new(&net, threads, &release)?)) };
         match (self, device) {
+            (Self::Winograd, _) if precision != Precision::Fp32 => Err(Error::Precision),
             (Self::Winograd, Device::Cuda(_)) => Err(Error::Device(device)),
-            (Self::Winograd, Device::Cpu) => Ok(Box::new(Compiled::new(&net, threads)?)),
-            (Self::Auto, Device::Cpu) if Winograd::is_fast_here() && !few => {
-                Ok(Box::new(Compiled::new(&net, threads)?))
+            (Self::Winograd, Device::Cpu) => compile(),
+            (Self::Auto, Device::Cpu)
+                if Winograd::is_fast_here() && !few && precision == Precision::Fp32 =>
+            {
+                compile()
             }
-            _ => Ok(Box::new(Libtorch::new(net, device))),
+            _ => Ok(Box::new(
+                Libtorch::new(net, device).with_precision(precision)?,
+            )),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor};
 
-use super::winograd::{Weight, Winograd};
+use super::winograd::{Source, Weight, Winograd};
 use super::{ClipBatch, Device, Engine, EngineKind, Output, Result};
 use crate::model::{EcoLite, state_dict};
 
@@ -15,20 +15,25 @@ pub struct Compiled {
 impl Compiled {
     /// Compiles a network whose tensors are on the CPU, to run on `threads` threads.
     ///
-    /// The tensors are read where they are, and not needed afterwards.
+    /// The tensors are read where they are, and not needed afterwards; `used` is called every now and then, when the memory
+    /// of those that were read can go.
     ///
     /// # Errors
     /// Threads that cannot be started, and what libtorch reports.
-    pub fn new(net: &EcoLite, threads: usize) -> Result<Self> {
+    pub fn new(net: &EcoLite, threads: usize, used: &dyn Fn()) -> Result<Self> {
         let mut tensors = HashMap::new();
         for entry in state_dict(net) {
             if entry.tensor.f_kind()? == Kind::Float {
                 tensors.insert(entry.name, entry.tensor.f_contiguous()?);
             }
         }
-        let source = |name: &str| tensors.get(name).map(weight);
+        let tensor = |name: &str| tensors.get(name).map(weight);
+        let source = Source {
+            tensor: &tensor,
+            used,
+        };
         Ok(Self {
-            net: Winograd::compile(&source, threads)?,
+            net: Winograd::compile(source, threads)?,
             segments: net.segments() as usize,
         })
     }

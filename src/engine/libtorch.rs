@@ -1,19 +1,41 @@
 use tch::{Kind, Tensor};
 
-use super::{ClipBatch, Device, Engine, EngineKind, Output, Result};
-use crate::model::{EcoLite, FRAME_SIZE};
+use super::{ClipBatch, Device, Engine, EngineKind, Output, Precision, Result};
+use crate::model::{EcoLite, FRAME_SIZE, state_dict};
 
 /// The module tree, run by libtorch where its tensors are.
 #[derive(Debug)]
 pub struct Libtorch {
     net: EcoLite,
     device: Device,
+    kind: Kind,
 }
 
 impl Libtorch {
     /// An engine around a network whose tensors are on `device`.
     pub fn new(net: EcoLite, device: Device) -> Self {
-        Self { net, device }
+        if matches!(device, Device::Cuda(_)) {
+            // Every batch but the last has one size: finding its fastest kernels once pays.
+            tch::Cuda::cudnn_set_benchmark(true);
+        }
+        let kind = Kind::Float;
+        Self { net, device, kind }
+    }
+
+    /// The same engine computing in `precision`, to which it converts the network's tensors.
+    ///
+    /// # Errors
+    /// What libtorch reports.
+    pub fn with_precision(mut self, precision: Precision) -> Result<Self> {
+        self.kind = precision.into();
+        for entry in state_dict(&self.net) {
+            let mut tensor = entry.tensor;
+            if tensor.f_kind()? == Kind::Float {
+                let converted = tensor.f_to_kind(self.kind)?;
+                tensor.f_set_data(&converted)?;
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -39,7 +61,10 @@ impl Engine for Libtorch {
             FRAME_SIZE,
         ];
         let input = Tensor::f_from_slice(&batch.values)?.f_view(shape)?;
-        let output = self.net.run(&input.f_to_device(self.device.into())?)?;
+        let input = input
+            .f_to_device(self.device.into())?
+            .f_to_kind(self.kind)?;
+        let output = self.net.run(&input)?;
         Ok(Output {
             features: values(&output.features)?,
             logits: values(&output.logits)?,

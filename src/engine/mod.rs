@@ -12,7 +12,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub use choice::EngineChoice;
+pub use choice::{EngineChoice, Precision};
 pub use compiled::Compiled;
 pub use device::{Device, DeviceError, DeviceRequest};
 pub use libtorch::Libtorch;
@@ -43,6 +43,9 @@ pub enum Error {
         "the winograd engine runs on the CPU, not on {0}; use --engine libtorch or --device cpu"
     )]
     Device(Device),
+    /// The Winograd engine computes in float32 only.
+    #[error("the winograd engine computes in fp32; use --engine libtorch for other precisions")]
+    Precision,
 }
 
 impl From<tch::TchError> for Error {

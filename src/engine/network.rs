@@ -57,12 +57,16 @@ pub fn spec(classes: usize) -> model::Result<Vec<TensorSpec>> {
 
 /// A network of `segments` frames per clip on `device`, with the tensors of a file.
 ///
-/// On the CPU the network's float32 tensors are the mapped file itself: nothing is copied, and the map stays for the life
-/// of the process.
+/// On the CPU the network's float32 tensors are the mapped file itself: nothing is copied. Libtorch does not know whose
+/// memory it is, so the file has to stay open for the life of the process.
 ///
 /// # Errors
 /// Partial or damaged weights, `segments` that do not fit, and what libtorch reports.
-pub fn from_file(loaded: Loaded, segments: usize, device: Device) -> Result<EcoLite, NetworkError> {
+pub fn from_file(
+    loaded: &'static Loaded,
+    segments: usize,
+    device: Device,
+) -> Result<EcoLite, NetworkError> {
     let Metadata { missing, .. } = loaded.metadata();
     if let Some(first) = missing.first() {
         return Err(NetworkError::Partial {
@@ -72,10 +76,11 @@ pub fn from_file(loaded: Loaded, segments: usize, device: Device) -> Result<EcoL
     }
     let classes = loaded.classes().unwrap_or_default() as i64;
     let read = |name: &str| Ok(loaded.tensor(name)?);
-    let net = EcoLite::new(classes, segments as i64, &mut RawSource { read, device })?;
-    // The tensors borrow from the map, and libtorch does not know it.
-    std::mem::forget(loaded);
-    Ok(net)
+    Ok(EcoLite::new(
+        classes,
+        segments as i64,
+        &mut RawSource { read, device },
+    )?)
 }
 
 /// The embedded demo as a network of `segments` frames per clip on `device`.

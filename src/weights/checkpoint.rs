@@ -197,6 +197,15 @@ impl Checkpoint {
         &self.metadata
     }
 
+    /// Gives the memory of mapped pages that were read back to the system.
+    pub fn release_pages(&self) {
+        match &self.store {
+            Store::Torch { .. } => {}
+            Store::Mapped(mapped) => mapped.release_pages(),
+            Store::Shards { parts, .. } => parts.iter().for_each(Self::release_pages),
+        }
+    }
+
     /// Reads the tensor `entries()[index]`: borrowed from the map for safetensors, read from the
     /// file otherwise.
     ///

@@ -145,6 +145,11 @@ impl Loaded {
         self.tensor_as(name, to)
     }
 
+    /// Gives the memory of a mapped file's pages that were read back to the system; they are read again when needed.
+    pub fn release_pages(&self) {
+        self.checkpoint.release_pages();
+    }
+
     pub(super) fn tensor_as(&self, name: &str, to: Dtype) -> Result<RawTensor<'_>, WeightsError> {
         let missing = || WeightsError::NoSuchTensor(name.to_string());
         let Some(entry) = self.slots.get(name).ok_or_else(missing)? else {

@@ -111,6 +111,17 @@ impl MappedSafetensors {
         self.metadata.clone()
     }
 
+    /// Gives the memory of the pages that were read back to the system. They are read from the file again when needed.
+    pub fn release_pages(&self) {
+        // SAFETY: the map is of a file and never written to, so that its pages have the file's bytes whenever they are
+        // read. A system that does not take the advice keeps the pages.
+        #[cfg(unix)]
+        let _ = unsafe {
+            self.map
+                .unchecked_advise(memmap2::UncheckedAdvice::DontNeed)
+        };
+    }
+
     /// The tensor at `index` of [`Self::entries`].
     pub fn read(&self, index: usize) -> Option<RawTensor<'_>> {
         let (entry, range) = self.tensors.get(index)?;

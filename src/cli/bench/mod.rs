@@ -13,7 +13,7 @@ use super::classify::use_threads;
 use super::load_weights::parse_segments;
 use super::{Failure, weights};
 use crate::clip::{LoadOptions, Preprocess, load_ahead};
-use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output};
+use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output, Precision};
 use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine
@@ -34,6 +34,9 @@ pub struct Args {
     /// What computes the network
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     engine: EngineChoice,
+    /// Numbers that libtorch computes with: fp32, fp16 or bf16
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    precision: Precision,
     /// Frames the network looks at, a multiple of 4 [default: the weights']
     #[arg(long, value_name = "N", value_parser = parse_segments)]
     segments: Option<usize>,
@@ -86,7 +89,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })?;
     let preprocess = network.metadata.preprocess;
     let engine = timed(&mut stages, "engine", || {
-        Ok(args.engine.build(network.net, device, threads, None)?)
+        Ok(args.engine.build(
+            network.net,
+            network.loaded,
+            device,
+            threads,
+            None,
+            args.precision,
+        )?)
     })?;
     let mut batch = batch.take().unwrap_or_else(|| {
         let mut batch = ClipBatch::zeros(args.batch.into(), engine.segments());

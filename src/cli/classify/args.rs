@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
 use crate::clip::{Crops, Position, Preprocess, Sampling, Sliding};
-use crate::engine::{DeviceRequest, EngineChoice};
+use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::output::Format;
 use crate::output::table::Content;
 
@@ -127,6 +127,15 @@ pub struct Args {
     /// What runs the network
     #[arg(long, value_enum, default_value_t, help_heading = "Running")]
     pub engine: EngineChoice,
+    /// Numbers that libtorch computes with: fp32, fp16 or bf16
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Running"
+    )]
+    pub precision: Precision,
     /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
     pub batch: Option<usize>,

@@ -87,7 +87,14 @@ impl<'a> Session<'a> {
         let frames = clips
             .filter(|_| args.window.is_none())
             .map(|clips| clips * views);
-        let engine = args.engine.build(network.net, device, threads, frames)?;
+        let engine = args.engine.build(
+            network.net,
+            network.loaded,
+            device,
+            threads,
+            frames,
+            args.precision,
+        )?;
         let mut session = Self {
             batch: args.batch.unwrap_or(match device {
                 Device::Cpu => 1,

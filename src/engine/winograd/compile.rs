@@ -19,8 +19,14 @@ pub struct Weight<'w> {
     pub data: &'w [f32],
 }
 
-/// Finds a tensor by its state_dict name, `eco_2d.basic_conv.conv1_7x7_s2.weight` for example.
-pub type Source<'s, 'w> = &'s dyn Fn(&str) -> Option<Weight<'w>>;
+/// Where tensors come from.
+#[derive(Clone, Copy)]
+pub struct Source<'s, 'w> {
+    /// Finds a tensor by its state_dict name, `eco_2d.basic_conv.conv1_7x7_s2.weight` for example.
+    pub tensor: &'s dyn Fn(&str) -> Option<Weight<'w>>,
+    /// Called after each large layer: the memory of what was read may go, if it can be read again.
+    pub used: &'s dyn Fn(),
+}
 
 /// Batch norm's epsilon.
 const EPSILON: f64 = 1e-5;
@@ -111,7 +117,7 @@ impl<'w> Compiler<'_, 'w> {
 
     fn classifier(&self) -> Result<Classifier, Error> {
         let name = "fc_final.bias";
-        let classes = (self.source)(name)
+        let classes = (self.source.tensor)(name)
             .ok_or_else(|| Error::Missing(name.into()))?
             .shape
             .first()
@@ -235,6 +241,7 @@ impl<'w> Compiler<'_, 'w> {
         let filters = self
             .pool
             .install(|| filters::transform(isa, crew, kind, inputs, weights));
+        (self.source.used)();
         Convolution {
             kind,
             inputs,
@@ -303,7 +310,7 @@ impl<'w> Compiler<'_, 'w> {
 
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<&'w [f32], Error> {
         let Weight { shape, data } =
-            (self.source)(name).ok_or_else(|| Error::Missing(name.into()))?;
+            (self.source.tensor)(name).ok_or_else(|| Error::Missing(name.into()))?;
         if shape != expected || data.len() != expected.iter().product::<usize>() {
             return Err(Error::Shape {
                 name: name.into(),

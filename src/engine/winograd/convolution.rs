@@ -256,20 +256,42 @@ impl Convolution {
         let block = self.block(job.shape, tiles);
         // SAFETY: the caller's contract.
         unsafe {
-            for_kind!(self.kind, transform_inputs(isa, crew, self, job, &block, v));
+            self.transform_inputs(isa, crew, job, &block, v);
             self.multiply(isa, crew, &block, [v, m]);
-            for_kind!(
-                self.kind,
-                transform_outputs(isa, crew, self, job, &block, m)
-            );
+            self.transform_outputs(isa, crew, job, &block, m);
         }
+    }
+
+    /// Pixels to points.
+    ///
+    /// # Safety
+    /// As [`Convolution::run`].
+    pub unsafe fn transform_inputs(&self, isa: Isa, crew: Crew, job: &Job, block: &Block, v: Span) {
+        // SAFETY: the caller's contract.
+        unsafe { for_kind!(self.kind, transform_inputs(isa, crew, self, job, block, v)) }
+    }
+
+    /// Products to pixels.
+    ///
+    /// # Safety
+    /// As [`Convolution::run`].
+    pub unsafe fn transform_outputs(
+        &self,
+        isa: Isa,
+        crew: Crew,
+        job: &Job,
+        block: &Block,
+        m: Span,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { for_kind!(self.kind, transform_outputs(isa, crew, self, job, block, m)) }
     }
 
     /// The matrix product of every point.
     ///
     /// # Safety
     /// As [`Convolution::run`].
-    unsafe fn multiply(&self, isa: Isa, crew: Crew, block: &Block, [v, m]: [Span; 2]) {
+    pub unsafe fn multiply(&self, isa: Isa, crew: Crew, block: &Block, [v, m]: [Span; 2]) {
         let (space, time) = self.kind.axes();
         let (n, panel) = (space.filters, isa.panel());
         let filters = time.filters * n * n;

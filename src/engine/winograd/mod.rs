@@ -3,18 +3,18 @@
 //! [`Winograd::compile`] turns the network's tensors into transformed filters once; [`Winograd::run`] takes preprocessed
 //! clips to features and logits. `docs/engine.md` explains the algorithm, the layout of the data and the numerics.
 //!
-//! The module depends on nothing else of this crate.
+//! The module depends on nothing else of this crate; tests, Miri and benchmarks also build it alone.
 
-mod buffer;
+pub(crate) mod buffer;
 mod compile;
-mod convolution;
-mod filters;
+pub(crate) mod convolution;
+pub(crate) mod filters;
 mod frames;
-mod gemm;
+pub(crate) mod gemm;
 mod pointwise;
 mod pooling;
-mod simd;
-mod threads;
+pub(crate) mod simd;
+pub(crate) mod threads;
 mod tiles;
 mod transforms;
 mod volume;

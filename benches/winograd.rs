@@ -1,0 +1,123 @@
+//! The parts of the Winograd engine, one thread, at the sizes they have in the network: `cargo bench`.
+
+#[allow(dead_code, reason = "the engine is built alone, to measure its parts")]
+#[path = "../src/engine/winograd/mod.rs"]
+mod winograd;
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use winograd::buffer::{Buffer, LINE, View};
+use winograd::convolution::{Convolution, Job, Kind, Output, Shape};
+use winograd::filters;
+use winograd::gemm::{Epilogue, Finish, Gemm};
+use winograd::simd::Isa;
+use winograd::threads::Crew;
+
+/// A convolution, its input channels and extents, and how many of its tiles make a block.
+const LAYERS: [(&str, Kind, [usize; 2], Shape, usize); 6] = [
+    ("stem", Kind::Stem, [12, 64], image(115), 28),
+    ("conv2", Kind::Plane, [64, 192], image(56), 14),
+    ("inception", Kind::Plane, [64, 96], image(28), 49),
+    ("res3", Kind::Volume4, [128, 128], volume(16, 28), 16),
+    ("res5", Kind::Volume2, [512, 512], volume(4, 7), 16),
+    (
+        "res4 stride 2",
+        Kind::Stride2,
+        [128, 512],
+        volume(16, 28),
+        16,
+    ),
+];
+
+const fn image(side: usize) -> Shape {
+    volume(1, side)
+}
+
+const fn volume(frames: usize, side: usize) -> Shape {
+    Shape {
+        items: 1,
+        frames,
+        height: side,
+        width: side,
+    }
+}
+
+/// The matrix products of one point.
+fn gemm(c: &mut Criterion) {
+    let isa = Isa::detect();
+    let mut group = c.benchmark_group("gemm");
+    for [rows, depth, columns] in [[14, 64, 192], [49, 64, 96], [64, 128, 128], [32, 512, 512]] {
+        let [mut a, b, mut c] = [rows * depth, depth * columns, rows * columns].map(Buffer::zeroed);
+        let (a, c) = (a.span(), c.span());
+        group.throughput(Throughput::Elements((2 * rows * depth * columns) as u64));
+        group.bench_function(
+            BenchmarkId::from_parameter(format!("{rows}x{depth}x{columns}")),
+            |bench| {
+                bench.iter(|| {
+                    isa.run(Gemm {
+                        rows,
+                        depth,
+                        a: (a, 0, depth),
+                        b: black_box(&b),
+                        c: (c, 0, columns),
+                        finish: Finish::Raw,
+                    });
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+/// One block of tiles of each convolution: its transforms, and the whole.
+fn convolution(c: &mut Criterion) {
+    let (isa, crew) = (Isa::detect(), Crew::Alone);
+    for (name, kind, [inputs, outputs], shape, tiles) in LAYERS {
+        let (space, time) = kind.axes();
+        let weights = vec![0.5; inputs * outputs * time.taps * space.taps * space.taps];
+        let transform = || filters::transform(isa, crew, kind, inputs, &[&weights]);
+        let convolution = Convolution {
+            kind,
+            inputs,
+            outputs,
+            filters: transform(),
+            epilogue: Epilogue::relu(outputs),
+        };
+        let padded = inputs.next_multiple_of(LINE);
+        let out = convolution.output_shape(shape);
+        let floats = |shape: Shape, channels| shape.frames * shape.height * shape.width * channels;
+        let [mut x, mut y] = [floats(shape, padded), floats(out, outputs)].map(Buffer::zeroed);
+        let dims = |shape: Shape| [shape.frames, shape.height, shape.width];
+        let job = Job {
+            input: View::dense(x.span(), dims(shape), padded),
+            shape,
+            output: Output::activation(View::dense(y.span(), dims(out), outputs)),
+        };
+        let block = convolution.block(shape, 0..tiles);
+        let [mut v, mut m] = convolution.scratch(shape, tiles).map(Buffer::zeroed);
+        let (v, m) = (v.span(), m.span());
+        let mut group = c.benchmark_group(name);
+        group.sample_size(20);
+        // SAFETY: the views have the extents of the shapes, the scratch that of the block; nobody else uses them.
+        unsafe {
+            group.bench_function("inputs", |bench| {
+                bench.iter(|| convolution.transform_inputs(isa, crew, &job, &block, v));
+            });
+            group.bench_function("products", |bench| {
+                bench.iter(|| convolution.multiply(isa, crew, &block, [v, m]));
+            });
+            group.bench_function("outputs", |bench| {
+                bench.iter(|| convolution.transform_outputs(isa, crew, &job, &block, m));
+            });
+            group.bench_function("whole", |bench| {
+                bench.iter(|| convolution.run(isa, crew, &job, 0..tiles, [v, m]));
+            });
+        }
+        group.bench_function("filters", |bench| bench.iter(transform));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, gemm, convolution);
+criterion_main!(benches);
