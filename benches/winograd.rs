@@ -1,6 +1,10 @@
 //! The parts of the Winograd engine, one thread, at the sizes they have in the network: `cargo bench`.
 
-#[allow(dead_code, reason = "the engine is built alone, to measure its parts")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the engine is built alone, to measure its parts"
+)]
 #[path = "../src/engine/winograd/mod.rs"]
 mod winograd;
 
