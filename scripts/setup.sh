@@ -19,7 +19,8 @@ fail() {
 Ways to give eco its libtorch $VERSION:
   - unset LIBTORCH and LIBTORCH_USE_PYTORCH, and run \`make setup\`: it is fetched into $VENV;
   - LIBTORCH=/path/to/libtorch: a folder with lib/ and include/, from pytorch.org or a torch==$VERSION wheel;
-  - LIBTORCH_USE_PYTORCH=1: the torch==$VERSION that the Python on the PATH imports.
+  - LIBTORCH_USE_PYTORCH=1: the torch==$VERSION that the Python on the PATH imports;
+  - an installation that was interrupted: rm -rf $VENV, and run \`make setup\` again.
 LIBTORCH_BYPASS_VERSION_CHECK=1 accepts another version, at your own risk.
 EOF
     exit 1

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eco::clip::{Entry, LoadOptions, OpenOptions, Preprocess, load_ahead};
-use eco::engine::{ClipBatch, Device, Engine, EngineChoice, network};
+use eco::engine::{ClipBatch, Device, Engine, EngineChoice, Precision, network};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
@@ -86,7 +86,9 @@ fn decoding_costs_the_network_little() {
         (EngineChoice::Winograd, WINOGRAD_FLOOR),
     ] {
         let net = network::from_demo(SEGMENTS, Device::Cpu).unwrap();
-        let engine = choice.build(net, Device::Cpu, threads, None).unwrap();
+        let engine = choice
+            .build(net, None, Device::Cpu, threads, None, Precision::default())
+            .unwrap();
         let mut shares: Vec<f64> = (0..3)
             .map(|_| {
                 let (alone, beside) = rates(engine.as_ref(), &clips, threads);
