@@ -206,11 +206,7 @@ mod tests {
             let black = Preprocess::Official.means_bgr().iter().sum::<f32>() / -3.0;
             // Black clips have no answer; a mean of so many floats is off by a fraction.
             let logit = |&mean: &f32| {
-                if mean < black + 1.0 {
-                    f32::NAN
-                } else {
-                    mean
-                }
+                if mean < black + 1.0 { f32::NAN } else { mean }
             };
             Ok(Output {
                 features: means.iter().flat_map(|&mean| [mean; 512]).collect(),
