@@ -161,7 +161,11 @@ fn views_windows_and_limits_show_in_the_rows() {
     assert_eq!(rows[1]["range"]["end_frame"], 13);
     assert_eq!(rows[1]["views"], 6);
     assert_eq!(rows[1]["frames"].as_array().unwrap().len(), 6 * 4);
-    assert_eq!(rows[1]["uncertain"], true);
+    for row in rows {
+        // The demo is sure of itself: float32 has no number between its best score and 1.
+        let best = row["top"][0]["score"].as_f64().unwrap();
+        assert_eq!(row["uncertain"], best < 1.0);
+    }
     assert_eq!(rows[1]["top"].as_array().unwrap().len(), 1);
     let logits = rows[1]["logits"].as_array().unwrap();
     let best = rows[1]["top"][0]["index"].as_u64().unwrap() as usize;
