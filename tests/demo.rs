@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::{root, script};
 use eco::clip::{self, FrameDir, Preprocess, Sampling};
-use eco::engine::{ClipBatch, Device, Engine, Libtorch, network};
+use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision, network};
 use eco::weights::{demo, seeded};
 
 const SEGMENTS: usize = 16;
@@ -29,7 +29,7 @@ fn example(folder: &Path) -> ClipBatch {
 #[test]
 fn the_network_is_sure_of_every_example_clip() {
     let net = network::from_demo(SEGMENTS, Device::Cpu).unwrap();
-    let engine = Libtorch::new(net, Device::Cpu);
+    let engine = Libtorch::new(net, Device::Cpu, Precision::Fp32).unwrap();
     let labels = demo::metadata().unwrap().labels.unwrap();
     for (expected, label) in labels.iter().enumerate() {
         let folder = root().join("tests/clips").join(label.replace(' ', "_"));

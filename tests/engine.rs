@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use common::{Tensors, made_once, relative_l2, script};
-use eco::engine::{ClipBatch, Compiled, Device, Engine, Libtorch, Output};
+use eco::engine::{
+    ClipBatch, Compiled, Device, Engine, EngineChoice, EngineKind, Libtorch, Output, Precision,
+};
 use eco::model::EcoLite;
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -71,7 +73,7 @@ fn both_engines_agree_with_float64_for_any_segments_and_batch() {
         let case = case(segments);
         let engines: [Box<dyn Engine>; 2] = [
             Box::new(winograd(segments, 2)),
-            Box::new(Libtorch::new(network(segments), Device::Cpu)),
+            Box::new(Libtorch::new(network(segments), Device::Cpu, Precision::Fp32).unwrap()),
         ];
         for clips in [1, 3] {
             let batch = batch(&case, &[0, 1, 2][..clips]);
@@ -106,6 +108,38 @@ fn a_clip_has_the_same_answer_in_any_place_with_any_threads_and_every_time() {
 }
 
 #[test]
+fn half_precision_is_refused_on_a_cpu() {
+    for engine in [
+        EngineChoice::Auto,
+        EngineChoice::Libtorch,
+        EngineChoice::Winograd,
+    ] {
+        let made = engine.build(network(4), None, Device::Cpu, 2, None, Precision::Bf16);
+        let error = made.err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "--precision bf16 is for CUDA devices; a CPU computes in fp32"
+        );
+    }
+}
+
+#[test]
+fn auto_compiles_when_there_is_enough_to_run() {
+    if !eco::engine::winograd::Winograd::is_fast_here() {
+        println!("skipped: this CPU has no AVX2 and FMA, auto takes libtorch here");
+        return;
+    }
+    let kind = |frames| {
+        let auto = EngineChoice::Auto;
+        let engine = auto.build(network(4), None, Device::Cpu, 2, frames, Precision::Fp32);
+        engine.unwrap().kind()
+    };
+    assert_eq!(kind(Some(4)), EngineKind::Libtorch);
+    assert_eq!(kind(Some(16)), EngineKind::Winograd);
+    assert_eq!(kind(None), EngineKind::Winograd);
+}
+
+#[test]
 fn more_threads_than_frames_give_the_same_answer() {
     let case = case(4);
     let batch = batch(&case, &[0]);
@@ -117,7 +151,7 @@ fn more_threads_than_frames_give_the_same_answer() {
 fn extreme_inputs_are_computed_as_libtorch_computes_them() {
     let engines: [Box<dyn Engine>; 2] = [
         Box::new(winograd(4, 2)),
-        Box::new(Libtorch::new(network(4), Device::Cpu)),
+        Box::new(Libtorch::new(network(4), Device::Cpu, Precision::Fp32).unwrap()),
     ];
     for value in [0.0, 255.0, -128.0, 1.0] {
         let mut batch = ClipBatch::zeros(1, 4);

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use clap::ValueEnum;
 use tch::Kind;
 
@@ -30,6 +32,16 @@ pub enum Precision {
     Bf16,
 }
 
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
 impl From<Precision> for Kind {
     fn from(precision: Precision) -> Self {
         match precision {
@@ -49,7 +61,7 @@ impl EngineChoice {
     /// The pages of the weights that the tensors lie in are released when the engine doesn't need them any more.
     ///
     /// # Errors
-    /// Winograd on another device than the CPU or in another precision than float32, and what making the engine reports.
+    /// Winograd on another device than the CPU, half precision on a CPU, and what making the engine reports.
     pub fn build(
         self,
         net: EcoLite,
@@ -64,17 +76,15 @@ impl EngineChoice {
         let compile =
             || -> Result<Box<dyn Engine>> { Ok(Box::new(Compiled::new(&net, threads, &release)?)) };
         match (self, device) {
-            (Self::Winograd, _) if precision != Precision::Fp32 => Err(Error::Precision),
+            (_, Device::Cpu) if precision != Precision::Fp32 => Err(Error::Precision(precision)),
             (Self::Winograd, Device::Cuda(_)) => Err(Error::Device(device)),
             (Self::Winograd, Device::Cpu) => compile(),
-            (Self::Auto, Device::Cpu)
-                if Winograd::is_fast_here() && !few && precision == Precision::Fp32 =>
-            {
-                compile()
+            (Self::Auto, Device::Cpu) if Winograd::is_fast_here() && !few => compile(),
+            _ => {
+                let engine = Libtorch::new(net, device, precision)?;
+                release();
+                Ok(Box::new(engine))
             }
-            _ => Ok(Box::new(
-                Libtorch::new(net, device).with_precision(precision)?,
-            )),
         }
     }
 }

@@ -1,42 +1,68 @@
+mod folding;
+
+use std::collections::HashSet;
+
 use tch::{Kind, Tensor};
 
 use super::{ClipBatch, Device, Engine, EngineKind, Output, Precision, Result};
-use crate::model::{EcoLite, FRAME_SIZE, state_dict};
+use crate::model::{EcoLite, FRAME_SIZE, Flow, state_dict};
 
 /// The module tree, run by libtorch where its tensors are.
 #[derive(Debug)]
 pub struct Libtorch {
     net: EcoLite,
+    /// Batch norms that the convolutions before them have taken in.
+    folded: HashSet<String>,
     device: Device,
     kind: Kind,
 }
 
 impl Libtorch {
-    /// An engine around a network whose tensors are on `device`.
-    pub fn new(net: EcoLite, device: Device) -> Self {
+    /// An engine around a network whose tensors are on `device`, computing in `precision`.
+    ///
+    /// The network's convolutions get tensors of their own, arranged and converted for speed: batch norms folded in
+    /// where nothing else needs what comes before them, on a CPU channels last.
+    ///
+    /// # Errors
+    /// What libtorch reports.
+    pub fn new(net: EcoLite, device: Device, precision: Precision) -> Result<Self> {
         if matches!(device, Device::Cuda(_)) {
             // Every batch but the last has one size: finding its fastest kernels once pays.
             tch::Cuda::cudnn_set_benchmark(true);
         }
-        let kind = Kind::Float;
-        Self { net, device, kind }
-    }
-
-    /// The same engine computing in `precision`, to which it converts the network's tensors.
-    ///
-    /// # Errors
-    /// What libtorch reports.
-    pub fn with_precision(mut self, precision: Precision) -> Result<Self> {
-        self.kind = precision.into();
-        for entry in state_dict(&self.net) {
-            let mut tensor = entry.tensor;
+        let _no_grad = tch::no_grad_guard();
+        let folded = folding::fold(&net)?;
+        let kind = precision.into();
+        for mut entry in state_dict(&net) {
+            let tensor = &mut entry.tensor;
             if tensor.f_kind()? == Kind::Float {
-                let converted = tensor.f_to_kind(self.kind)?;
-                tensor.f_set_data(&converted)?;
+                let converted = tensor.f_to_kind(kind)?;
+                let arranged = match device {
+                    Device::Cpu => channels_last(&converted)?,
+                    Device::Cuda(_) => converted,
+                };
+                tensor.f_set_data(&arranged)?;
             }
         }
-        Ok(self)
+        Ok(Self {
+            net,
+            folded,
+            device,
+            kind,
+        })
     }
+}
+
+/// The same tensor with its second axis, the channels, last in memory: what oneDNN and the CPU's pools like best, and
+/// what makes their outputs lie so too.
+fn channels_last(tensor: &Tensor) -> Result<Tensor> {
+    let axes = tensor.dim() as i64;
+    if axes < 4 {
+        return Ok(tensor.shallow_clone());
+    }
+    let last: Vec<i64> = [0].into_iter().chain(2..axes).chain([1]).collect();
+    let back: Vec<i64> = [0, axes - 1].into_iter().chain(1..axes - 1).collect();
+    Ok(tensor.f_permute(last)?.f_contiguous()?.f_permute(back)?)
 }
 
 impl Engine for Libtorch {
@@ -64,7 +90,7 @@ impl Engine for Libtorch {
         let input = input
             .f_to_device(self.device.into())?
             .f_to_kind(self.kind)?;
-        let output = self.net.run(&input)?;
+        let output = self.net.run_in(&mut Flow::skipping(&self.folded), &input)?;
         Ok(Output {
             features: values(&output.features)?,
             logits: values(&output.logits)?,

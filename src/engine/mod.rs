@@ -43,9 +43,9 @@ pub enum Error {
         "the winograd engine runs on the CPU, not on {0}; use --engine libtorch or --device cpu"
     )]
     Device(Device),
-    /// The Winograd engine computes in float32 only.
-    #[error("the winograd engine computes in fp32; use --engine libtorch for other precisions")]
-    Precision,
+    /// Half precision is for GPUs: libtorch lacks some of its operators on the CPU, and the Winograd engine all.
+    #[error("--precision {0} is for CUDA devices; a CPU computes in fp32")]
+    Precision(Precision),
 }
 
 impl From<tch::TchError> for Error {

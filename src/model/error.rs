@@ -37,15 +37,17 @@ pub enum Error {
     /// The number of classes is not positive.
     #[error("{0} classes: the network needs at least one class")]
     Classes(i64),
-    /// libtorch reported an error.
-    #[error("libtorch: {}", first_line(.0))]
-    Torch(#[from] tch::TchError),
+    /// libtorch reported an error: its message, without the C++ stack trace that it appends.
+    #[error("libtorch: {0}")]
+    Torch(String),
 }
 
-/// libtorch appends a C++ stack trace to its messages; a person needs the first line.
-fn first_line(error: &tch::TchError) -> String {
-    let text = error.to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        Self::Torch(message.trim_start_matches("Internal torch error: ").into())
+    }
 }
 
 /// The result of building or running a network.

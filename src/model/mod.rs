@@ -85,13 +85,20 @@ impl EcoLite {
     /// # Errors
     /// Another shape than the above, or an error of libtorch.
     pub fn run(&self, clips: &Tensor) -> Result<Output> {
+        self.run_in(&mut Flow::new(), clips)
+    }
+
+    /// The same in a flow that watches or skips modules.
+    ///
+    /// # Errors
+    /// As [`EcoLite::run`].
+    pub fn run_in(&self, flow: &mut Flow<'_>, clips: &Tensor) -> Result<Output> {
         if clips.size().first() == Some(&0) {
             return Err(self.input_shape(clips.size()));
         }
         let _no_grad = tch::no_grad_guard();
-        let mut flow = Flow::new();
         let clips = flow.input(clips.shallow_clone());
-        let features = self.features(&mut flow, &clips)?;
+        let features = self.features(flow, &clips)?;
         let logits = through!(flow, self, &features => fc_final);
         Ok(Output {
             features: features.into_tensor(),

@@ -34,7 +34,7 @@ pub struct Args {
     /// What computes the network
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     engine: EngineChoice,
-    /// Numbers that libtorch computes with: fp32, fp16 or bf16
+    /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     precision: Precision,
     /// Frames the network looks at, a multiple of 4 [default: the weights']

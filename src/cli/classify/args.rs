@@ -127,7 +127,7 @@ pub struct Args {
     /// What runs the network
     #[arg(long, value_enum, default_value_t, help_heading = "Running")]
     pub engine: EngineChoice,
-    /// Numbers that libtorch computes with: fp32, fp16 or bf16
+    /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
     #[arg(
         long,
         value_enum,

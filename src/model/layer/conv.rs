@@ -1,9 +1,18 @@
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::Window;
 use crate::model::{
     Attribute, Builder, Entry, Flow, Module, Result, Role, Shown, Value, parameters,
 };
+
+/// Whether to ask oneDNN straight away. libtorch would ask it too, except for a single small volume (the last stage of
+/// one clip), which it leaves to a loop that takes three times as long.
+fn onednn_computes(x: &Tensor) -> bool {
+    x.device() == Device::Cpu
+        && x.kind() == Kind::Float
+        && x.numel() > 0
+        && tch::utils::has_mkldnn()
+}
 
 macro_rules! convolution {
     ($(#[$meta:meta])* $name:ident, $type_name:literal, $axes:literal) => {
@@ -70,17 +79,16 @@ macro_rules! convolution {
             }
 
             fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value> {
+                let Window { stride, padding, .. } = self.window;
+                let (stride, padding, dilation) = ([stride; $axes], [padding; $axes], [1; $axes]);
+                let (weight, bias, groups) = (&self.weight, Some(&self.bias), 1);
                 flow.op("aten::_convolution", &[x], || {
-                    x.tensor().f_convolution(
-                        &self.weight,
-                        Some(&self.bias),
-                        [self.window.stride; $axes],
-                        [self.window.padding; $axes],
-                        [1; $axes],
-                        false,
-                        [0; $axes],
-                        1,
-                    )
+                    let x = x.tensor();
+                    if onednn_computes(x) {
+                        return x.f_mkldnn_convolution(weight, bias, padding, stride, dilation, groups);
+                    }
+                    let (transposed, output_padding) = (false, [0; $axes]);
+                    x.f_convolution(weight, bias, stride, padding, dilation, transposed, output_padding, groups)
                 })
             }
         }

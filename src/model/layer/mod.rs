@@ -6,7 +6,7 @@ mod linear;
 mod pool;
 mod relu;
 
-pub use batch_norm::{BatchNorm2d, BatchNorm3d};
+pub use batch_norm::{BatchNorm2d, BatchNorm3d, EPS};
 pub use conv::{Conv2d, Conv3d};
 pub use linear::Linear;
 pub use pool::{AvgPool2d, AvgPool3d, MaxPool2d};
