@@ -77,9 +77,13 @@ install() {
         fail "pip could not install the torch $VERSION wheel"
 }
 
+torch_folder() {
+    find "$VENV"/lib/python3*/site-packages -maxdepth 1 -name torch -type d | head -n 1
+}
+
 link_libtorch() {
     local folder
-    folder=$(find "$VENV"/lib/python3*/site-packages -maxdepth 1 -name torch -type d | head -n 1)
+    folder=$(torch_folder)
     [ -n "$folder" ] || fail "$VENV has no torch package"
     ln -sfn "${folder#"$VENV/"}" "$VENV/libtorch"
     check_folder "$VENV/libtorch" "$VENV/libtorch"
@@ -89,12 +93,11 @@ fetch_light() {
     [ -d "$VENV/libtorch/lib" ] && return
     make_venv
     echo "Fetching libtorch $VERSION into $VENV (about 1.2 GB, once) ..."
-    local packages=("torch==$VERSION")
-    # libtorch_cpu of the default Linux wheel is linked to these two CUDA libraries, on machines without a GPU too.
-    if [ "$(uname -s)" = Linux ] && [ -z "${ECO_TORCH_INDEX:-}" ]; then
-        packages+=("nvidia-cuda-runtime==13.0.*" "nvidia-cuda-cupti==13.0.*")
+    install --no-deps "torch==$VERSION"
+    # libtorch_cpu of a wheel with CUDA is linked to these two of its libraries, on machines without a GPU too.
+    if [ -e "$(torch_folder)/lib/libtorch_cuda.so" ]; then
+        install --no-deps "nvidia-cuda-runtime==13.0.*" "nvidia-cuda-cupti==13.0.*"
     fi
-    install --no-deps "${packages[@]}"
     link_libtorch
 }
 

@@ -162,6 +162,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A dense activation as a matrix of pixels by channels, from pixel `first` on: its memory, where it begins there, and
+    /// the floats between rows.
+    pub fn rows(self, first: usize) -> (Span<'a>, usize, usize) {
+        let pixel = self.strides[0];
+        (self.span, self.origin + first * pixel, pixel)
+    }
+
     /// Position of channel 0 of a pixel.
     #[inline(always)]
     pub fn at(self, item: usize, frame: usize, y: usize, x: usize) -> usize {

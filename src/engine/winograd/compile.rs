@@ -88,29 +88,35 @@ impl<'w> Compiler<'_, 'w> {
     }
 
     fn volume_net(&self) -> Result<VolumeNet, Error> {
-        let name = |layer: &str| format!("eco_3d.res_3d_3.{layer}");
         Ok(VolumeNet {
-            res3: [
-                self.before(Kind::Volume4, &name("res3a_2"), &name("res3a_bn"), 96, 128)?,
-                self.folded(Kind::Volume4, &name("res3b_1"), 128, 128)?,
-                self.before(Kind::Volume4, &name("res3b_2"), &name("res3b_bn"), 128, 128)?,
-            ],
             stages: [
-                self.stage(4, Kind::Volume4, 128)?,
-                self.stage(5, Kind::Volume2, 256)?,
+                self.stage(3, Kind::Volume4, 96, 128)?,
+                self.stage(4, Kind::Volume4, 128, 256)?,
+                self.stage(5, Kind::Volume2, 256, 512)?,
             ],
         })
     }
 
-    fn stage(&self, number: usize, kind: Kind, inputs: usize) -> Result<Stage, Error> {
+    fn stage(
+        &self,
+        number: usize,
+        kind: Kind,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Stage, Error> {
         let name = |layer: &str| format!("eco_3d.res_3d_{number}.res{number}{layer}");
-        let n = 2 * inputs;
+        let halves = number > 3;
+        let first_inputs = if halves { outputs } else { inputs };
+        let full_size =
+            |layer, norm, inputs| self.normalised(kind, &name(layer), &name(norm), inputs, outputs);
         Ok(Stage {
-            halve: self.halve(&name("a_1"), &name("a_down"), inputs, n)?,
+            halve: halves
+                .then(|| self.halve(&name("a_1"), &name("a_down"), inputs, outputs))
+                .transpose()?,
             rest: [
-                self.before(kind, &name("a_2"), &name("a_bn"), n, n)?,
-                self.folded(kind, &name("b_1"), n, n)?,
-                self.before(kind, &name("b_2"), &name("b_bn"), n, n)?,
+                full_size("a_2", "a_bn", first_inputs)?,
+                full_size("b_1", "b_1_bn", outputs)?,
+                full_size("b_2", "b_bn", outputs)?,
             ],
         })
     }
@@ -143,7 +149,7 @@ impl<'w> Compiler<'_, 'w> {
                 regrouped[((output * 12 + channel) * 4 + y / 2) * 4 + x / 2] = weight;
             }
         }
-        let epilogue = self.norm(name, &format!("{name}_bn"), OUTPUTS)?;
+        let epilogue = self.epilogue(name, &format!("{name}_bn"), OUTPUTS)?;
         Ok(self.convolution(Kind::Stem, 12, OUTPUTS, &[&regrouped], epilogue))
     }
 
@@ -155,13 +161,11 @@ impl<'w> Compiler<'_, 'w> {
         inputs: usize,
         outputs: usize,
     ) -> Result<Convolution, Error> {
-        let weights = self.weights(kind, name, inputs, outputs)?;
-        let epilogue = self.norm(name, &format!("{name}_bn"), outputs)?;
-        Ok(self.convolution(kind, inputs, outputs, &[weights], epilogue))
+        self.normalised(kind, name, &format!("{name}_bn"), inputs, outputs)
     }
 
-    /// A convolution whose output is kept or summed before batch norm `norm` and ReLU.
-    fn before(
+    /// A convolution followed by batch norm `norm` and ReLU.
+    fn normalised(
         &self,
         kind: Kind,
         name: &str,
@@ -170,22 +174,8 @@ impl<'w> Compiler<'_, 'w> {
         outputs: usize,
     ) -> Result<Convolution, Error> {
         let weights = self.weights(kind, name, inputs, outputs)?;
-        let (scale, shift) = self.affine(norm, outputs)?;
-        let bias = self.tensor(&format!("{name}.bias"), &[outputs])?.to_vec();
-        let shift = shift.into_iter().map(|t| t as f32).collect();
-        let scale = scale.into_iter().map(|s| s as f32).collect();
-        Ok(self.convolution(
-            kind,
-            inputs,
-            outputs,
-            &[weights],
-            Epilogue {
-                bias,
-                scale,
-                shift,
-                ..Epilogue::relu(outputs)
-            },
-        ))
+        let epilogue = self.epilogue(name, norm, outputs)?;
+        Ok(self.convolution(kind, inputs, outputs, &[weights], epilogue))
     }
 
     /// A stride-2 convolution with batch norm and ReLU, and one without either, side by side.
@@ -201,13 +191,9 @@ impl<'w> Compiler<'_, 'w> {
             self.weights(kind, branch, inputs, outputs)?,
             self.weights(kind, shortcut, inputs, outputs)?,
         ];
-        let mut epilogue = self.norm(branch, &format!("{branch}_bn"), outputs)?;
-        epilogue.bias.resize(2 * outputs, 0.0);
-        epilogue.scale.resize(2 * outputs, 1.0);
-        epilogue
-            .shift
-            .extend(self.tensor(&format!("{shortcut}.bias"), &[outputs])?);
-        epilogue.floor.resize(2 * outputs, f32::NEG_INFINITY);
+        let mut epilogue = self.epilogue(branch, &format!("{branch}_bn"), outputs)?;
+        let bias = self.tensor(&format!("{shortcut}.bias"), &[outputs])?;
+        epilogue.append(Epilogue::bias(bias));
         Ok(self.convolution(kind, inputs, 2 * outputs, &weights, epilogue))
     }
 
@@ -224,7 +210,7 @@ impl<'w> Compiler<'_, 'w> {
         for (layer, &outputs) in layers.iter().zip(outputs) {
             let name = format!("{name}{layer}");
             weights.push(self.tensor(&format!("{name}.weight"), &[outputs, inputs, 1, 1])?);
-            epilogue.append(self.norm(&name, &format!("{name}_bn"), outputs)?);
+            epilogue.append(self.epilogue(&name, &format!("{name}_bn"), outputs)?);
         }
         Ok(Pointwise::new(self.isa, inputs, &weights, epilogue))
     }
@@ -268,44 +254,25 @@ impl<'w> Compiler<'_, 'w> {
         self.tensor(&format!("{name}.weight"), &volume)
     }
 
-    /// Batch norm and ReLU after a convolution whose raw output nobody needs: its bias joins the shift.
-    fn norm(&self, convolution: &str, norm: &str, outputs: usize) -> Result<Epilogue, Error> {
-        let (scale, shift) = self.affine(norm, outputs)?;
-        let bias = self.tensor(&format!("{convolution}.bias"), &[outputs])?;
-        let shift = bias
-            .iter()
-            .zip(&scale)
-            .zip(shift)
-            .map(|((&b, s), t)| (f64::from(b) * s + t) as f32)
-            .collect();
-        let scale = scale.into_iter().map(|s| s as f32).collect();
-        Ok(Epilogue {
-            scale,
-            shift,
-            ..Epilogue::relu(outputs)
-        })
-    }
-
-    /// Batch norm as `x * scale + shift`.
-    fn affine(&self, name: &str, outputs: usize) -> Result<(Vec<f64>, Vec<f64>), Error> {
-        let get = |part: &str| self.tensor(&format!("{name}.{part}"), &[outputs]);
-        let [weight, bias, mean, variance] = [
-            get("weight")?,
-            get("bias")?,
-            get("running_mean")?,
-            get("running_var")?,
-        ];
-        let scale = weight
+    /// The bias of a convolution, then batch norm `norm` as `x * scale + shift`, and ReLU.
+    fn epilogue(&self, convolution: &str, norm: &str, outputs: usize) -> Result<Epilogue, Error> {
+        let get = |layer: &str, part: &str| self.tensor(&format!("{layer}.{part}"), &[outputs]);
+        let (weight, bias) = (get(norm, "weight")?, get(norm, "bias")?);
+        let (mean, variance) = (get(norm, "running_mean")?, get(norm, "running_var")?);
+        let scale: Vec<f64> = weight
             .iter()
             .zip(variance)
-            .map(|(&w, &v)| f64::from(w) / (f64::from(v) + EPSILON).sqrt());
-        let scale: Vec<f64> = scale.collect();
-        let shift = bias
-            .iter()
-            .zip(mean)
-            .zip(&scale)
-            .map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s);
-        Ok((scale.clone(), shift.collect()))
+            .map(|(&w, &v)| f64::from(w) / (f64::from(v) + EPSILON).sqrt())
+            .collect();
+        let shift = bias.iter().zip(mean).zip(&scale);
+        Ok(Epilogue {
+            bias: get(convolution, "bias")?.to_vec(),
+            shift: shift
+                .map(|((&b, &m), s)| (f64::from(b) - f64::from(m) * s) as f32)
+                .collect(),
+            scale: scale.iter().map(|&s| s as f32).collect(),
+            floor: vec![0.0; outputs],
+        })
     }
 
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<&'w [f32], Error> {

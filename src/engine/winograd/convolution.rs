@@ -107,6 +107,18 @@ pub struct Shape {
     pub width: usize,
 }
 
+impl Shape {
+    /// Frames, rows and columns.
+    pub fn dims(self) -> [usize; 3] {
+        [self.frames, self.height, self.width]
+    }
+
+    /// Pixels of all items.
+    pub fn pixels(self) -> usize {
+        self.items * self.frames * self.height * self.width
+    }
+}
+
 /// Where the output goes.
 #[derive(Clone, Copy)]
 pub struct Output<'a> {

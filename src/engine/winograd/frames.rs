@@ -119,11 +119,6 @@ impl FrameNet {
         let image = View::dense(image, [1, DEPTH_IMAGE, DEPTH_IMAGE], DEPTH_CHANNELS);
         let half = |span| View::dense(span, [1, HALF, HALF], REDUCED);
         let map = |span, channels| View::dense(span, [1, MAP, MAP], channels);
-        let reduced = |channels, output, raw| Part {
-            channels,
-            output,
-            raw,
-        };
         // SAFETY: every view below is dense in a span of n items, and each step writes a view that it does not read.
         unsafe {
             context.crew.each(n * DEPTH_IMAGE, |task| {
@@ -140,7 +135,7 @@ impl FrameNet {
                 context.crew,
                 n * HALF * HALF,
                 half(a),
-                &[reduced(REDUCED, half(b), false)],
+                &[Part::Finished(REDUCED, half(b))],
             );
             context.pooled(&self.conv2, n, HALF, half(b), map(x, self.conv2.outputs));
             let (mut from, mut to) = (x, y);
@@ -155,7 +150,7 @@ impl FrameNet {
                 std::mem::swap(&mut from, &mut to);
             }
             let (input, reduced_map) = (map(from, self.last_reduce.inputs), map(a, REDUCED));
-            let parts = [reduced(REDUCED, reduced_map, false)];
+            let parts = [Part::Finished(REDUCED, reduced_map)];
             self.last_reduce
                 .run(context.isa, context.crew, n * MAP * MAP, input, &parts);
             context.plane(&self.last, n, reduced_map, output);
@@ -190,18 +185,13 @@ impl Inception {
         let after_single = output.skip(REDUCED);
         let after_double = after_single.skip(self.single.outputs);
         let after_all = after_double.skip(self.double[1].outputs);
-        let part = |channels, output, raw| Part {
-            channels,
-            output,
-            raw,
-        };
         // SAFETY: every view is dense in a span of n items, and each step writes a view that it does not read.
         unsafe {
             let parts = [
-                part(REDUCED, output, false),
-                part(REDUCED, single_reduced, false),
-                part(REDUCED, double_reduced, false),
-                part(self.projected(), projection, true),
+                Part::Finished(REDUCED, output),
+                Part::Finished(REDUCED, single_reduced),
+                Part::Finished(REDUCED, double_reduced),
+                Part::Raw(self.projected(), projection),
             ];
             self.pointwise
                 .run(context.isa, context.crew, pixels, input, &parts);

@@ -11,7 +11,7 @@ use super::simd::{Simd, WithSimd, floor_at, load, prefetch};
 /// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
 #[derive(Clone, Default)]
 pub struct Epilogue {
-    /// Added first: the bias of a convolution whose raw output is kept.
+    /// Added first: the convolution's.
     pub bias: Vec<f32>,
     /// Batch norm's factor.
     pub scale: Vec<f32>,
@@ -26,7 +26,7 @@ pub struct Epilogue {
 pub enum Finish<'a> {
     /// Stored as it is.
     Raw,
-    /// Scale, shift and floor of the channels from the given one on.
+    /// Bias, scale, shift and floor of the channels from the given one on.
     Affine(&'a Epilogue, usize),
 }
 
@@ -126,14 +126,14 @@ impl Gemm<'_> {
 const PREFETCH: usize = 32;
 
 impl Epilogue {
-    /// Nothing but ReLU, for `channels` channels.
-    pub fn relu(channels: usize) -> Self {
-        let fill = |value| vec![value; channels];
+    /// A bias and nothing else.
+    pub fn bias(bias: &[f32]) -> Self {
+        let fill = |value| vec![value; bias.len()];
         Self {
-            bias: fill(0.0),
+            bias: bias.to_vec(),
             scale: fill(1.0),
             shift: fill(0.0),
-            floor: fill(0.0),
+            floor: fill(f32::NEG_INFINITY),
         }
     }
 
@@ -169,9 +169,15 @@ pub struct Finisher<S: Simd> {
 }
 
 impl<S: Simd> Finisher<S> {
+    /// `max(raw * scale + shift, floor)` with `raw = sum + bias`.
+    #[inline(always)]
+    pub fn apply(self, s: S, sum: S::f32s) -> S::f32s {
+        self.activate(s, s.add_f32s(sum, self.bias))
+    }
+
     /// `max(raw * scale + shift, floor)`.
     #[inline(always)]
-    pub fn apply(self, s: S, raw: S::f32s) -> S::f32s {
+    pub fn activate(self, s: S, raw: S::f32s) -> S::f32s {
         floor_at(s, s.mul_add_f32s(raw, self.scale, self.shift), self.floor)
     }
 }

@@ -15,14 +15,12 @@ pub struct Pointwise {
     pub epilogue: Epilogue,
 }
 
-/// What some of the output channels become.
-pub struct Part<'a> {
-    /// How many channels; whole panels.
-    pub channels: usize,
-    /// Where they go.
-    pub output: View<'a>,
-    /// Whether the epilogue is applied.
-    pub raw: bool,
+/// What some of the output channels, whole panels, become: how many, where they go, and how far they are finished.
+pub enum Part<'a> {
+    /// With the epilogue.
+    Finished(usize, View<'a>),
+    /// Sums only.
+    Raw(usize, View<'a>),
 }
 
 /// Pixels per product: they stay in the first-level cache while the panels pass.
@@ -56,28 +54,21 @@ impl Pointwise {
             let (start, end) = (block * pixels / blocks, (block + 1) * pixels / blocks);
             let mut first = 0;
             for part in parts {
-                let stride = part.output.strides[0];
+                let (channels, output, finish) = match *part {
+                    Part::Finished(channels, output) => {
+                        (channels, output, Finish::Affine(&self.epilogue, first))
+                    }
+                    Part::Raw(channels, output) => (channels, output, Finish::Raw),
+                };
                 isa.run(Gemm {
                     rows: end - start,
                     depth: self.inputs,
-                    a: (
-                        input.span,
-                        input.origin + start * input.strides[0],
-                        input.strides[0],
-                    ),
-                    b: &self.weights[first * self.inputs..][..part.channels * self.inputs],
-                    c: (
-                        part.output.span,
-                        part.output.origin + start * stride,
-                        stride,
-                    ),
-                    finish: if part.raw {
-                        Finish::Raw
-                    } else {
-                        Finish::Affine(&self.epilogue, first)
-                    },
+                    a: input.rows(start),
+                    b: &self.weights[first * self.inputs..][..channels * self.inputs],
+                    c: output.rows(start),
+                    finish,
                 });
-                first += part.channels;
+                first += channels;
             }
         });
     }

@@ -323,7 +323,7 @@ impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
             for i in 0..width {
                 activation
                     .span
-                    .store::<S>(at + i * pixel, finisher.apply(s, row[i]));
+                    .store::<S>(at + i * pixel, finisher.activate(s, row[i]));
             }
         }
     }

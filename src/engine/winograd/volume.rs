@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, View};
 use super::convolution::{Convolution, Job, Output, Shape};
-use super::frames::{MAP, MAP_CHANNELS};
+use super::frames::{MAP, MAP_CHANNELS, MAP_SIZE};
 use super::simd::Isa;
 use super::threads::Crew;
 
@@ -11,18 +11,16 @@ pub const FEATURES: usize = 512;
 /// How many input frames become one at the end.
 pub const STEP: usize = 4;
 
-/// The 3-D network.
+/// The 3-D network: res3, res4 and res5.
 pub struct VolumeNet {
-    /// res3a_2, res3b_1, res3b_2.
-    pub res3: [Convolution; 3],
-    /// res4 and res5.
-    pub stages: [Stage; 2],
+    /// In their order.
+    pub stages: [Stage; 3],
 }
 
-/// A residual stage that halves every extent.
+/// A residual stage.
 pub struct Stage {
-    /// `a_1` (batch norm, ReLU) and the shortcut `a_down` (neither) side by side.
-    pub halve: Convolution,
+    /// `a_1` (batch norm, ReLU) and the shortcut `a_down` (neither) side by side, where the stage halves every extent.
+    pub halve: Option<Convolution>,
     /// `a_2`, `b_1`, `b_2`.
     pub rest: [Convolution; 3],
 }
@@ -30,12 +28,12 @@ pub struct Stage {
 /// Working memory.
 #[derive(Default)]
 pub struct Memory {
-    inputs: Buffer,
-    products: Buffer,
-    /// Activations of res3: one to work in, the shortcut, and what goes on. The first one starts as the input.
-    res3: [Buffer; 3],
-    /// The same for the stages.
-    stages: [[Buffer; 3]; 2],
+    /// Transformed inputs and products.
+    scratch: [Buffer; 2],
+    /// The network's input.
+    maps: Buffer,
+    /// Activations per stage: one to work in, the raw sum that becomes the second residual, and what goes on.
+    stages: [[Buffer; 3]; 3],
 }
 
 /// Floats of transformed inputs or products per block of tiles. They are written and read once each, between reading
@@ -54,13 +52,10 @@ pub struct Context {
 impl Memory {
     /// Makes room for the maps of `frames` frames, the network's input.
     pub fn maps(&mut self, frames: usize) -> View<'_> {
-        self.res3[0].reserve(frames * MAP * MAP * CHANNELS);
-        View::dense(self.res3[0].span(), [1, MAP, MAP], MAP_CHANNELS)
+        self.maps.reserve(frames * MAP_SIZE);
+        View::dense(self.maps.span(), [1, MAP, MAP], MAP_CHANNELS)
     }
 }
-
-/// Channels of res3.
-const CHANNELS: usize = 128;
 
 impl VolumeNet {
     /// Runs `clips` clips of `segments` frames, whose maps lie in [`Memory::maps`]; features `[clips, 512]`.
@@ -72,100 +67,78 @@ impl VolumeNet {
         memory: &mut Memory,
     ) -> Vec<f32> {
         let Memory {
-            inputs,
-            products,
-            res3,
+            scratch,
+            maps,
             stages,
         } = memory;
-        let mut scratch = [inputs, products];
         let mut shape = Shape {
             items: clips,
             frames: segments,
             height: MAP,
             width: MAP,
         };
-        let size = |shape: Shape, channels| {
-            shape.items * shape.frames * shape.height * shape.width * channels
-        };
-        let dims = |shape: Shape| [shape.frames, shape.height, shape.width];
+        let mut on = View::dense(maps.span(), shape.dims(), MAP_CHANNELS);
+        for (stage, buffers) in self.stages.iter().zip(stages) {
+            // SAFETY: `on` is an activation of this shape, complete, and lies in no buffer of this stage.
+            (on, shape) = unsafe { stage.run(context, shape, on, buffers, scratch) };
+        }
+        // SAFETY: the last activation is complete and nobody writes it any more.
+        let last = unsafe { on.span.slice_mut(0, shape.pixels() * FEATURES) };
+        last.chunks_exact(shape.pixels() / clips * FEATURES)
+            .flat_map(mean)
+            .collect()
+    }
+}
 
-        let [work, raw, on] = res3.each_mut().map(|buffer| {
-            buffer.reserve(size(shape, CHANNELS));
-            buffer.span()
-        });
-        let view = |span| View::dense(span, dims(shape), CHANNELS);
-        let (maps, work, raw, mut on) = (
-            View::dense(work, dims(shape), MAP_CHANNELS),
-            view(work),
-            view(raw),
-            view(on),
+impl Stage {
+    /// Runs the stage on an activation of `shape`; its output and the shape of that.
+    ///
+    /// # Safety
+    /// The input lies outside `buffers`, and nobody writes it meanwhile.
+    unsafe fn run<'a>(
+        &self,
+        context: Context,
+        shape: Shape,
+        input: View<'a>,
+        [work, raw, next]: &'a mut [Buffer; 3],
+        scratch: &mut [Buffer; 2],
+    ) -> (View<'a>, Shape) {
+        let [a, b1, b2] = &self.rest;
+        let channels = a.outputs;
+        // What halves makes two outputs side by side.
+        let (out, width) = match &self.halve {
+            Some(halve) => (halve.output_shape(shape), halve.outputs),
+            None => (shape, channels),
+        };
+        let dense = |buffer: &'a mut Buffer, channels| {
+            buffer.reserve(out.pixels() * channels);
+            View::dense(buffer.span(), out.dims(), channels)
+        };
+        let (work, raw, next) = (
+            dense(work, width),
+            dense(raw, channels),
+            dense(next, channels),
         );
-        let [a, b1, b2] = &self.res3;
+        let sum = |raw, residual| Output {
+            activation: next,
+            raw,
+            residual,
+        };
         // SAFETY: dense views of this shape in buffers reserved for it; no step writes what it reads, but for the
         // residual, which is read where the same pixel is written.
         unsafe {
-            a.whole(
-                context,
-                shape,
-                maps,
-                Output {
-                    activation: on,
-                    raw: Some(raw),
-                    residual: None,
-                },
-                &mut scratch,
-            );
-            b1.whole(context, shape, on, Output::activation(work), &mut scratch);
-            b2.whole(
-                context,
-                shape,
-                work,
-                Output {
-                    activation: on,
-                    raw: None,
-                    residual: Some(raw),
-                },
-                &mut scratch,
-            );
+            let (from, shortcut) = match &self.halve {
+                Some(halve) => {
+                    halve.whole(context, shape, input, Output::activation(work), scratch);
+                    (work, Some(work.skip(channels)))
+                }
+                None => (input, None),
+            };
+            a.whole(context, out, from, sum(Some(raw), shortcut), scratch);
+            b1.whole(context, out, next, Output::activation(work), scratch);
+            b2.whole(context, out, work, sum(None, Some(raw)), scratch);
         }
-        for (stage, buffers) in self.stages.iter().zip(stages) {
-            let out = stage.halve.output_shape(shape);
-            let channels = stage.halve.outputs / 2;
-            let [pair, raw, next] = buffers;
-            pair.reserve(size(out, 2 * channels));
-            raw.reserve(size(out, channels));
-            next.reserve(size(out, channels));
-            let pair = View::dense(pair.span(), dims(out), 2 * channels);
-            let [raw, next] =
-                [raw, next].map(|buffer| View::dense(buffer.span(), dims(out), channels));
-            let shortcut = pair.skip(channels);
-            let [a, b1, b2] = &stage.rest;
-            // SAFETY: as above.
-            unsafe {
-                stage
-                    .halve
-                    .whole(context, shape, on, Output::activation(pair), &mut scratch);
-                let sum = Output {
-                    activation: next,
-                    raw: Some(raw),
-                    residual: Some(shortcut),
-                };
-                a.whole(context, out, pair, sum, &mut scratch);
-                b1.whole(context, out, next, Output::activation(pair), &mut scratch);
-                let sum = Output {
-                    activation: next,
-                    raw: None,
-                    residual: Some(raw),
-                };
-                b2.whole(context, out, pair, sum, &mut scratch);
-            }
-            (shape, on) = (out, next);
-        }
-        // SAFETY: the last activation is complete and nobody writes it any more.
-        let last = unsafe { on.span.slice_mut(0, size(shape, FEATURES)) };
-        last.chunks_exact(size(Shape { items: 1, ..shape }, FEATURES))
-            .flat_map(mean)
-            .collect()
+        (next, out)
     }
 }
 
@@ -191,7 +164,7 @@ impl Convolution {
         shape: Shape,
         input: View,
         output: Output,
-        scratch: &mut [&mut Buffer; 2],
+        scratch: &mut [Buffer; 2],
     ) {
         let [down, across, _] = self.grid(shape);
         let tiles = shape.items * down * across;
