@@ -42,7 +42,7 @@ version_of() { # folder
 check_folder() { # folder, what to call it
     [ -d "$1" ] || fail "$2 does not exist"
     local library
-    library=$(find "$1/lib" -maxdepth 1 -name 'libtorch_cpu.*' 2>/dev/null | head -n 1)
+    library=$(find "$1/lib" -maxdepth 1 -name 'libtorch_cpu.*' 2>/dev/null | head -n 1) || true
     [ -n "$library" ] || fail "$2 has no lib/libtorch_cpu"
     [ -f "$1/include/torch/csrc/api/include/torch/torch.h" ] || fail "$2 has libraries but no C++ headers under include/"
     local version
@@ -78,7 +78,7 @@ install() {
 }
 
 torch_folder() {
-    find "$VENV"/lib/python3*/site-packages -maxdepth 1 -name torch -type d | head -n 1
+    find "$VENV"/lib/python3*/site-packages -maxdepth 1 -name torch -type d 2>/dev/null | head -n 1 || true
 }
 
 link_libtorch() {

@@ -1,0 +1,45 @@
+//! What `make setup` says about a libtorch that cannot be used.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the set-up with `LIBTORCH=folder`; whether it was content, and what it said.
+fn setup(folder: &Path) -> (bool, String) {
+    let output = Command::new("scripts/setup.sh")
+        .arg("light")
+        .env("LIBTORCH", folder)
+        .env_remove("LIBTORCH_USE_PYTORCH")
+        .env_remove("LIBTORCH_BYPASS_VERSION_CHECK")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.success(), said)
+}
+
+fn write(folder: &Path, file: &str, text: &str) {
+    let path = folder.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_wrong_libtorch_is_refused_with_what_was_found_and_the_ways_to_fix_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let refused = |folder: &Path, found: &str| {
+        let (content, said) = setup(folder);
+        assert!(!content);
+        assert!(said.contains(found), "{said}");
+        assert!(said.contains("LIBTORCH_USE_PYTORCH=1"), "{said}");
+    };
+    refused(&folder.join("nowhere"), "does not exist");
+    refused(folder, "has no lib/libtorch_cpu");
+    write(folder, "lib/libtorch_cpu.so", "");
+    refused(folder, "no C++ headers");
+    write(folder, "include/torch/csrc/api/include/torch/torch.h", "");
+    write(folder, "build-version", "2.4.0+cu121");
+    refused(folder, "is version 2.4.0+cu121");
+    write(folder, "build-version", "2.13.0+cpu");
+    assert_eq!(setup(folder), (true, String::new()));
+}
