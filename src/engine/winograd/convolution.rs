@@ -7,7 +7,7 @@
 use super::buffer::{Buffer, LINE, Span, View};
 use super::gemm::{Epilogue, Finish, Gemm};
 use super::simd::Isa;
-use super::threads::Crew;
+use super::threads::{Crew, share};
 use super::tiles::{InputTile, OutputTile};
 use super::transforms::{Algorithm, F2x3, F4x3, F4x4, Identity, Stride2};
 use std::marker::PhantomData;
@@ -108,6 +108,16 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// `items` square images of `side` pixels.
+    pub fn images(items: usize, side: usize) -> Self {
+        Self {
+            items,
+            frames: 1,
+            height: side,
+            width: side,
+        }
+    }
+
     /// Frames, rows and columns.
     pub fn dims(self) -> [usize; 3] {
         [self.frames, self.height, self.width]
@@ -311,7 +321,8 @@ impl Convolution {
         let parts = crew.parts(filters, panels);
         crew.each(filters * parts, |task| {
             let (filter, part) = (task / parts, task % parts);
-            let [first, end] = [part, part + 1].map(|part| part * panels / parts * panel);
+            let part = share(panels, part, parts);
+            let (first, end) = (part.start * panel, part.end * panel);
             let b = &self.filters[filter * self.inputs * self.outputs..];
             for k in time.sharing(filter / (n * n)) {
                 for i in space.sharing(filter / n % n) {
@@ -334,8 +345,8 @@ impl Convolution {
 
 /// Cuts `channels` into `parts` ranges of whole lines.
 fn lines(channels: usize, part: usize, parts: usize) -> Range<usize> {
-    let at = |part: usize| part * (channels / LINE) / parts * LINE;
-    at(part)..at(part + 1)
+    let lines = share(channels / LINE, part, parts);
+    lines.start * LINE..lines.end * LINE
 }
 
 /// # Safety

@@ -3,7 +3,7 @@
 use super::buffer::{Buffer, Span};
 use super::convolution::{Kind, for_kind};
 use super::simd::{Isa, Simd, WithSimd, load};
-use super::threads::Crew;
+use super::threads::{Crew, share};
 use super::transforms::{Algorithm, Array, F2x3, F4x3, F4x4, Identity, Stride2};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f
     let parts = crew.parts(panels.len(), inputs / 4);
     crew.each(panels.len() * parts, |task| {
         let (panel, part) = (task / parts, task % parts);
-        let part = part * inputs / parts..(part + 1) * inputs / parts;
+        let part = share(inputs, part, parts);
         let weights = panels[panel];
         // SAFETY: this part of this panel is filled here and nowhere else.
         unsafe {

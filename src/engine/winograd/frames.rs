@@ -1,12 +1,10 @@
 //! The 2-D network: an image to a 28x28 map of 96 channels, frame by frame.
 
 use super::buffer::{Buffer, Span, View};
-use super::convolution::{Convolution, Job, Output, Shape};
+use super::convolution::{Convolution, Shape};
+use super::planes::Context;
 use super::pointwise::{Part, Pointwise};
-use super::pooling::{AveragePoolRow, MaxPoolRow, max_pool_extent};
-use super::simd::Isa;
-use super::threads::{Crew, PerThread};
-use std::ops::Range;
+use super::pooling::AveragePoolRow;
 
 /// Rows and columns of an input image.
 pub const IMAGE: usize = 224;
@@ -31,11 +29,6 @@ const DEPTH_IMAGE: usize = (IMAGE + 2 * PAD) / 2;
 const DEPTH_CHANNELS: usize = 16;
 /// Channels of the widest concatenation.
 const WIDEST: usize = 320;
-/// Most tiles per block: their points stay in the second-level cache.
-const TILES: usize = 49;
-/// Fewest tiles per block: a register block of the matrix product.
-const FEWEST_TILES: usize = 6;
-
 /// The 2-D network.
 pub struct FrameNet {
     /// conv1_7x7_s2 as a 4x4 convolution of the space-to-depth image.
@@ -65,31 +58,12 @@ pub struct Inception {
 /// Channels of 3x3_reduce and double_3x3_reduce, and of the 1x1 branch.
 const REDUCED: usize = 64;
 
-/// Working memory of one thread.
-#[derive(Default)]
-pub struct Scratch {
-    inputs: Buffer,
-    products: Buffer,
-    rows: Buffer,
-}
-
 /// Activations of some frames.
 #[derive(Default)]
 pub struct Activations {
     image: Buffer,
     maps: [Buffer; 2],
     concatenations: [Buffer; 2],
-}
-
-/// What a run of the network needs besides its weights.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// The instruction set the filters are packed for.
-    pub isa: Isa,
-    /// Who shares the work on these frames.
-    pub crew: Crew,
-    /// Working memory.
-    pub scratch: &'a PerThread<Scratch>,
 }
 
 impl FrameNet {
@@ -129,7 +103,7 @@ impl FrameNet {
                     image,
                 );
             });
-            context.pooled(&self.stem, n, DEPTH_IMAGE, image, half(a));
+            context.pooled(&self.stem, Shape::images(n, DEPTH_IMAGE), image, half(a));
             self.reduce.run(
                 context.isa,
                 context.crew,
@@ -137,7 +111,12 @@ impl FrameNet {
                 half(a),
                 &[Part::Finished(REDUCED, half(b))],
             );
-            context.pooled(&self.conv2, n, HALF, half(b), map(x, self.conv2.outputs));
+            context.pooled(
+                &self.conv2,
+                Shape::images(n, HALF),
+                half(b),
+                map(x, self.conv2.outputs),
+            );
             let (mut from, mut to) = (x, y);
             for block in &self.inceptions {
                 block.run(
@@ -153,7 +132,7 @@ impl FrameNet {
             let parts = [Part::Finished(REDUCED, reduced_map)];
             self.last_reduce
                 .run(context.isa, context.crew, n * MAP * MAP, input, &parts);
-            context.plane(&self.last, n, reduced_map, output);
+            context.plane(&self.last, Shape::images(n, MAP), reduced_map, output);
         }
     }
 }
@@ -174,7 +153,8 @@ impl Inception {
     /// # Safety
     /// The views hold `n` frames, `work` has room for two maps of the stem's size, and nobody else uses them.
     unsafe fn run(&self, context: Context, n: usize, input: View, output: View, work: [Span; 2]) {
-        let pixels = n * MAP * MAP;
+        let maps = Shape::images(n, MAP);
+        let pixels = maps.pixels();
         let map = |span, channels| View::dense(span, [1, MAP, MAP], channels);
         let single_reduced = map(work[0], REDUCED);
         let double_reduced = map(work[0], REDUCED).skip(pixels * REDUCED);
@@ -210,158 +190,12 @@ impl Inception {
         });
         // SAFETY: as above; `middle` takes the place of the projection, which has been used.
         unsafe {
-            context.plane(&self.single, n, single_reduced, after_single);
-            context.plane(&self.double[0], n, double_reduced, middle);
-            context.plane(&self.double[1], n, middle, after_double);
+            context.plane(&self.single, maps, single_reduced, after_single);
+            context.plane(&self.double[0], maps, double_reduced, middle);
+            context.plane(&self.double[1], maps, middle, after_double);
         }
     }
 }
-
-impl Context<'_> {
-    /// A 3x3 convolution of `n` maps.
-    ///
-    /// # Safety
-    /// The views hold `n` maps; nobody else uses the output.
-    unsafe fn plane(self, convolution: &Convolution, n: usize, input: View, output: View) {
-        let shape = Shape {
-            items: n,
-            frames: 1,
-            height: MAP,
-            width: MAP,
-        };
-        let [down, across, _] = convolution.grid(shape);
-        let tiles = n * down * across;
-        let blocks = tiles
-            .div_ceil(TILES)
-            .max(self.crew.parts(1, tiles / FEWEST_TILES));
-        let job = Job {
-            input,
-            shape,
-            output: Output::activation(output),
-        };
-        self.crew.each(blocks, |block| {
-            // SAFETY: the blocks are disjoint.
-            unsafe {
-                self.tiles(
-                    convolution,
-                    &job,
-                    block * tiles / blocks..(block + 1) * tiles / blocks,
-                )
-            }
-        });
-    }
-
-    /// Some tiles of a convolution, with the thread's scratch.
-    ///
-    /// # Safety
-    /// See [`Convolution::run`].
-    unsafe fn tiles(self, convolution: &Convolution, job: &Job, tiles: Range<usize>) {
-        self.scratch.with(|scratch| {
-            let [v, m] = convolution.scratch(job.shape, tiles.len());
-            scratch.inputs.reserve(v);
-            scratch.products.reserve(m);
-            // SAFETY: the scratch is this thread's; the rest is the caller's contract.
-            unsafe {
-                convolution.run(
-                    self.isa,
-                    Crew::Alone,
-                    job,
-                    tiles,
-                    [scratch.inputs.span(), scratch.products.span()],
-                )
-            }
-        });
-    }
-
-    /// A convolution of `n` square images of `side` pixels and the max pool after it, which takes rows as they come.
-    ///
-    /// # Safety
-    /// The views hold `n` images; nobody else uses the output.
-    unsafe fn pooled(
-        self,
-        convolution: &Convolution,
-        n: usize,
-        side: usize,
-        input: View,
-        output: View,
-    ) {
-        let shape = Shape {
-            items: n,
-            frames: 1,
-            height: side,
-            width: side,
-        };
-        let rows = max_pool_extent(convolution.output_shape(shape).height);
-        // Each strip computes the tiles above its first row anew, so strips are few.
-        let strips = self.crew.parts(n, rows / MOST_STRIPS_ROWS);
-        let job = Job {
-            input,
-            shape,
-            output: Output::activation(output),
-        };
-        self.crew.each(n * strips, |task| {
-            let (item, strip) = (task / strips, task % strips);
-            // SAFETY: the strips are disjoint.
-            unsafe {
-                self.strip(
-                    convolution,
-                    &job,
-                    item,
-                    strip * rows / strips..(strip + 1) * rows / strips,
-                )
-            }
-        });
-    }
-
-    /// Pooled rows `rows` of an image, one row of tiles at a time.
-    ///
-    /// # Safety
-    /// The views of the job hold `item`; nobody else uses these rows of the output.
-    unsafe fn strip(self, convolution: &Convolution, job: &Job, item: usize, rows: Range<usize>) {
-        let shape = convolution.output_shape(job.shape);
-        let [down, across, _] = convolution.grid(job.shape);
-        let row = shape.width * convolution.outputs;
-        let mut ring = self
-            .scratch
-            .with(|scratch| std::mem::take(&mut scratch.rows));
-        ring.reserve(2 * TILE * row);
-        let span = ring.span();
-        let place = |y: usize| y % (2 * TILE) * row;
-        let mut next = rows.start;
-        for y in 2 * rows.start / TILE..(2 * rows.end + 1).min(shape.height).div_ceil(TILE) {
-            let view = View {
-                first_row: y * TILE,
-                strides: [convolution.outputs, row, 0, 0],
-                ..View::dense(span, [1, 1, 1], 1).skip(place(y * TILE))
-            };
-            let into_ring = Job {
-                output: Output::activation(view),
-                ..*job
-            };
-            let first = (item * down + y) * across;
-            // SAFETY: the ring is this thread's.
-            unsafe { self.tiles(convolution, &into_ring, first..first + across) };
-            while next < rows.end && (2 * next + 3).min(shape.height) <= (y + 1) * TILE {
-                let window = [2 * next, 2 * next + 1, 2 * next + 2].map(place);
-                let pooled = job.output.activation;
-                self.isa.run(MaxPoolRow {
-                    input: span,
-                    rows: &window[..3.min(shape.height - 2 * next)],
-                    width: shape.width,
-                    channels: convolution.outputs,
-                    output: (pooled.span, pooled.at(item, 0, next, 0)),
-                });
-                next += 1;
-            }
-        }
-        self.scratch.with(|scratch| scratch.rows = ring);
-    }
-}
-
-/// Rows and columns of a 2-D tile's output.
-const TILE: usize = 4;
-/// Pooled rows per strip at least.
-const MOST_STRIPS_ROWS: usize = 7;
 
 /// Row `i` of the padded image after 2x2 space-to-depth: pixel `[2i + p, 2j + q]` of colour `c` becomes channel
 /// `(2p + q) * 3 + c` of pixel `[i, j]`.

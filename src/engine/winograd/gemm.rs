@@ -7,6 +7,7 @@
 
 use super::buffer::Span;
 use super::simd::{Simd, WithSimd, floor_at, load, prefetch};
+use super::threads::share;
 
 /// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
 #[derive(Clone, Default)]
@@ -61,8 +62,9 @@ impl WithSimd for Gemm<'_> {
         let blocks = self.rows.div_ceil(block_rows::<S>());
         for (p, b) in self.b.chunks_exact(panel * self.depth).enumerate() {
             for i in 0..blocks {
-                let (first, end) = (i * self.rows / blocks, (i + 1) * self.rows / blocks);
-                match end - first {
+                let rows = share(self.rows, i, blocks);
+                let first = rows.start;
+                match rows.len() {
                     1 => self.block::<S, 1>(s, first, p, b),
                     2 => self.block::<S, 2>(s, first, p, b),
                     3 => self.block::<S, 3>(s, first, p, b),

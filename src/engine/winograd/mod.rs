@@ -11,6 +11,7 @@ pub(crate) mod convolution;
 pub(crate) mod filters;
 mod frames;
 pub(crate) mod gemm;
+mod planes;
 mod pointwise;
 mod pooling;
 pub(crate) mod simd;
@@ -24,10 +25,11 @@ mod tests;
 
 pub use compile::{Source, Weight};
 
-use frames::{Activations, FRAME, FrameNet, Scratch};
+use frames::{Activations, FRAME, FrameNet};
+use planes::Scratch;
 use simd::Isa;
 use std::sync::{Mutex, PoisonError};
-use threads::{Crew, PerThread};
+use threads::{Crew, PerThread, share};
 use volume::{FEATURES, Memory, STEP, VolumeNet};
 
 /// Why the engine cannot be made or run.
@@ -165,11 +167,12 @@ impl Winograd {
             // Working memory carries nothing from one run to the next: what a panic left behind is as good as new.
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             for group in 0..groups {
-                let (first, end) = (group * clips / groups, (group + 1) * clips / groups);
-                let frames = &input[first * segments * FRAME..end * segments * FRAME];
+                let clips = share(clips, group, groups);
+                let clip = segments * FRAME;
+                let frames = &input[clips.start * clip..clips.end * clip];
                 answer
                     .features
-                    .extend(self.features(frames, end - first, segments, &mut shared));
+                    .extend(self.features(frames, clips.len(), segments, &mut shared));
             }
         });
         answer.logits = answer
@@ -191,7 +194,7 @@ impl Winograd {
         let (activations, memory) = shared;
         let (isa, threads) = (self.isa, self.threads());
         let all = Crew::All(threads);
-        let context = frames::Context {
+        let context = planes::Context {
             isa,
             crew: Crew::Alone,
             scratch: &self.scratch,
@@ -214,7 +217,7 @@ impl Winograd {
             // SAFETY: these frames' maps are used by nobody else.
             unsafe {
                 self.frames.run(
-                    frames::Context {
+                    planes::Context {
                         crew: all,
                         ..context
                     },

@@ -3,7 +3,7 @@
 use super::buffer::{Buffer, View};
 use super::gemm::{Epilogue, Finish, Gemm};
 use super::simd::Isa;
-use super::threads::Crew;
+use super::threads::{Crew, share};
 
 /// One or more 1x1 convolutions of the same input, their output channels side by side.
 pub struct Pointwise {
@@ -51,7 +51,7 @@ impl Pointwise {
     pub unsafe fn run(&self, isa: Isa, crew: Crew, pixels: usize, input: View, parts: &[Part]) {
         let blocks = pixels.div_ceil(PIXELS);
         crew.each(blocks, |block| {
-            let (start, end) = (block * pixels / blocks, (block + 1) * pixels / blocks);
+            let pixels = share(pixels, block, blocks);
             let mut first = 0;
             for part in parts {
                 let (channels, output, finish) = match *part {
@@ -61,11 +61,11 @@ impl Pointwise {
                     Part::Raw(channels, output) => (channels, output, Finish::Raw),
                 };
                 isa.run(Gemm {
-                    rows: end - start,
+                    rows: pixels.len(),
                     depth: self.inputs,
-                    a: input.rows(start),
+                    a: input.rows(pixels.start),
                     b: &self.weights[first * self.inputs..][..channels * self.inputs],
-                    c: output.rows(start),
+                    c: output.rows(pixels.start),
                     finish,
                 });
                 first += channels;

@@ -3,6 +3,7 @@
 use super::Error;
 use rayon::ThreadPool;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// Who works on a loop.
@@ -34,6 +35,12 @@ impl Crew {
                 .clamp(1, limit.max(1)),
         }
     }
+}
+
+/// Part `part` of `count` things cut into `parts` as evenly as whole things can be.
+#[inline(always)]
+pub fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
+    part * count / parts..(part + 1) * count / parts
 }
 
 /// Tasks per thread below which work is cut finer: enough for the fast threads to take over from the slow ones.

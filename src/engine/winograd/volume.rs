@@ -4,7 +4,7 @@ use super::buffer::{Buffer, View};
 use super::convolution::{Convolution, Job, Output, Shape};
 use super::frames::{MAP, MAP_CHANNELS, MAP_SIZE};
 use super::simd::Isa;
-use super::threads::Crew;
+use super::threads::{Crew, share};
 
 /// Features per clip.
 pub const FEATURES: usize = 512;
@@ -181,7 +181,7 @@ impl Convolution {
             output,
         };
         for block in 0..blocks {
-            let range = block * tiles / blocks..(block + 1) * tiles / blocks;
+            let range = share(tiles, block, blocks);
             // SAFETY: blocks are disjoint and run one after the other; the rest is the caller's contract.
             unsafe { self.run(context.isa, context.crew, &job, range, spans) };
         }
