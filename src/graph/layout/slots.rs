@@ -1,234 +1,17 @@
-//! Where the boxes of a drawing stand: layers from top to bottom, as in Sugiyama, Tagawa and Toda, "Methods for Visual
-//! Understanding of Hierarchical System Structures" (1981), in one or two columns.
+//! Where in its row each box stands, and each edge that passes the row.
 
 use std::collections::HashMap;
 
-use super::drawing::{Drawing, Edge, Flow};
+use super::rows::{Range, Rows, is_inside};
+use super::{BEND, FOOT, GUTTER, HEADING, Layout, MARGIN, PADDING, Point, ROW_GAP, Rect, TITLE};
+use crate::graph::drawing::{Drawing, Edge, Flow};
 
-/// A drawing with coordinates, in pixels from the top left.
-#[derive(Debug)]
-pub struct Layout {
-    /// Width of the picture.
-    pub width: f64,
-    /// Height of the picture.
-    pub height: f64,
-    /// One per box.
-    pub boxes: Vec<Rect>,
-    /// One per group.
-    pub frames: Vec<Rect>,
-    /// The points each edge passes, one list per edge.
-    pub routes: Vec<Vec<Point>>,
-}
-
-/// A place.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// To the right.
-    pub x: f64,
-    /// Downwards.
-    pub y: f64,
-}
-
-/// A rectangle.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Rect {
-    /// Left side.
-    pub x: f64,
-    /// Upper side.
-    pub y: f64,
-    /// Extent to the right.
-    pub width: f64,
-    /// Extent downwards.
-    pub height: f64,
-}
-
-impl Rect {
-    /// The middle of the width.
-    pub fn center(&self) -> f64 {
-        self.x + self.width / 2.0
-    }
-
-    /// The lower side.
-    pub fn bottom(&self) -> f64 {
-        self.y + self.height
-    }
-
-    /// The right side.
-    pub fn right(&self) -> f64 {
-        self.x + self.width
-    }
-}
-
-/// Room around a picture, and above it for a title.
-const MARGIN: f64 = 20.0;
-const TITLE: f64 = 44.0;
-/// Between two rows of boxes: room for an edge and its label.
-const ROW_GAP: f64 = 30.0;
-/// The part of it above a row in which edges swerve.
-const BEND: f64 = 17.0;
 /// Between two things in a row.
 const GAP: f64 = 14.0;
 /// Room that an edge needs which passes a row.
 const LANE: f64 = 12.0;
-/// Frames: room for a heading, at the sides, and below, where the label of the last value stands.
-const HEADING: f64 = 24.0;
-const PADDING: f64 = 10.0;
-const FOOT: f64 = 16.0;
-/// Between two columns.
-const GUTTER: f64 = 56.0;
-/// A picture taller than this is broken into two columns.
-const TALL: f64 = 900.0;
 /// How often the rows are pulled towards their neighbours; more changes nothing that can be seen.
 const SWEEPS: usize = 1000;
-
-/// Lays out a drawing whose boxes have these widths and heights, whose frames need `frame_width` for their headings, and
-/// whose title needs `title_width`.
-pub fn layout(
-    drawing: &Drawing,
-    sizes: &[(f64, f64)],
-    frame_width: f64,
-    title_width: f64,
-) -> Layout {
-    let rows = Rows::new(drawing, sizes);
-    let columns = columns(drawing, &rows);
-    let mut layout = Layout {
-        width: MARGIN,
-        height: 0.0,
-        boxes: sizes
-            .iter()
-            .map(|&(width, height)| Rect {
-                width,
-                height,
-                ..Rect::default()
-            })
-            .collect(),
-        frames: vec![Rect::default(); drawing.groups.len()],
-        routes: vec![Vec::new(); drawing.edges.len()],
-    };
-    for column in &columns {
-        let slots = Slots::new(drawing, &rows, sizes, column.clone());
-        slots.place(drawing, &rows, frame_width, &mut layout);
-    }
-    layout.width += MARGIN - GUTTER;
-    layout.height += MARGIN;
-    join_columns(drawing, &rows, &columns, &mut layout);
-    layout.widen(title_width + 2.0 * MARGIN);
-    layout
-}
-
-impl Layout {
-    /// Makes the picture at least this wide, its content in the middle.
-    fn widen(&mut self, width: f64) {
-        let room = (width - self.width).max(0.0);
-        self.width += room;
-        let places = self.boxes.iter_mut().chain(&mut self.frames);
-        places.for_each(|place| place.x += room / 2.0);
-        let points = self.routes.iter_mut().flatten();
-        points.for_each(|point| point.x += room / 2.0);
-    }
-}
-
-type Range = std::ops::Range<usize>;
-
-/// Boxes by the longest way that leads to them.
-struct Rows {
-    of_unit: Vec<usize>,
-    heights: Vec<f64>,
-    /// First and last row of each group.
-    spans: Vec<(usize, usize)>,
-}
-
-impl Rows {
-    fn new(drawing: &Drawing, sizes: &[(f64, f64)]) -> Self {
-        let mut of_unit = vec![0; drawing.units.len()];
-        // Boxes are in the order in which they run, so that what feeds a box is placed before it.
-        for unit in 0..of_unit.len() {
-            let sources = drawing.edges.iter().filter(|edge| edge.to == unit);
-            of_unit[unit] = sources
-                .map(|edge| of_unit[edge.from] + 1)
-                .max()
-                .unwrap_or(0);
-        }
-        let mut heights = vec![0.0_f64; of_unit.iter().max().map_or(0, |row| row + 1)];
-        for (&row, size) in of_unit.iter().zip(sizes) {
-            heights[row] = heights[row].max(size.1);
-        }
-        let spans = (0..drawing.groups.len())
-            .map(|group| {
-                let inside = of_unit
-                    .iter()
-                    .zip(&drawing.units)
-                    .filter(|(_, unit)| is_inside(drawing, unit.group, group));
-                let rows = inside.map(|(&row, _)| row);
-                (rows.clone().min().unwrap_or(0), rows.max().unwrap_or(0))
-            })
-            .collect();
-        Self {
-            of_unit,
-            heights,
-            spans,
-        }
-    }
-
-    /// Room for headings above a row, and below them for edges that fan out.
-    fn above(&self, row: usize) -> f64 {
-        match self.spans.iter().filter(|span| span.0 == row).count() {
-            0 => 0.0,
-            headings => HEADING * headings as f64 + BEND,
-        }
-    }
-
-    /// Room for the ends of frames below a row.
-    fn below(&self, row: usize) -> f64 {
-        FOOT * self.spans.iter().filter(|span| span.1 == row).count() as f64
-    }
-
-    fn height(&self, rows: Range) -> f64 {
-        rows.map(|row| self.above(row) + self.heights[row] + self.below(row) + ROW_GAP)
-            .sum()
-    }
-}
-
-fn is_inside(drawing: &Drawing, group: Option<usize>, outer: usize) -> bool {
-    let mut group = group;
-    while let Some(index) = group {
-        if index == outer {
-            return true;
-        }
-        group = drawing.groups[index].parent;
-    }
-    false
-}
-
-/// The rows of each column. A picture is broken where one value leads from one half to the other and no frame is cut.
-#[allow(
-    clippy::single_range_in_vec_init,
-    reason = "one column is one range of rows"
-)]
-fn columns(drawing: &Drawing, rows: &Rows) -> Vec<Range> {
-    let count = rows.heights.len();
-    if rows.height(0..count) < TALL {
-        return vec![0..count];
-    }
-    let can_break = |row: usize| {
-        let mut crossing = drawing
-            .edges
-            .iter()
-            .filter(|edge| rows.of_unit[edge.from] < row && rows.of_unit[edge.to] >= row);
-        let is_one = crossing.next().is_some() && crossing.next().is_none();
-        is_one
-            && rows
-                .spans
-                .iter()
-                .all(|&(first, last)| row <= first || row > last)
-    };
-    let taller = |&row: &usize| rows.height(0..row).max(rows.height(row..count));
-    let candidates = (1..count).filter(|&row| can_break(row));
-    match candidates.min_by(|a, b| taller(a).total_cmp(&taller(b))) {
-        Some(row) => vec![0..row, row..count],
-        None => vec![0..count],
-    }
-}
 
 /// A box, or the place where an edge passes a row.
 struct Slot {
@@ -260,7 +43,7 @@ fn weight(drawing: &Drawing, edge: &Edge, piece: (usize, usize), ends: (usize, u
 const BESIDE: f64 = 1e-4;
 
 /// All slots of a column and what connects them.
-struct Slots {
+pub struct Slots {
     slots: Vec<Slot>,
     /// Slots of each row from left to right.
     rows: Vec<Vec<usize>>,
@@ -272,7 +55,8 @@ struct Slots {
 }
 
 impl Slots {
-    fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)], range: Range) -> Self {
+    /// The slots of the rows `range`, in the order in which they stand.
+    pub fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)], range: Range) -> Self {
         let mut column = Self {
             slots: Vec::new(),
             rows: vec![Vec::new(); range.len()],
@@ -439,7 +223,7 @@ impl Slots {
     }
 
     /// Writes the column into the layout, right of what is there.
-    fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
+    pub fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
         self.align();
         let side = |sign: f64| {
             let slots = self.slots.iter();
@@ -527,122 +311,6 @@ impl Slots {
                 width: width - 2.0 * inset,
                 height: bottom - top,
             };
-        }
-    }
-}
-
-/// Leads the edge between two columns down, through the gutter and up again.
-fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut Layout) {
-    let [first, second] = columns else { return };
-    for (index, edge) in drawing.edges.iter().enumerate() {
-        let (from, to) = (rows.of_unit[edge.from], rows.of_unit[edge.to]);
-        if !(first.contains(&from) && second.contains(&to)) {
-            continue;
-        }
-        let (source, target) = (layout.boxes[edge.from], layout.boxes[edge.to]);
-        let in_second = |unit: usize| second.contains(&rows.of_unit[unit]);
-        let boxes = (0..layout.boxes.len()).filter(|&unit| in_second(unit));
-        let frames =
-            (0..layout.frames.len()).filter(|&group| second.contains(&rows.spans[group].0));
-        let left = boxes
-            .map(|unit| layout.boxes[unit].x)
-            .chain(frames.map(|group| layout.frames[group].x))
-            .fold(f64::MAX, f64::min);
-        let gutter = left - GUTTER / 2.0;
-        let below = source.bottom() + rows.below(from) + ROW_GAP / 2.0;
-        let above = target.y - rows.above(to) - ROW_GAP / 2.0;
-        layout.routes[index] = vec![
-            Point {
-                x: source.center(),
-                y: below,
-            },
-            Point {
-                x: gutter,
-                y: below,
-            },
-            Point {
-                x: gutter,
-                y: above,
-            },
-            Point {
-                x: target.center(),
-                y: above,
-            },
-        ];
-        layout.height = layout.height.max(below + MARGIN);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::Graph;
-    use crate::model::{EcoLite, Shapes};
-
-    fn drawing(depth: Option<usize>) -> Drawing {
-        let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
-        let graph = Graph::trace(&net, &[1, 16, 3, 224, 224]).unwrap();
-        Drawing::new(&graph, depth)
-    }
-
-    fn overlap(a: &Rect, b: &Rect) -> bool {
-        a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom()
-    }
-
-    #[test]
-    fn boxes_stand_apart_and_inside_their_frames() {
-        for depth in [None, Some(1), Some(2), Some(3)] {
-            let drawing = drawing(depth);
-            let sizes = vec![(150.0, 40.0); drawing.units.len()];
-            let layout = layout(&drawing, &sizes, 300.0, 600.0);
-            let picture = Rect {
-                x: 0.0,
-                y: 0.0,
-                width: layout.width,
-                height: layout.height,
-            };
-            let contains = |outer: &Rect, inner: &Rect| {
-                outer.x <= inner.x
-                    && outer.y <= inner.y
-                    && outer.right() >= inner.right()
-                    && outer.bottom() >= inner.bottom()
-            };
-            for (index, (unit, place)) in drawing.units.iter().zip(&layout.boxes).enumerate() {
-                assert!(contains(&picture, place));
-                if let Some(group) = unit.group {
-                    assert!(contains(&layout.frames[group], place), "{}", unit.name);
-                }
-                for (other, beside) in drawing.units.iter().zip(&layout.boxes).skip(index + 1) {
-                    assert!(!overlap(place, beside), "{} and {}", unit.name, other.name);
-                }
-            }
-            for (group, frame) in drawing.groups.iter().zip(&layout.frames) {
-                if let Some(parent) = group.parent {
-                    assert!(contains(&layout.frames[parent], frame), "{}", group.path);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_main_path_of_a_residual_block_is_straight() {
-        let drawing = drawing(None);
-        let sizes = vec![(150.0, 40.0); drawing.units.len()];
-        let layout = layout(&drawing, &sizes, 300.0, 600.0);
-        for edge in drawing.edges.iter().filter(|edge| edge.flow == Flow::Main) {
-            let [from, to] =
-                [edge.from, edge.to].map(|unit| (&drawing.units[unit], layout.boxes[unit]));
-            let is_inside = |(unit, _): (&crate::graph::drawing::Unit, Rect)| {
-                unit.name.starts_with("eco_3d.res")
-            };
-            if is_inside(from) && is_inside(to) {
-                assert!(
-                    (from.1.center() - to.1.center()).abs() < 1.0,
-                    "{} to {}",
-                    from.0.name,
-                    to.0.name
-                );
-            }
         }
     }
 }
