@@ -98,6 +98,15 @@ impl Graph {
         self.calls.first().map_or(0, |root| root.output)
     }
 
+    /// How many operators read the value of each node.
+    pub fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.nodes.len()];
+        for &input in self.nodes.iter().flat_map(|node| &node.inputs) {
+            readers[input] += 1;
+        }
+        readers
+    }
+
     /// The modules that have children, each once, the root left out, parents before children.
     pub fn blocks(&self) -> Vec<&Call> {
         let mut blocks: Vec<&Call> = Vec::new();

@@ -41,10 +41,7 @@ pub fn fold(net: &EcoLite) -> Result<HashSet<String>> {
 /// Convolutions and the batch norms that alone use their outputs, by full name, as a forward pass shows them.
 fn pairs(net: &EcoLite) -> Result<Vec<(String, String)>> {
     let graph = Graph::trace(net, &[1, net.segments(), 3, FRAME_SIZE, FRAME_SIZE])?;
-    let mut uses = vec![0; graph.nodes.len()];
-    for &input in graph.nodes.iter().flat_map(|node| &node.inputs) {
-        uses[input] += 1;
-    }
+    let readers = graph.readers();
     let norms = graph
         .nodes
         .iter()
@@ -52,7 +49,7 @@ fn pairs(net: &EcoLite) -> Result<Vec<(String, String)>> {
     let pairs = norms.filter_map(|norm| {
         let source = norm.inputs[0];
         let convolution = &graph.nodes[source];
-        (convolution.op == "aten::_convolution" && uses[source] == 1)
+        (convolution.op == "aten::_convolution" && readers[source] == 1)
             .then(|| (convolution.path.clone(), norm.path.clone()))
     });
     Ok(pairs.collect())

@@ -1,156 +1,12 @@
-//! What every picture of a graph shows: boxes, edges and frames, before it is known where they stand.
-
 use std::collections::HashMap;
 
-use super::number::{scaled, thousands};
-use super::{Graph, Node};
-use crate::model::{Role, Setting};
+use super::words::{cost, details, dimensions, find, work};
+use super::{Drawing, Edge, Flow, Group, Part, Unit};
+use crate::graph::{Graph, Node};
+use crate::model::Role;
 
-/// A graph reduced to what a reader needs to see.
-#[derive(Debug)]
-pub struct Drawing {
-    /// Class name of the network.
-    pub title: String,
-    /// What it costs, in words.
-    pub subtitle: String,
-    /// The boxes, in the order in which they run.
-    pub units: Vec<Unit>,
-    /// What flows between them.
-    pub edges: Vec<Edge>,
-    /// The blocks, parents before children.
-    pub groups: Vec<Group>,
-}
-
-/// One box: a layer with the elementwise layers that follow it and it alone, an operator, or a folded block.
-#[derive(Debug)]
-pub struct Unit {
-    /// Full name of the first layer.
-    pub name: String,
-    /// Its last part, or the operator.
-    pub title: String,
-    /// What it does, such as `Conv2d 3×3 + BatchNorm2d + ReLU`.
-    pub work: String,
-    /// What kind of thing it is.
-    pub part: Part,
-    /// The innermost frame around it.
-    pub group: Option<usize>,
-    /// Shape of its output.
-    pub shape: Vec<i64>,
-    /// Multiply-accumulates.
-    pub macs: i64,
-    /// Learned numbers.
-    pub parameters: i64,
-    /// Everything about it, a line per layer.
-    pub details: Vec<String>,
-}
-
-/// What kind of thing a [`Unit`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// What goes into the network, or comes out.
-    Terminal,
-    /// A window with weights.
-    Convolution,
-    /// A window without weights.
-    Pool,
-    /// Element by element.
-    Pointwise,
-    /// Several values become one.
-    Join,
-    /// The same elements in another shape.
-    Reshape,
-    /// A layer that is none of the above.
-    Dense,
-    /// A folded block.
-    Block,
-}
-
-/// A value on its way from one box to another.
-#[derive(Debug)]
-pub struct Edge {
-    /// Index of the box it leaves.
-    pub from: usize,
-    /// Index of the box it enters.
-    pub to: usize,
-    /// Main path or shortcut.
-    pub flow: Flow,
-}
-
-/// What an edge is to a residual block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// An edge like any other.
-    Main,
-    /// On the way to what is added to the main path.
-    Shortcut,
-}
-
-/// A frame around the boxes of a block.
-#[derive(Debug)]
-pub struct Group {
-    /// Full name.
-    pub path: String,
-    /// Its last part.
-    pub name: String,
-    /// Class name.
-    pub type_name: &'static str,
-    /// The frame around it.
-    pub parent: Option<usize>,
-    /// Frames around it.
-    pub depth: usize,
-    /// Costs of what is in it, in words.
-    pub cost: String,
-}
-
-impl Drawing {
-    /// The drawing of `graph`, blocks deeper than `depth` levels folded into one box.
-    pub fn new(graph: &Graph, depth: Option<usize>) -> Self {
-        let mut builder = Builder::new(graph, depth);
-        for index in 0..graph.nodes.len() {
-            builder.add(index);
-        }
-        builder.add_output();
-        builder.finish()
-    }
-
-    /// Multiply-accumulates of the most expensive box.
-    pub fn most_macs(&self) -> i64 {
-        self.units.iter().map(|unit| unit.macs).max().unwrap_or(0)
-    }
-
-    /// Cost of a box on a scale from 0 to 1 that leaves small ones visible.
-    pub fn heat(&self, unit: &Unit) -> f64 {
-        (unit.macs as f64 / self.most_macs().max(1) as f64).sqrt()
-    }
-}
-
-impl Unit {
-    /// What the costs are, in words; empty where they are none or negligible.
-    pub fn cost(&self) -> String {
-        if self.macs == 0 || self.part == Part::Pointwise {
-            return String::new();
-        }
-        cost(self.macs, self.parameters)
-    }
-
-    /// `16×64×28×28`.
-    pub fn shape_text(&self) -> String {
-        dimensions(&self.shape)
-    }
-}
-
-fn cost(macs: i64, parameters: i64) -> String {
-    let (unit, number) = scaled(macs);
-    format!("{number} {unit}MAC, {} params", thousands(parameters))
-}
-
-/// Numbers with a multiplication sign between them.
-pub fn dimensions(shape: &[i64]) -> String {
-    let text: Vec<String> = shape.iter().map(i64::to_string).collect();
-    text.join("×")
-}
-
-struct Builder<'a> {
+/// Draws a graph node by node.
+pub struct Builder<'a> {
     graph: &'a Graph,
     depth: Option<usize>,
     /// How many operators read each node's value.
@@ -163,11 +19,8 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph, depth: Option<usize>) -> Self {
-        let mut readers = vec![0; graph.nodes.len()];
-        for &input in graph.nodes.iter().flat_map(|node| &node.inputs) {
-            readers[input] += 1;
-        }
+    /// Begins with the frames of all blocks.
+    pub fn new(graph: &'a Graph, depth: Option<usize>) -> Self {
         let total = sum(&graph.nodes);
         let drawing = Drawing {
             title: graph
@@ -187,7 +40,7 @@ impl<'a> Builder<'a> {
         let mut builder = Self {
             graph,
             depth,
-            readers,
+            readers: graph.readers(),
             unit_of: Vec::new(),
             folded: HashMap::new(),
             drawing,
@@ -230,7 +83,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Finds or makes the box of a node, and draws the edges into it.
-    fn add(&mut self, index: usize) {
+    pub fn add(&mut self, index: usize) {
         let node = &self.graph.nodes[index];
         let unit = match (self.folded_into(node), self.extends(node)) {
             (Some(block), _) => self.add_to_block(&block, node),
@@ -348,7 +201,8 @@ impl<'a> Builder<'a> {
         unit
     }
 
-    fn add_output(&mut self) {
+    /// Draws where the output leaves.
+    pub fn add_output(&mut self) {
         let source = self.graph.output();
         self.drawing.units.push(Unit {
             name: String::new(),
@@ -369,7 +223,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What leads only to a shortcut is part of it, such as a convolution that changes the size of what is added.
-    fn finish(mut self) -> Drawing {
+    pub fn finish(mut self) -> Drawing {
         for unit in (0..self.drawing.units.len()).rev() {
             let edges = &mut self.drawing.edges;
             let mut leaving = edges.iter().filter(|edge| edge.from == unit).peekable();
@@ -408,66 +262,4 @@ fn part(node: &Node, source: &Node) -> Part {
         Some(_) if node.shape == source.shape => Part::Pointwise,
         Some(_) => Part::Dense,
     }
-}
-
-/// `Conv2d 7×7 /2`, `cat along 1`.
-fn work(node: &Node) -> String {
-    let Some(layer) = &node.layer else {
-        return match (node.op, find(node, "dim")) {
-            (Graph::INPUT, _) => String::new(),
-            (_, Some(dim)) => format!("along axis {dim}"),
-            _ => String::new(),
-        };
-    };
-    let mut text = layer.type_name.to_owned();
-    if let Some(kernel) = find(node, "kernel_size") {
-        text += &format!(" {}", window(kernel, node));
-    }
-    let stride = find(node, "stride").map(|stride| match stride {
-        Setting::Tuple(values) => values[0],
-        Setting::Int(value) => *value,
-        _ => 1,
-    });
-    if let Some(stride) = stride.filter(|&stride| stride > 1) {
-        text += &format!(" /{stride}");
-    }
-    text
-}
-
-/// A window along all of its axes, whether it is kept as one number or several.
-fn window(kernel: &Setting, node: &Node) -> String {
-    match kernel {
-        Setting::Tuple(values) => dimensions(values),
-        // Batch and channels come before the axes that a window slides along.
-        Setting::Int(value) => dimensions(&vec![*value; node.shape.len().saturating_sub(2)]),
-        other => other.to_string(),
-    }
-}
-
-fn find<'n>(node: &'n Node, name: &str) -> Option<&'n Setting> {
-    let attribute = node
-        .attributes
-        .iter()
-        .find(|attribute| attribute.name == name);
-    attribute.map(|attribute| &attribute.value)
-}
-
-/// Name, type and settings of a node on one line.
-fn details(node: &Node) -> String {
-    let settings: Vec<String> = node
-        .attributes
-        .iter()
-        .map(|attribute| format!("{}={}", attribute.name, attribute.value))
-        .collect();
-    let what = node.layer.as_ref().map_or(node.op, |layer| layer.type_name);
-    let place = if node.path.is_empty() {
-        String::new()
-    } else {
-        format!("{}: ", node.path)
-    };
-    format!(
-        "{place}{what}({}) → {}",
-        settings.join(", "),
-        dimensions(&node.shape)
-    )
 }
