@@ -5,6 +5,7 @@
 //! `[distinct point][panel][channel][lane]` (see `gemm`). The rows of the product at one point are the tiles.
 
 use super::buffer::{Buffer, LINE, Span, View};
+use super::filters;
 use super::gemm::{Epilogue, Finish, Gemm};
 use super::simd::Isa;
 use super::threads::{Crew, share};
@@ -323,7 +324,7 @@ impl Convolution {
             let (filter, part) = (task / parts, task % parts);
             let part = share(panels, part, parts);
             let (first, end) = (part.start * panel, part.end * panel);
-            let b = &self.filters[filter * self.inputs * self.outputs..];
+            let b = &self.filters[filter * filters::stride(self.inputs, self.outputs)..];
             for k in time.sharing(filter / (n * n)) {
                 for i in space.sharing(filter / n % n) {
                     for j in space.sharing(filter % n) {

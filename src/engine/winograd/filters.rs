@@ -1,12 +1,18 @@
 //! Filter transform: `[outputs, inputs, time, rows, columns]` weights to one packed matrix per distinct point.
 
-use super::buffer::{Buffer, Span};
+use super::buffer::{Buffer, LINE, Span};
 use super::convolution::{Kind, for_kind};
 use super::simd::{Isa, Simd, WithSimd, load};
 use super::threads::{Crew, share};
 use super::transforms::{Algorithm, Array, F2x3, F4x3, F4x4, Identity, Stride2};
 use std::marker::PhantomData;
 use std::ops::Range;
+
+/// Floats from point to point. One line more than the matrix needs: points a power of two apart would compete for the same
+/// cache sets while they are written.
+pub fn stride(inputs: usize, outputs: usize) -> usize {
+    inputs * outputs + LINE
+}
 
 /// Transforms the weights of a convolution, given as consecutive output channels, a whole number of panels each.
 pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f32]]) -> Buffer {
@@ -16,7 +22,7 @@ pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f
     let panels: Vec<&[f32]> = weights.iter().flat_map(|w| w.chunks_exact(size)).collect();
     let outputs = panels.len() * panel;
     let mut buffer =
-        Buffer::zeroed(time.filters * space.filters * space.filters * inputs * outputs);
+        Buffer::zeroed(time.filters * space.filters * space.filters * stride(inputs, outputs));
     let filters = buffer.span();
     let parts = crew.parts(panels.len(), inputs / 4);
     crew.each(panels.len() * parts, |task| {
@@ -129,7 +135,7 @@ impl<X: Algorithm, T: Algorithm> WithSimd for Transform<'_, X, T> {
                         let points = X::filter(s, g);
                         for j in 0..n {
                             let filter = (k * n + i) * n + j;
-                            let at = (filter * outputs * inputs)
+                            let at = filter * stride(inputs, outputs)
                                 + (panel * inputs + input) * lanes
                                 + half;
                             // SAFETY: this panel is filled here and nowhere else.
