@@ -2,11 +2,14 @@
 
 mod report;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use tch::{Kind, Tensor};
 
 use super::classify::use_threads;
@@ -14,6 +17,7 @@ use super::load_weights::parse_segments;
 use super::{Failure, weights};
 use crate::clip::{LoadOptions, Preprocess, load_ahead};
 use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output, Precision};
+use crate::output::NewFile;
 use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine
@@ -79,6 +83,7 @@ enum Format {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let threads = use_threads(args.threads.map(usize::from))?;
     let device = args.device.resolve()?;
+    let outputs = args.outputs.as_deref().map(NewFile::create).transpose()?;
     let mut batch = args.input.as_deref().map(read_input).transpose()?;
     let segments = batch
         .as_ref()
@@ -113,12 +118,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let (measured, output) = bench.measure(&mut batch)?;
     stages.extend(measured);
-    if let Some(path) = &args.outputs {
-        write_outputs(path, &output, batch.clips)?;
+    if let Some(file) = outputs {
+        write_outputs(file, &output, batch.clips)?;
     }
     let report = Report::new(engine.as_ref(), threads, batch.clips, args, stages);
     match args.format {
-        Format::Text => report.text(),
+        Format::Text => report.text()?,
         Format::Json => report.json()?,
         Format::Csv => report.csv()?,
     }
@@ -148,7 +153,8 @@ impl Bench<'_> {
     fn measure(&self, batch: &mut ClipBatch) -> anyhow::Result<(Vec<Stage>, Output)> {
         let (mut decode, mut forward, mut whole) = (Vec::new(), Vec::new(), Vec::new());
         let mut output = None;
-        for run in 0..self.args.warmup + self.args.runs {
+        let warmup = u32::from(self.args.warmup);
+        for run in 0..warmup + u32::from(self.args.runs) {
             let started = Instant::now();
             if let Some(clip) = &self.args.clip {
                 for index in 0..batch.clips {
@@ -157,7 +163,7 @@ impl Bench<'_> {
             }
             let decoded = started.elapsed();
             output = Some(self.engine.run(batch)?);
-            if run >= self.args.warmup {
+            if run >= warmup {
                 decode.push(decoded);
                 forward.push(started.elapsed() - decoded);
                 whole.push(started.elapsed());
@@ -213,11 +219,17 @@ fn read_input(path: &Path) -> Result<ClipBatch, Failure> {
     Ok(batch)
 }
 
-fn write_outputs(path: &Path, output: &Output, clips: usize) -> anyhow::Result<()> {
-    let tensor = |values: &[f32]| -> anyhow::Result<Tensor> {
-        Ok(Tensor::f_from_slice(values)?.f_view([clips as i64, -1])?)
+/// Writes features and logits, `[clips, 512]` and `[clips, classes]`.
+fn write_outputs(mut file: NewFile, output: &Output, clips: usize) -> anyhow::Result<()> {
+    let view = |values| {
+        let bytes = bytemuck::cast_slice(values);
+        TensorView::new(Dtype::F32, vec![clips, values.len() / clips], bytes)
     };
-    let (features, logits) = (tensor(&output.features)?, tensor(&output.logits)?);
-    Tensor::write_safetensors(&[("features", features), ("logits", logits)], path)
-        .with_context(|| format!("cannot write {}", path.display()))
+    let tensors = [
+        ("features", view(&output.features)?),
+        ("logits", view(&output.logits)?),
+    ];
+    let bytes = safetensors::serialize(tensors, None)?;
+    file.write_all(&bytes).map_err(|error| file.failed(error))?;
+    Ok(file.finish()?)
 }

@@ -79,17 +79,21 @@ impl Report {
     }
 
     /// A table on standard output.
-    pub fn text(&self) {
-        println!(
+    pub fn text(&self) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
             "{} on {}, {} threads, {} segments, batch {}",
             self.engine, self.device, self.threads, self.segments, self.batch
-        );
-        println!(
+        )?;
+        writeln!(
+            out,
             "{:14} {:>5} {:>10} {:>10} {:>10} {:>8}",
             "ms per clip", "runs", "min", "median", "max", "clips/s"
-        );
+        )?;
         for stage in &self.stages {
-            println!(
+            writeln!(
+                out,
                 "{:14} {:>5} {:>10.1} {:>10.1} {:>10.1} {:>8.2}",
                 stage.name,
                 stage.runs,
@@ -97,11 +101,12 @@ impl Report {
                 stage.median_ms,
                 stage.max_ms,
                 stage.clips_per_second
-            );
+            )?;
         }
         if let Some(peak) = self.peak_memory_mb {
-            println!("peak memory {peak:.0} MB");
+            writeln!(out, "peak memory {peak:.0} MB")?;
         }
+        Ok(())
     }
 
     /// One JSON object on standard output.
