@@ -6,7 +6,7 @@ ECO := target/release/eco
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## fetch libtorch (skipped when LIBTORCH or LIBTORCH_USE_PYTORCH is set)
@@ -31,6 +31,10 @@ test: setup-full ## run every test against PyTorch
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
 	@scripts/bench.sh $(BENCH)
+
+.PHONY: bench-load
+bench-load: build setup-full ## measure loading and importing weights beside PyTorch
+	@.venv/bin/python scripts/bench_load.py $(BENCH)
 
 .PHONY: lint
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied

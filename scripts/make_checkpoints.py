@@ -315,8 +315,11 @@ def small(folder):
     torch.manual_seed(0)
     state = OrderedDict([("a.weight", torch.randn(3, 4)), ("a.bias", torch.randn(3)), ("n", torch.tensor(7))])
     torch.save(state, folder / "zip.pth")
-    torch.save(state, folder / "zip4.pth", pickle_protocol=4)
+    # Protocol 0 cannot name storages.
+    for protocol in (1, 3, 4, 5):
+        torch.save(state, folder / f"zip{protocol}.pth", pickle_protocol=protocol)
     torch.save({"epoch": 3, "state_dict": state}, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(state, folder / "legacy4.pth", pickle_protocol=4, _use_new_zipfile_serialization=False)
     torch.save(Attributes(state["a.weight"]), folder / "module.pth")
     old_checkpoints.save_tar(state, folder / "tar.pth")
     old_checkpoints.save_python2(state, folder / "python2.pth")

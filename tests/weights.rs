@@ -216,8 +216,12 @@ fn small() -> PathBuf {
 fn small_files_of_every_container_list_the_same_tensors() {
     for name in [
         "zip.pth",
+        "zip1.pth",
+        "zip3.pth",
         "zip4.pth",
+        "zip5.pth",
         "legacy.pth",
+        "legacy4.pth",
         "tar.pth",
         "python2.pth",
         "flat.safetensors",
@@ -318,7 +322,7 @@ fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("loaded"),
     };
-    assert_eq!(error.matched, 30);
-    assert_eq!(error.missing.len(), 186);
+    assert_eq!(error.matched, 0);
+    assert_eq!(error.missing.len(), 216);
     assert_eq!(error.unexpected.len(), 2);
 }

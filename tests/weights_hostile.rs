@@ -655,6 +655,10 @@ fn safetensors_headers_that_lie_are_refused() {
             "{header:.80}"
         );
     }
+    // A header of 7 MB whose tensors all lie on one another.
+    let entries: Vec<String> = (0..100_000).map(|n| format!(r#""t{n}":{sound}"#)).collect();
+    let crowded = format!("{{{}}}", entries.join(","));
+    refused(&forge::safetensors(&crowded, &floats(6)));
     // Not UTF-8.
     let mut bytes = forge::safetensors(&format!(r#"{{"a.weight":{sound}}}"#), &floats(6));
     bytes[11] = 0xff;

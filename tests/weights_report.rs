@@ -419,6 +419,55 @@ fn moving_averages_are_used_only_when_asked_for() {
 }
 
 #[test]
+fn keys_cannot_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ["\u{1b}[2Ja", "\u{1b}[2Jb"];
+    let one = open(&nested(&folder, &keys[..1]), &small_spec()).unwrap();
+    let both = open(&nested(&folder, &keys), &small_spec()).err().unwrap();
+    let wrong = LoadOptions {
+        key: Some("x".into()),
+        ..LoadOptions::default()
+    };
+    let wrong = open_with(&nested(&folder, &keys), &small_spec(), &wrong);
+    for said in [
+        ReportText(one.report()).to_string(),
+        both.to_string(),
+        wrong.err().unwrap().to_string(),
+    ] {
+        let steers = |c: char| c.is_control() && c != '\n';
+        assert!(!said.contains(steers) && said.contains("[2Ja"), "{said}");
+    }
+}
+
+#[test]
+fn a_key_with_a_dot_in_it_is_not_listed_as_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let loaded = open(&nested(&folder, &["model.v1"]), &small_spec()).unwrap();
+    assert_eq!(loaded.report().key, "model.v1");
+    assert_eq!(loaded.report().ignored, []);
+}
+
+#[test]
+fn weights_that_are_imported_again_keep_the_name_and_hash_of_their_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut from = file(&folder, &model());
+    let mut sources = Vec::new();
+    for name in ["once.safetensors", "twice.safetensors"] {
+        let mut import = Import::prepare(&from, &spec(), &ImportOptions::default()).unwrap();
+        from = folder.path().join(name);
+        import.write(&from).unwrap();
+        let Metadata {
+            source_file,
+            source_sha256,
+            ..
+        } = open(&from, &spec()).unwrap().metadata().clone();
+        sources.push((source_file.unwrap(), source_sha256.unwrap()));
+    }
+    assert_eq!(sources[0], sources[1]);
+    assert_eq!(sources[0].0, "model.safetensors");
+}
+
+#[test]
 fn one_dictionary_under_two_keys_is_found_under_either() {
     let folder = tempfile::tempdir().unwrap();
     let tensor = TensorForge::new("0", 2, 3);
@@ -462,7 +511,7 @@ fn what_users_have_by_mistake_is_named() {
     };
     assert!(said(&unpacked).contains("unpacked"), "{}", said(&unpacked));
     assert!(
-        said(folder.path()).contains("zip -0 -r"),
+        said(folder.path()).contains("zip -0 -r 'model.pth' 'model'"),
         "{}",
         said(folder.path())
     );

@@ -1,4 +1,5 @@
-use std::io;
+use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// A command that did not succeed: what to say, and the exit code.
@@ -27,17 +28,27 @@ impl Failure {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
-        eprintln!("eco: {:#}", self.error);
+        // Whoever reads stderr may have gone, which does not change how it went.
+        let _ = writeln!(io::stderr(), "eco: {:#}", self.error);
         ExitCode::from(self.code)
     }
 
     fn is_broken_pipe(&self) -> bool {
-        let mut causes = self
-            .error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<io::Error>());
-        causes.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        let mut kinds = self.error.chain().filter_map(io_kind);
+        kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// What kind of input or output error this is, also as the writers of JSON and CSV wrap it.
+fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    if let Some(error) = error.downcast_ref::<serde_json::Error>() {
+        return error.io_error_kind();
+    }
+    let io = match error.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(error)) => Some(error),
+        _ => error.downcast_ref(),
+    };
+    io.map(io::Error::kind)
 }
 
 const FAILED: u8 = 1;

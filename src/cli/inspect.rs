@@ -1,11 +1,12 @@
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
 use super::load_weights::UNREADABLE;
-use crate::weights::{Checkpoint, ErrorKind, Inspector, Row, printable};
+use crate::weights::{Checkpoint, Entry, ErrorKind, Inspector, Row, printable};
 
 /// List the tensors of any checkpoint, with what their values look like
 ///
@@ -47,7 +48,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })?;
     let mut out = BufWriter::new(io::stdout().lock());
     let unread = match args.format {
-        Format::Table => table(&mut out, &checkpoint)?,
+        Format::Table => table(&mut out, &checkpoint, terminal_width())?,
         Format::Json => json(&mut out, &checkpoint)?,
         Format::Csv => csv(&mut out, &checkpoint)?,
     };
@@ -58,12 +59,35 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Columns of the terminal that standard output is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let stdout = io::stdout();
+    let (width, _) = stdout
+        .is_terminal()
+        .then(|| terminal_size::terminal_size_of(&stdout))
+        .flatten()?;
+    Some(width.0.into())
+}
+
 fn failed(row: &Row) -> usize {
     usize::from(row.note.is_some())
 }
 
 /// Prints keys, metadata and a row per tensor as it is read; returns how many could not be.
-fn table(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<usize> {
+fn table(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) -> io::Result<usize> {
+    heading(out, checkpoint)?;
+    let columns = Columns::fit(checkpoint, width);
+    columns.titles(out)?;
+    let mut unread = 0;
+    for row in Inspector::new(checkpoint) {
+        unread += failed(&row);
+        columns.row(out, &row)?;
+    }
+    Ok(unread)
+}
+
+/// What stands above the rows.
+fn heading(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {
     let entries = checkpoint.entries();
     let container = checkpoint.container().describe();
     writeln!(out, "container  {container}, {} bytes", checkpoint.len())?;
@@ -84,42 +108,65 @@ fn table(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<usize> {
         .iter()
         .map(|e| e.numel())
         .fold(0, usize::saturating_add);
-    writeln!(out, "tensors    {}, {parameters} values\n", entries.len())?;
-    let width = |of: &dyn Fn(usize) -> usize| (0..entries.len()).map(of).max().unwrap_or(0);
-    let names = width(&|i| printable(&entries[i].name).chars().count()).max(4);
-    let shapes = width(&|i| shape(&entries[i].shape).len()).max(5);
-    writeln!(
-        out,
-        "{:names$}  {:5}  {:shapes$}  {:>11}  {:>10}  {:>10}  {:>10}",
-        "name", "dtype", "shape", "bytes", "mean", "min", "max"
-    )?;
-    let mut unread = 0;
-    for row in Inspector::new(checkpoint) {
-        unread += failed(&row);
+    writeln!(out, "tensors    {}, {parameters} values\n", entries.len())
+}
+
+/// How wide the columns are, and where the names go.
+struct Columns {
+    names: usize,
+    shapes: usize,
+    /// Names have lines of their own, as the terminal is narrower than the table.
+    stacked: bool,
+}
+
+impl Columns {
+    /// Width of the columns other than name and shape, with the spaces between all of them.
+    const REST: usize = 58;
+
+    /// The columns for these tensors in a terminal of `width`.
+    fn fit(checkpoint: &Checkpoint, width: Option<usize>) -> Self {
+        let widest = |of: &dyn Fn(&Entry) -> usize| checkpoint.entries().iter().map(of).max();
+        let names = widest(&|e| printable(&e.name).width()).unwrap_or(0).max(4);
+        let shapes = widest(&|e| shape(&e.shape).len()).unwrap_or(0).max(5);
+        Self {
+            names,
+            shapes,
+            stacked: width.is_some_and(|width| names + shapes + Self::REST > width),
+        }
+    }
+
+    fn titles(&self, out: &mut impl Write) -> io::Result<()> {
+        let values = format!("{:>10}  {:>10}  {:>10}", "mean", "min", "max");
+        self.line(out, ["name", "dtype", "shape", "bytes", &values])
+    }
+
+    fn row(&self, out: &mut impl Write, row: &Row) -> io::Result<()> {
         let values = match (&row.stats, &row.note) {
             (Some(s), _) => {
                 let bad = match s.non_finite {
                     0 => String::new(),
                     count => format!("  {count} not finite"),
                 };
-                format!(
-                    "{:>10}  {:>10}  {:>10}{bad}",
-                    short(s.mean),
-                    short(s.min),
-                    short(s.max)
-                )
+                let [mean, min, max] = [s.mean, s.min, s.max].map(short);
+                format!("{mean:>10}  {min:>10}  {max:>10}{bad}")
             }
-            (None, note) => note.clone().unwrap_or_default(),
+            (None, note) => printable(note.as_deref().unwrap_or_default()),
         };
-        let name = printable(&row.name);
-        let (dtype, shape) = (row.dtype.to_string(), shape(&row.shape));
-        writeln!(
-            out,
-            "{name:names$}  {dtype:5}  {shape:shapes$}  {:>11}  {values}",
-            row.bytes
-        )?;
+        let [dtype, bytes] = [row.dtype.to_string(), row.bytes.to_string()];
+        let [name, shape] = [printable(&row.name), shape(&row.shape)];
+        self.line(out, [&name, &dtype, &shape, &bytes, &values])
     }
-    Ok(unread)
+
+    fn line(&self, out: &mut impl Write, cells: [&str; 5]) -> io::Result<()> {
+        let [name, dtype, shape, bytes, values] = cells;
+        let padding = self.names.saturating_sub(name.width());
+        match self.stacked {
+            true => write!(out, "{name}\n")?,
+            false => write!(out, "{name}{:padding$}", "")?,
+        }
+        let shapes = self.shapes;
+        writeln!(out, "  {dtype:5}  {shape:shapes$}  {bytes:>11}  {values}")
+    }
 }
 
 fn shape(extents: &[usize]) -> String {
@@ -143,7 +190,7 @@ fn short(value: Option<f64>) -> String {
 fn json(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure> {
     let rows: Vec<Row> = Inspector::new(checkpoint).collect();
     let document = serde_json::json!({
-        "file": checkpoint.path(),
+        "file": checkpoint.path().to_string_lossy(),
         "container": checkpoint.container(),
         "bytes": checkpoint.len(),
         "keys": checkpoint.structure().top(),
@@ -189,4 +236,50 @@ fn csv(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure> 
     }
     writer.flush()?;
     Ok(unread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{Dtype, RawTensor, write};
+
+    /// The table of a file with a long name in it.
+    fn listing(width: Option<usize>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let name = "eco_2d.inception_a.inception_3a_double_3x3_reduce_bn.running_mean";
+        let tensor = RawTensor {
+            dtype: Dtype::F32,
+            shape: vec![1, 1, 1, 1, 2],
+            data: [1f32, 2.0]
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect::<Vec<u8>>()
+                .into(),
+        };
+        write(&path, &[(name.to_string(), tensor)], &Default::default()).unwrap();
+        let mut out = Vec::new();
+        table(&mut out, &Checkpoint::open(&path).unwrap(), width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_one_line_where_there_is_room() {
+        for width in [None, Some(200)] {
+            let text = listing(width);
+            let row = text.lines().last().unwrap();
+            assert!(
+                row.starts_with("eco_2d.") && row.contains("1.500"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let text = listing(Some(80));
+        let rows = text.lines().skip_while(|line| *line != "name");
+        assert!(rows.clone().all(|line| line.width() <= 80), "{text}");
+        assert_eq!(rows.count(), 4, "{text}");
+    }
 }

@@ -105,16 +105,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         &options,
     )
     .map_err(|error| failure(error, args.json))?;
+    if args.dry_run {
+        return dry_run(&import.into_dry_run(), args.json);
+    }
     if import.report().verdict == Verdict::Mismatch {
         show(import.report(), args.json)?;
-        let message = format!("{}; nothing was written", import.report().outcome());
-        return Err(Failure::with_code(MISMATCH, anyhow::anyhow!(message)));
-    }
-    if args.dry_run {
-        let report = import.into_dry_run();
-        show(&report, args.json)?;
-        eprintln!("{}; dry run, nothing was written", report.outcome());
-        return Ok(());
+        return Err(mismatch(import.report()));
     }
     let places = Places::current();
     let output = match &args.output {
@@ -124,10 +120,53 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     import
         .write(&output)
         .map_err(|error| failure(error, args.json))?;
+    let next = next_step(&places, &output, import.report());
     show(import.report(), args.json)?;
-    places.remember(&output)?;
-    say_where(&output, import.report());
+    let next = next?;
+    let size = std::fs::metadata(&output).map_or(0, |meta| meta.len());
+    say(format_args!(
+        "{}\nwrote {} ({:.0} MB)\n{next}",
+        import.report().outcome(),
+        output.display(),
+        size as f64 / 1e6
+    ));
     Ok(())
+}
+
+/// Reports only.
+fn dry_run(report: &Report, json: bool) -> Result<(), Failure> {
+    show(report, json)?;
+    if report.verdict == Verdict::Mismatch {
+        return Err(mismatch(report));
+    }
+    say(format_args!(
+        "{}; dry run, nothing was written",
+        report.outcome()
+    ));
+    Ok(())
+}
+
+fn mismatch(report: &Report) -> Failure {
+    let message = format!("{}; nothing was written", report.outcome());
+    Failure::with_code(MISMATCH, anyhow::anyhow!(message))
+}
+
+/// Notes the weights as imported last if they can be used, and says what can be done with them.
+fn next_step(places: &Places, output: &Path, report: &Report) -> Result<&'static str, Failure> {
+    if report.verdict == Verdict::Partial {
+        return Ok("eco classify needs all tensors and does not take these weights");
+    }
+    // A pipe or a device has swallowed them.
+    if !output.is_file() {
+        return Ok("they are not kept in a file, so they are not used from now on");
+    }
+    places.remember(output)?;
+    Ok("these weights are used from now on; try: eco classify FRAMES_DIRECTORY")
+}
+
+/// Writes a line to stderr. Whoever reads that may have gone, which is no reason to fail.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// The default file, its directory made if need be.
@@ -149,16 +188,9 @@ fn show(report: &Report, json: bool) -> Result<(), Failure> {
         serde_json::to_writer_pretty(&mut out, report)?;
         writeln!(out)?;
     } else {
-        eprint!("{}", ReportText(report));
+        let _ = write!(io::stderr(), "{}", ReportText(report));
     }
     Ok(())
-}
-
-fn say_where(output: &Path, report: &Report) {
-    let size = std::fs::metadata(output).map_or(0, |meta| meta.len());
-    eprintln!("{}", report.outcome());
-    eprintln!("wrote {} ({:.0} MB)", output.display(), size as f64 / 1e6);
-    eprintln!("these weights are used from now on; try: eco classify FRAMES_DIRECTORY");
 }
 
 /// Gives an error its exit code, and prints it as JSON on stdout when that was asked for.
@@ -169,17 +201,17 @@ fn failure(error: WeightsError, json: bool) -> Failure {
         ErrorKind::Usage => USAGE,
         ErrorKind::Failed => FAILED,
     };
+    let verdict = match error.kind() {
+        ErrorKind::Mismatch => "mismatch",
+        ErrorKind::Unreadable => "unreadable",
+        ErrorKind::Usage => "usage",
+        ErrorKind::Failed => "failed",
+    };
+    let error = anyhow::Error::from(error);
     if json {
-        let verdict = match error.kind() {
-            ErrorKind::Mismatch => "mismatch",
-            ErrorKind::Unreadable => "unreadable",
-            ErrorKind::Usage => "usage",
-            ErrorKind::Failed => "failed",
-        };
-        println!(
-            "{}",
-            serde_json::json!({ "verdict": verdict, "error": error.to_string() })
-        );
+        let answer = serde_json::json!({ "verdict": verdict, "error": format!("{error:#}") });
+        // Its reader may have gone; the exit code says the same.
+        let _ = writeln!(io::stdout(), "{answer:#}");
     }
     Failure::with_code(code, error)
 }

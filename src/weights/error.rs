@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::names::visible;
 use super::report::Report;
 use super::report_text::ReportText;
 
@@ -13,7 +14,7 @@ use super::report_text::ReportText;
 #[non_exhaustive]
 pub enum WeightsError {
     /// The operating system refused to read a file.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file or directory.
         path: PathBuf,
@@ -31,7 +32,7 @@ pub enum WeightsError {
         advice: String,
     },
     /// A checkpoint container whose content is broken, hostile or of a kind that cannot be represented.
-    #[error("cannot read {} ({container}): {reason}{}", path.display(), on_new_line(advice))]
+    #[error("cannot read {} ({container}): {}{}", path.display(), visible(reason), on_new_line(advice))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -43,7 +44,7 @@ pub enum WeightsError {
         advice: String,
     },
     /// `--key` named something that the file does not hold.
-    #[error("no weights under '{key}' in {}: {reason}", path.display())]
+    #[error("no weights under '{key}' in {}: {}", path.display(), visible(reason))]
     KeyNotFound {
         /// The file.
         path: PathBuf,
@@ -53,7 +54,7 @@ pub enum WeightsError {
         reason: String,
     },
     /// Several dictionaries of the file fit the model equally well.
-    #[error("{}: {reason}\nchoose one with --key: {}", path.display(), candidates.join(", "))]
+    #[error("{}: {reason}\nchoose one with --key: {}", path.display(), visible(&candidates.join(", ")))]
     Ambiguous {
         /// The file.
         path: PathBuf,
@@ -88,7 +89,7 @@ pub enum WeightsError {
     #[error("the weights hold no tensor named {0}")]
     NoSuchTensor(String),
     /// The result could not be written. An existing file at `path` is untouched.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The file to be written.
         path: PathBuf,
@@ -120,13 +121,12 @@ impl WeightsError {
             Self::Mismatch(_) | Self::Ambiguous { .. } | Self::KeyNotFound { .. } => {
                 ErrorKind::Mismatch
             }
-            Self::Read { .. } | Self::NotACheckpoint { .. } | Self::Unreadable { .. } => {
-                ErrorKind::Unreadable
-            }
+            Self::Read { .. }
+            | Self::NotACheckpoint { .. }
+            | Self::Unreadable { .. }
+            | Self::Metadata(_) => ErrorKind::Unreadable,
             Self::Rename { .. } | Self::Labels { .. } => ErrorKind::Usage,
-            Self::Metadata(_) | Self::NoSuchTensor(_) | Self::Write { .. } | Self::NoneFound(_) => {
-                ErrorKind::Failed
-            }
+            Self::NoSuchTensor(_) | Self::Write { .. } | Self::NoneFound(_) => ErrorKind::Failed,
         }
     }
 

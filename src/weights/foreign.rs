@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::WeightsError;
+use super::names::quotable;
 
 /// Builds the error for something that is no checkpoint.
 pub(super) fn not_a_checkpoint(path: &Path, found: &str, advice: &str) -> WeightsError {
@@ -194,8 +195,8 @@ pub(super) fn directory(path: &Path) -> WeightsError {
     }
     if has("pickle") && has("storages") && has("tensors") {
         let advice = format!(
-            "Pack it again: tar -cf weights.tar -C {} sys_info storages tensors pickle",
-            path.display()
+            "Pack it again: tar -cf weights.tar -C '{}' sys_info storages tensors pickle",
+            quotable(path)
         );
         return not_a_checkpoint(
             path,
@@ -228,14 +229,14 @@ pub(super) fn directory(path: &Path) -> WeightsError {
 }
 
 fn repack(dir: &Path) -> String {
-    let name = dir
-        .file_name()
-        .map_or("archive".into(), |n| n.to_string_lossy().into_owned());
+    let name = quotable(dir.file_name().map_or(Path::new("archive"), Path::new));
     let parent = match dir.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p.display().to_string(),
+        Some(parent) if !parent.as_os_str().is_empty() => quotable(parent),
         _ => ".".to_string(),
     };
-    format!("Pack it again, without compression: (cd {parent} && zip -0 -r {name}.pth {name})")
+    format!(
+        "Pack it again, without compression: (cd '{parent}' && zip -0 -r '{name}.pth' '{name}')"
+    )
 }
 
 /// At most a thousand names in a directory, sorted; none when it cannot be read.

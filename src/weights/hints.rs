@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::Checkpoint;
 use super::matching::{Match, is_head};
-use super::names::tail;
+use super::names::{printable, tail, visible};
+use super::report::Strictness;
 use super::tensor::TensorSpec;
 
 /// How many "did you mean" pairs are listed.
@@ -13,12 +14,14 @@ const MAX_NEAREST: usize = 3;
 const MAX_COMPARED: usize = 400;
 /// A rule is offered when it would explain at least this share of what is left over.
 const MAJORITY: f64 = 0.5;
+const NO_HEAD: &str = "the classifier is missing: this is a trunk without a head";
 
 /// Hints for the differences in `found`. `compared` gives the cleaned form of a checkpoint's name.
 pub(super) fn hints(
     checkpoint: &Checkpoint,
     spec: &[TensorSpec],
     found: &Match,
+    strictness: Strictness,
     compared: impl Fn(&str) -> String,
 ) -> Vec<String> {
     if found.is_complete() {
@@ -35,15 +38,16 @@ pub(super) fn hints(
     let relative = relative(&all);
     out.extend(relative.map(str::to_string));
     if relative.is_none() {
-        out.extend(rename_rule(spec, &left));
-        out.extend(nearest(checkpoint, spec, found, &compared));
+        match rename_rule(spec, &left) {
+            Some(rule) => out.push(rule),
+            None => out.extend(nearest(checkpoint, spec, found, &compared)),
+        }
     }
     if found.missing.iter().any(|&w| is_head(&spec[w])) && found.matched.len() > spec.len() / 2 {
-        out.push(
-            "the classifier is missing: this is a trunk without a head. --partial keeps what is \
-             there"
-                .to_string(),
-        );
+        out.push(match strictness {
+            Strictness::Strict => format!("{NO_HEAD}. --partial keeps what is there"),
+            Strictness::Partial => NO_HEAD.to_string(),
+        });
     }
     if !found.collisions.is_empty() {
         out.push(
@@ -143,7 +147,7 @@ fn rename_rule(spec: &[TensorSpec], left: &[String]) -> Option<String> {
         .collect();
     Some(format!(
         "{explained} of the unexpected names would match with {}",
-        flags.join(" ")
+        visible(&flags.join(" "))
     ))
 }
 
@@ -171,7 +175,11 @@ fn nearest(
         if let Some((steps, entry)) = near
             && steps * 3 <= tail(&wanted.name).len()
         {
-            out.push(format!("{} may be {}", entries[entry].name, wanted.name));
+            out.push(format!(
+                "{} may be {}",
+                printable(&entries[entry].name),
+                wanted.name
+            ));
         }
         if out.len() == MAX_NEAREST {
             break;

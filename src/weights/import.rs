@@ -88,10 +88,13 @@ impl Import {
         let mut report = loaded.report().clone();
         report.non_finite = non_finite(&tensors);
         report.hints.extend(labels::hint(&metadata));
+        let hash = hash?;
+        // A file that was imported before keeps the name and the hash of what it came from.
+        let source_sha256 = metadata.source_sha256.clone().or(Some(hash));
         Ok(Self {
             report,
             metadata: Metadata {
-                source_sha256: Some(hash?),
+                source_sha256,
                 ..metadata
             },
             tensors,

@@ -98,8 +98,8 @@ fn text_of(path: &Path) -> Result<String, String> {
     Ok(text.trim_start_matches('\u{feff}').to_string())
 }
 
-/// Reads a JSON list, a JSON map of index to name or name to index, `index,label` lines with or
-/// without a header, or one name per line.
+/// Reads a JSON list, a JSON map of index to name or name to index, `index,label` lines (also with
+/// semicolons or tabs) with or without a header, `index label` lines, or one name per line.
 fn parse(text: &str) -> Result<Vec<String>, String> {
     match text.trim_start().as_bytes().first() {
         Some(b'[') | Some(b'{') => json(text),
@@ -114,7 +114,10 @@ fn json(text: &str) -> Result<Vec<String>, String> {
             .into_iter()
             .map(|item| match item {
                 Value::String(name) => Ok(name),
-                other => Err(format!("the list holds {other}, which is no name")),
+                other => Err(format!(
+                    "the list holds {}, which is no name",
+                    shown(&other)
+                )),
             })
             .collect(),
         Value::Object(map) => {
@@ -125,12 +128,22 @@ fn json(text: &str) -> Result<Vec<String>, String> {
                     Ok((at as usize, key))
                 }
                 other => Err(format!(
-                    "the map holds {other}, which is neither name nor index"
+                    "the map holds {}, which is neither name nor index",
+                    shown(&other)
                 )),
             });
             in_order(pairs.collect::<Result<_, String>>()?)
         }
-        other => Err(format!("expected a list or a map, found {other}")),
+        other => Err(format!("expected a list or a map, found {}", shown(&other))),
+    }
+}
+
+/// The start of a JSON value.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }
 
@@ -140,21 +153,49 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
         .map(str::trim_end)
         .filter(|row| !row.trim().is_empty())
         .collect();
-    let numbered = |row: &&str| row.split_once(',').is_some_and(|(at, _)| index(at).is_ok());
-    let header = usize::from(rows.first().is_some_and(|row| !numbered(row)));
-    let (first, rest) = rows.split_at(header.min(rows.len()));
+    for separator in [',', ';', '\t'] {
+        if let Some(headers) = columns(&rows, separator)? {
+            return table(text, separator, headers);
+        }
+    }
+    Ok(numbered(&rows)
+        .unwrap_or_else(|| rows.into_iter().map(|row| row.trim().to_string()).collect()))
+}
+
+/// Whether rows are `index,label` with this separator, and if so whether the first one is a header.
+fn columns(rows: &[&str], separator: char) -> Result<Option<bool>, String> {
+    let numbered = |row: &&str| {
+        row.split_once(separator)
+            .is_some_and(|(at, _)| index(at).is_ok())
+    };
+    let headers = rows.first().is_some_and(|row| !numbered(row));
+    let (first, rest) = rows.split_at(usize::from(headers));
     if rest.is_empty() || !rest.iter().all(numbered) {
-        return Ok(rows.into_iter().map(|row| row.trim().to_string()).collect());
+        return Ok(None);
     }
     // A first row that is not numbered is a header only if it has columns as well.
-    if first.iter().any(|row| !row.contains(',')) {
-        return Err(format!(
-            "the first line, {:?}, has no index and the others do",
-            first[0]
-        ));
+    match first.iter().find(|row| !row.contains(separator)) {
+        Some(row) => Err(format!(
+            "the first line, {row:?}, has no index and the others do"
+        )),
+        None => Ok(Some(headers)),
     }
+}
+
+/// Lines like `1 ApplyEyeMakeup`, if the numbers are a complete set of indices.
+fn numbered(rows: &[&str]) -> Option<Vec<String>> {
+    let pair = |row: &&str| {
+        let (at, name) = row.trim().split_once(char::is_whitespace)?;
+        Some((index(at).ok()?, name.trim().to_string()))
+    };
+    let pairs: Option<Vec<_>> = rows.iter().map(pair).collect();
+    in_order(pairs?).ok()
+}
+
+fn table(text: &str, separator: char, headers: bool) -> Result<Vec<String>, String> {
     let mut reader = csv::ReaderBuilder::new()
-        .has_headers(header == 1)
+        .has_headers(headers)
+        .delimiter(separator as u8)
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut pairs = Vec::new();
@@ -163,11 +204,10 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
         let (Some(at), Some(name)) = (row.get(0), row.get(1)) else {
             return Err("a row has no label".to_string());
         };
-        // An unquoted comma belongs to the name.
-        let name = row
-            .iter()
-            .skip(2)
-            .fold(name.to_string(), |name, more| format!("{name},{more}"));
+        // An unquoted separator belongs to the name.
+        let name = row.iter().skip(2).fold(name.to_string(), |name, more| {
+            format!("{name}{separator}{more}")
+        });
         pairs.push((index(at)?, name.trim().to_string()));
     }
     in_order(pairs)
@@ -175,6 +215,7 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
 
 fn index(text: &str) -> Result<usize, String> {
     text.trim()
+        .trim_matches('"')
         .parse()
         .map_err(|_| format!("{text:?} is no class index"))
 }
@@ -213,11 +254,28 @@ mod tests {
             "{\"1\": \"one, two\", \"0\": \"zero\"}",
             "{\"zero\": 0, \"one, two\": 1}",
             "1,zero\n2,\"one, two\"\n",
+            "id;name\n0;zero\n1;one, two\n",
+            "0\tzero\n1\tone, two\n",
+            "\"0\",\"zero\"\n\"1\",\"one, two\"\n",
+            "1 zero\n2 one, two\n",
         ] {
             assert_eq!(parse(text).unwrap().len(), 2, "{text:?}");
             assert_eq!(parse(text).unwrap()[0], "zero", "{text:?}");
         }
         assert_eq!(parse("0,zero\n1,\"one, two\"\n").unwrap()[1], "one, two");
+    }
+
+    #[test]
+    fn numbers_that_are_no_indices_belong_to_the_names() {
+        let names = ["3 steps forward", "3 steps back"];
+        assert_eq!(parse(&names.join("\n")).unwrap(), names);
+    }
+
+    #[test]
+    fn what_is_no_list_of_names_is_quoted_in_short() {
+        let long = format!("{{\"labels\": [{}1]}}", "1,".repeat(1000));
+        let error = parse(&long).unwrap_err();
+        assert!(error.len() < 120, "{error}");
     }
 
     #[test]

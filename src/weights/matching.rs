@@ -1,5 +1,7 @@
 //! Which tensor of a checkpoint is which tensor of the model, and what does not fit.
 
+use std::collections::HashSet;
+
 use super::checkpoint::Entry;
 use super::names::{NameMap, Rename, clean, rename, tail};
 use super::tensor::{Dtype, TensorSpec, convertible};
@@ -27,7 +29,7 @@ pub(super) struct Match {
     pub matched: Vec<(usize, usize)>,
     /// Wanted tensors without a counterpart, counters excepted.
     pub missing: Vec<usize>,
-    /// Step counters without a counterpart; they are set to zero, as PyTorch does.
+    /// Step counters without a counterpart, of layers that have the rest; they are set to zero, as PyTorch does.
     pub counters: Vec<usize>,
     /// Entries without a counterpart.
     pub unexpected: Vec<usize>,
@@ -82,6 +84,7 @@ pub(super) fn compare(
         }
     }
     settle_classes(spec, entries, &mut out);
+    settle_counters(spec, &mut out);
     out
 }
 
@@ -125,6 +128,18 @@ fn settle_classes(spec: &[TensorSpec], entries: &[Entry], out: &mut Match) {
             out.misfits.push((wanted, entry, Misfit::Classes));
         }
     }
+}
+
+/// Moves the counters of layers that the checkpoint does not have to what is missing.
+fn settle_counters(spec: &[TensorSpec], out: &mut Match) {
+    let layer = |wanted: usize| spec[wanted].name.rsplit_once('.').map(|(layer, _)| layer);
+    let present: HashSet<Option<&str>> = out.matched.iter().map(|&(w, _)| layer(w)).collect();
+    let (filled, missing) = std::mem::take(&mut out.counters)
+        .into_iter()
+        .partition(|&wanted| present.contains(&layer(wanted)));
+    out.counters = filled;
+    out.missing.extend::<Vec<usize>>(missing);
+    out.missing.sort_unstable();
 }
 
 /// The name under which an entry is compared, for reports.

@@ -77,6 +77,16 @@ pub fn printable(name: &str) -> String {
     out
 }
 
+/// Text that may quote a file, with control characters escaped but for line ends.
+pub(super) fn visible(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '\n' => c.to_string(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// A path as it may stand between quotes in a command that a user copies: itself when it is made of
 /// harmless characters, else a placeholder.
 pub(super) fn quotable(path: &std::path::Path) -> String {

@@ -1,9 +1,9 @@
 //! What an import found, as data. [`super::report_text`] words it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::checkpoint::Checkpoint;
 use super::container::Container;
@@ -97,6 +97,7 @@ pub struct Report {
     /// Whether the weights can be used.
     pub verdict: Verdict,
     /// The checkpoint.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// Its container.
     pub container: Container,
@@ -133,6 +134,7 @@ pub struct Report {
     /// What may explain the differences, and what to try.
     pub hints: Vec<String>,
     /// Where the result was written.
+    #[serde(serialize_with = "lossy_option")]
     pub written: Option<PathBuf>,
     /// Set when the file was reported on only.
     pub dry_run: bool,
@@ -212,12 +214,24 @@ impl Report {
             collisions: collisions.collect(),
             non_finite: Vec::new(),
             suspicious: checkpoint.structure().suspicious(),
-            hints: hints::hints(checkpoint, spec, found, |name| {
+            hints: hints::hints(checkpoint, spec, found, strictness, |name| {
                 compared_name(below(name, &selection.key), rules)
             }),
             written: None,
             dry_run: false,
         }
+    }
+}
+
+/// A path as JSON can hold it: bytes that are no text are replaced.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy(path, serializer),
+        None => serializer.serialize_none(),
     }
 }
 
@@ -253,14 +267,17 @@ fn conversions(
 
 /// Lists what is beside the chosen dictionary, and the tensors in it that are no weights.
 fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
-    let chosen = selection.key.split('.').next().unwrap_or_default();
+    let chosen = |top: &str| {
+        let rest = selection.key.strip_prefix(top);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     let mut out: Vec<Ignored> = Vec::new();
     if !selection.key.is_empty() {
         let beside = checkpoint
             .structure()
             .top()
             .iter()
-            .filter(|top| top.key != chosen);
+            .filter(|top| !chosen(&top.key));
         out.extend(beside.map(|top| Ignored {
             key: top.key.clone(),
             what: top.what.clone(),

@@ -17,8 +17,14 @@ impl Display for ReportText<'_> {
         let report = self.0;
         writeln!(f, "matched {} of {} tensors", report.matched, report.total)?;
         facts(f, report)?;
-        list(f, "missing from the file", &runs(&report.missing))?;
-        list(f, "unexpected in the file", &runs(&report.unexpected))?;
+        let tensors = ["tensor", "tensors"];
+        list(f, tensors, "missing from the file", &runs(&report.missing))?;
+        list(
+            f,
+            tensors,
+            "unexpected in the file",
+            &runs(&report.unexpected),
+        )?;
         mismatched(f, report)?;
         collisions(f, report)?;
         non_finite(f, report)?;
@@ -57,9 +63,9 @@ fn facts(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         report.file_tensors
     )?;
     let key = if report.key.is_empty() {
-        "(top level)"
+        "(top level)".to_string()
     } else {
-        &report.key
+        printable(&report.key)
     };
     writeln!(f, "  key         {key}")?;
     if let Some(classes) = report.classes {
@@ -146,13 +152,18 @@ fn one_or_all(shapes: &[String]) -> String {
     }
 }
 
-/// Lists lines up to a limit, then counts the tensors in the rest.
-fn list(f: &mut Formatter<'_>, title: &str, lines: &[(String, usize)]) -> fmt::Result {
+/// Lists lines up to a limit, then counts the tensors in the rest. `noun` is what they count, one and several.
+fn list(
+    f: &mut Formatter<'_>,
+    noun: [&str; 2],
+    title: &str,
+    lines: &[(String, usize)],
+) -> fmt::Result {
     let total: usize = lines.iter().map(|(_, tensors)| tensors).sum();
     if total == 0 {
         return Ok(());
     }
-    writeln!(f, "{total} {title}:")?;
+    writeln!(f, "{total} {} {title}:", noun[usize::from(total > 1)])?;
     for (line, _) in lines.iter().take(MAX_LISTED) {
         writeln!(f, "  {line}")?;
     }
@@ -187,7 +198,8 @@ fn mismatched(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             (format!("{}: {what}", printable(&m.file_name)), 1)
         })
         .collect();
-    list(f, "that do not fit", &lines)
+    let noun = ["tensor does not fit", "tensors do not fit"];
+    list(f, noun, "the model", &lines)
 }
 
 fn collisions(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
@@ -205,7 +217,8 @@ fn collisions(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             )
         })
         .collect();
-    list(f, "names that several tensors of the file have", &lines)
+    let noun = ["name", "names"];
+    list(f, noun, "that several tensors of the file have", &lines)
 }
 
 fn non_finite(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
@@ -216,7 +229,8 @@ fn non_finite(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         .collect();
     list(
         f,
-        "tensors with NaN or infinite values; results will be no numbers",
+        ["tensor", "tensors"],
+        "with NaN or infinite values; results will be no numbers",
         &lines,
     )
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use pytorch_reader::PickleValue;
 
-use super::names::natural_order;
+use super::names::{natural_order, printable};
 use super::pickle::Scan;
 use super::suspicious::suspicious;
 
@@ -83,7 +83,7 @@ impl Structure {
         if let PickleValue::Dict(dict) = root {
             for (key, value) in dict {
                 let what = match out.alias_of(key) {
-                    Some(first) => format!("the same dict as '{first}'"),
+                    Some(first) => format!("the same dict as '{}'", printable(first)),
                     None => scan
                         .values
                         .get(key)

@@ -42,7 +42,9 @@ pub struct RawTensor<'a> {
 impl RawTensor<'_> {
     /// Number of elements.
     pub fn numel(&self) -> usize {
-        self.shape.iter().product()
+        self.shape
+            .iter()
+            .fold(1, |count: usize, &extent| count.saturating_mul(extent))
     }
 
     /// The values of a float32 tensor: borrowed when the bytes are aligned, copied otherwise.
@@ -110,7 +112,7 @@ impl<'a> RawTensor<'a> {
             return None;
         }
         let values = self.values()?;
-        let mut data = Vec::with_capacity(self.numel() * to.bitsize() / 8);
+        let mut data = Vec::with_capacity(self.data.len() * to.bitsize() / self.dtype.bitsize());
         match to {
             // Going through f64 is exact for f16 and bf16, and rounds once for f64 itself.
             Dtype::F32 => values.for_each(|v| data.extend((v as f32).to_le_bytes())),

@@ -1,6 +1,7 @@
 //! Writing a safetensors file so that it is either whole or not there.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,9 @@ use super::tensor::RawTensor;
 /// Writes `tensors` and `metadata` to `path`.
 ///
 /// The data goes to a temporary file in the same directory, which is renamed at the end: a reader
-/// never sees half a file, and one that has the old file mapped keeps it. The bytes depend on the
-/// arguments alone: tensors are ordered by alignment, then name.
+/// never sees half a file, and one that has the old file mapped keeps it. A link stays a link: what it
+/// leads to is replaced. What is no regular file (a pipe, a device) is written directly. The bytes
+/// depend on the arguments alone: tensors are ordered by alignment, then name.
 ///
 /// # Errors
 /// [`WeightsError::Write`]; `path` is then as it was.
@@ -37,21 +39,32 @@ fn write_to(
     order.sort_by(|(a, x), (b, y)| y.dtype.bitsize().cmp(&x.dtype.bitsize()).then(a.cmp(b)));
     let header = header(&order, metadata);
     let total = order.iter().map(|(_, t)| t.data.len() as u64).sum::<u64>();
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(meta) if !meta.is_file() => {
+            put(&File::options().write(true).open(path)?, &header, &order)
+        }
+        _ => {
+            let temporary = temporary_beside(path)?;
+            let size = 8 + header.len() as u64 + total;
+            temporary.as_file().set_len(size)?;
+            put(temporary.as_file(), &header, &order)?;
+            temporary.persist(path).map_err(|e| e.error)?;
+            Ok(())
+        }
+    }
+}
 
-    let temporary = temporary_beside(path)?;
-    temporary
-        .as_file()
-        .set_len(8 + header.len() as u64 + total)?;
-    let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
+/// Writes the header's length, the header and the data.
+fn put(file: &File, header: &[u8], order: &[&(String, RawTensor<'_>)]) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, file);
     out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(&header)?;
+    out.write_all(header)?;
     for (_, tensor) in order {
         out.write_all(&tensor.data)?;
     }
-    out.flush()?;
-    drop(out);
-    temporary.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    out.flush()
 }
 
 /// A temporary file next to `path`, with the permissions of an ordinary new file.
@@ -68,7 +81,14 @@ pub(super) fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFil
         // The process's umask applies on top.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(directory)
+    let made = builder.tempfile_in(directory);
+    made.map_err(|error| system_error(&error).unwrap_or(error))
+}
+
+/// What the system said, without the name of the temporary file, which means nothing to a user.
+fn system_error(error: &io::Error) -> Option<io::Error> {
+    let inner = error.get_ref()?.source()?.downcast_ref::<io::Error>()?;
+    inner.raw_os_error().map(io::Error::from_raw_os_error)
 }
 
 /// The JSON header, padded with spaces so that the data after it is aligned to eight bytes.
@@ -133,5 +153,40 @@ mod tests {
         let tensors = vec![("a".to_string(), tensor(Dtype::U8, &[1]))];
         assert!(write(&path, &tensors, &BTreeMap::new()).is_err());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_directory_is_told_without_the_name_of_a_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("none/a.safetensors");
+        let error = write_to(&path, &[], &BTreeMap::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".eco-"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_a_device_stays_a_device() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| dir.path().join(name));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let tensors = vec![("a".to_string(), tensor(Dtype::U8, &[1]))];
+        write(&link, &tensors, &BTreeMap::new()).unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(safetensors::SafeTensors::deserialize(&bytes).is_ok());
+
+        let null = Path::new("/dev/null");
+        write(null, &tensors, &BTreeMap::new()).unwrap();
+        assert!(!std::fs::metadata(null).unwrap().is_file());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let tensors = vec![("a".to_string(), tensor(Dtype::U8, &[1]))];
+        let error = write_to(Path::new("/dev/full"), &tensors, &BTreeMap::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }
