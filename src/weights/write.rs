@@ -81,14 +81,11 @@ pub(super) fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFil
         // The process's umask applies on top.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
+    // Asked first, as the error below does not tell what is missing.
+    fs::metadata(&directory)?;
+    // That error names the temporary file, which means nothing to a user.
     let made = builder.tempfile_in(directory);
-    made.map_err(|error| system_error(&error).unwrap_or(error))
-}
-
-/// What the system said, without the name of the temporary file, which means nothing to a user.
-fn system_error(error: &io::Error) -> Option<io::Error> {
-    let inner = error.get_ref()?.source()?.downcast_ref::<io::Error>()?;
-    inner.raw_os_error().map(io::Error::from_raw_os_error)
+    made.map_err(|error| error.kind().into())
 }
 
 /// The JSON header, padded with spaces so that the data after it is aligned to eight bytes.
