@@ -1,11 +1,15 @@
 //! `eco classify` as a whole, with the demo weights on small clips.
 
+mod tools;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use eco::engine::{Device, network};
+use eco::model::state_dict;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -431,29 +435,234 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     }
 }
 
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_filter_quietly() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 1);
+    let mut child = classify(["-", "--format", "jsonl", "-q"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    writeln!(stdin, "{}", clip.display()).unwrap();
+    stdout.read_line(&mut String::new()).unwrap();
+    drop(stdout);
+    // Standard input stays open: it ends at the next answer, which nobody reads.
+    writeln!(stdin, "{}", clip.display()).unwrap();
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+}
+
+/// Every file that can be asked for, under a name that is free.
+const FILES: [(&str, &str); 5] = [
+    ("--report", "r.html"),
+    ("--sheet", "s.png"),
+    ("--features", "f.npy"),
+    ("--features", "f.safetensors"),
+    ("--scores", "s.csv"),
+];
+
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_an_error_and_leaves_nothing_behind() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 4);
     let before = names(folder.path());
-    for (flag, name) in [("--report", "r.html"), ("--sheet", "s.png")] {
-        // No file may grow beyond a kilobyte, as on a disk without room.
-        let script = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+    for (flag, name) in FILES {
+        // No file may grow beyond a block, as on a disk without room; scores of six classes need less.
+        let script = match name {
+            "s.csv" => "trap '' XFSZ; ulimit -f 0; exec \"$@\"",
+            _ => "trap '' XFSZ; ulimit -f 1; exec \"$@\"",
+        };
         let eco = classify([&clip]);
         let mut command = Command::new("sh");
         command
             .args(["-c", script, "sh"])
             .arg(eco.get_program())
             .args(eco.get_args());
-        let (code, _, stderr) = output(command.arg(flag).arg(folder.path().join(name)));
+        let (code, stdout, stderr) = output(command.arg(flag).arg(folder.path().join(name)));
         assert_eq!(code, 1, "{stderr}");
         assert!(
             stderr.contains("cannot write") && stderr.contains(name),
             "{stderr}"
         );
-        assert_eq!(names(folder.path()), before);
+        assert!(
+            stdout.contains('%'),
+            "the answer is given all the same: {stdout}"
+        );
+        assert_eq!(names(folder.path()), before, "{name}");
     }
+}
+
+/// A device on which every write fails for want of room.
+#[cfg(target_os = "linux")]
+const FULL: &str = "/dev/full";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_device_is_an_error_for_files_and_for_answers() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 4);
+    for (flag, name) in FILES {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(FULL, &link).unwrap();
+        let (code, _, stderr) = output(classify([&clip]).arg(flag).arg(&link));
+        assert_eq!(code, 1, "{flag}: {stderr}");
+        assert!(stderr.contains("No space left"), "{flag}: {stderr}");
+    }
+    for format in ["text", "json", "jsonl", "csv"] {
+        let full = fs::OpenOptions::new().write(true).open(FULL).unwrap();
+        let mut child = classify([&clip])
+            .args(["--format", format])
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = String::new();
+        let mut pipe = child.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}: {stderr}");
+        assert!(stderr.contains("No space left"), "{format}: {stderr}");
+    }
+}
+
+#[test]
+fn frames_that_vanish_while_a_clip_is_read_end_it_with_an_error() {
+    let folder = folder();
+    let long = clip(folder.path(), "long", 1);
+    for number in 2..=500 {
+        fs::hard_link(
+            long.join("img_1.png"),
+            long.join(format!("img_{number}.png")),
+        )
+        .unwrap();
+    }
+    // The directory is listed once; its windows are decoded one after another.
+    let windows = ["--window", "4", "--stride", "1", "--format", "jsonl", "-q"];
+    let mut child = classify([&long])
+        .args(windows)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    stdout.read_line(&mut text).unwrap();
+    fs::remove_dir_all(&long).unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    let (code, _, stderr) = finished(child);
+    let rows = lines(&text);
+    let (last, answers) = rows.split_last().unwrap();
+    assert!(
+        answers.iter().all(|row| row["error"].is_null()),
+        "what was read counts"
+    );
+    let error = last["error"].as_str().unwrap();
+    assert!(
+        error.contains("img_") && error.contains("is gone now"),
+        "{error}"
+    );
+    assert_eq!(code, 1, "{stderr}");
+}
+
+/// Runs `command` as somebody who may not read everything; `false`, which is said, where that cannot be.
+#[cfg(unix)]
+fn as_common_user(command: &mut Command, forbidden: &Path) -> bool {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    if fs::read_dir(forbidden).is_err() {
+        return true;
+    }
+    let mut version = Command::new(env!("CARGO_BIN_EXE_eco"));
+    let version = version.arg("--version").uid(NOBODY).gid(NOBODY).output();
+    let works = version.is_ok_and(|output| output.status.success());
+    if works {
+        command.uid(NOBODY).gid(NOBODY);
+    } else {
+        tools::say_skipped(
+            "classifying without permission",
+            "root may read everything, and nobody may not run eco here",
+        );
+    }
+    works
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_is_a_row_that_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let allow = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(folder.path(), 0o755);
+    let good = clip(folder.path(), "good", 2);
+    let closed = clip(folder.path(), "closed", 2);
+    let frame = clip(folder.path(), "frame", 1);
+    let video = folder.path().join("video.mp4");
+    fs::write(&video, "no video").unwrap();
+    allow(&closed, 0o000);
+    allow(&frame.join("img_1.png"), 0o000);
+    allow(&video, 0o000);
+    let mut command = classify([&closed, &frame, &video, &good]);
+    command.args(["--format", "jsonl"]);
+    if as_common_user(&mut command, &closed) {
+        let (code, stdout, stderr) = output(&mut command);
+        assert_eq!(code, 1, "{stderr}");
+        let rows = lines(&stdout);
+        for (row, name) in rows.iter().zip(["closed", "img_1.png", "video.mp4"]) {
+            let error = row["error"].as_str().unwrap();
+            assert!(
+                error.contains("no permission to read") && error.contains(name),
+                "{error}"
+            );
+        }
+        assert!(rows[3]["error"].is_null(), "{}", rows[3]);
+
+        let page = folder.path().join("r.html");
+        let (code, stdout, stderr) = output(command.arg("--report").arg(page));
+        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+        assert!(stderr.contains("cannot create"), "{stderr}");
+    }
+    allow(&closed, 0o755);
+}
+
+#[test]
+fn logits_that_are_not_numbers_are_reported_and_not_sorted() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 4);
+    let net = network::from_demo(4, Device::Cpu).unwrap();
+    let tensors: Vec<(String, tch::Tensor)> = state_dict(&net)
+        .into_iter()
+        .map(|entry| match entry.name.as_str() {
+            "fc_final.bias" => {
+                let spoilt = entry.tensor.copy();
+                let _ = spoilt.get(1).fill_(f64::NAN);
+                (entry.name, spoilt)
+            }
+            _ => (entry.name, entry.tensor),
+        })
+        .collect();
+    let weights = folder.path().join("nan.safetensors");
+    tch::Tensor::write_safetensors(&tensors, &weights).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+    command.args(["classify", "--segments", "4", "--format", "jsonl"]);
+    command.arg(&clip).arg("--weights").arg(&weights);
+    let page = folder.path().join("r.html");
+    let (code, stdout, stderr) = output(command.arg("--report").arg(&page));
+    assert_eq!(code, 1, "{stderr}");
+    let row = &lines(&stdout)[0];
+    let error = row["error"].as_str().unwrap();
+    assert!(error.contains("NaN"), "{error}");
+    assert!(row["top"].is_null(), "{row}");
+    assert!(stderr.contains("NaN"), "{stderr}");
+    assert!(fs::read_to_string(&page).unwrap().contains("NaN"));
 }
 
 #[test]
@@ -506,31 +715,38 @@ fn completions_and_man_pages_know_every_flag() {
     assert!(page.contains("min\\-score"), "{page}");
 }
 
-/// Makes a video with ffmpeg; `None`, said on stderr, where it is not installed.
+/// Makes a video of so many frames with ffmpeg; `None` where it is not installed.
 fn video(folder: &Path, name: &str, frames: &str) -> Option<PathBuf> {
     let video = folder.join(name);
     let source = "testsrc2=size=96x72:rate=10";
-    let made = Command::new("ffmpeg")
-        .args([
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            source,
-            "-frames:v",
-            frames,
-        ])
-        .arg(&video)
-        .status();
-    match made {
-        Ok(status) if status.success() => Some(video),
-        other => {
-            let message = format!("SKIPPED: no video is classified: ffmpeg: {other:?}\n");
-            std::io::stderr().write_all(message.as_bytes()).unwrap();
+    let input = ["-v", "error", "-f", "lavfi", "-i", source];
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(input).args(["-frames:v", frames]).arg(&video);
+    match ffmpeg.status() {
+        Ok(status) => {
+            assert!(status.success(), "{status}");
+            Some(video)
+        }
+        Err(error) => {
+            tools::skip("a video", format_args!("ffmpeg: {error}"));
             None
         }
     }
+}
+
+#[test]
+fn a_video_without_frames_is_a_row_that_says_so() {
+    let folder = folder();
+    let Some(none) = video(folder.path(), "none.mkv", "0") else {
+        return;
+    };
+    let clip = clip(folder.path(), "a", 1);
+    let (code, stdout, stderr) = output(classify([&none, &clip]).args(["--format", "jsonl"]));
+    assert_eq!(code, 1, "{stderr}");
+    let rows = lines(&stdout);
+    let error = rows[0]["error"].as_str().unwrap();
+    assert!(error.contains("none.mkv has no frames"), "{error}");
+    assert!(rows[1]["error"].is_null());
 }
 
 #[test]

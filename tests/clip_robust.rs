@@ -1,5 +1,7 @@
 //! What is wrong with frames and directories in practice, and clips loaded ahead of their reader.
 
+mod tools;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,9 +52,7 @@ fn options() -> LoadOptions {
         preprocess: Preprocess::Book,
         clips: 1,
         crops: Crops::One,
-        from: None,
-        to: None,
-        sliding: None,
+        ..LoadOptions::default()
     }
 }
 
@@ -251,11 +251,7 @@ fn a_directory_or_a_frame_without_permission_says_so() {
     forbid(&frame);
     if fs::File::open(&frame).is_ok() {
         // Root may read everything; what can be checked is that reading then works.
-        use std::io::Write;
-        let _ = writeln!(
-            std::io::stderr(),
-            "\nSKIPPED permission checks: running as root\n"
-        );
+        tools::say_skipped("a frame without permission", "root may read everything");
         assert!(decode(&frame).is_ok());
         return;
     }

@@ -1,9 +1,8 @@
 //! Videos against ffmpeg's own extraction to PNG files, and what can be wrong with a video.
 
-mod common;
+mod tools;
 
 use std::fs;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,13 +16,11 @@ use eco::clip::{
 /// A moving picture with sharp edges, colour and a frame counter.
 const PICTURE: &str = "testsrc2=size=340x256:rate=25";
 
-/// Whether the tests that need ffmpeg can run. Without it they say so past the test runner's
-/// capture, or fail when ECO_REQUIRE_FFMPEG is set.
+/// Whether the tests that need ffmpeg can run.
 fn ffmpeg_is_here() -> bool {
     let found = Ffmpeg::find(None);
     if let Err(error) = &found {
-        assert!(std::env::var_os("ECO_REQUIRE_FFMPEG").is_none(), "{error}");
-        let _ = writeln!(std::io::stderr(), "\nSKIPPED a video test: {error}\n");
+        tools::skip("a video", error);
     }
     found.is_ok()
 }
@@ -239,9 +236,7 @@ fn options() -> LoadOptions {
         preprocess: Preprocess::Official,
         clips: 1,
         crops: Crops::One,
-        from: None,
-        to: None,
-        sliding: None,
+        ..LoadOptions::default()
     }
 }
 

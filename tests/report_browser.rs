@@ -1,6 +1,7 @@
 //! The HTML report in a real browser.
 
 mod browser;
+mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eco::clip::{Entry, LoadOptions, OpenOptions, Preprocess, load_ahead};
+use eco::clip::{Entry, LoadOptions, OpenOptions, Preprocess, Turns, load_ahead};
 use eco::engine::{ClipBatch, Device, Engine, EngineChoice, Precision, network};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -60,9 +60,14 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
         threads: Some(threads),
         ..OpenOptions::default()
     };
+    let turns = match std::env::var_os("BESIDE") {
+        Some(_) => Turns::beside(),
+        None => Turns::alternating(),
+    };
     let options = LoadOptions {
         open,
         segments: SEGMENTS,
+        turns: turns.clone(),
         ..LoadOptions::default()
     };
     for item in load_ahead(entries, options, threads) {
@@ -70,7 +75,7 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
         frames
             .write_normalised(Preprocess::Official, batch.clip_mut(0))
             .unwrap();
-        engine.run(&batch).unwrap();
+        turns.network(|| engine.run(&batch)).unwrap();
     }
     (alone, clips.len() as f64 / started.elapsed().as_secs_f64())
 }

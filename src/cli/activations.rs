@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use super::Failure;
 use super::weights::Network;
-use crate::clip::{Crops, LoadOptions, OpenOptions, Preprocess, Sampling, load_clip};
+use crate::clip::{LoadOptions, Preprocess, Sampling, load_clip};
 use crate::model::FRAME_SIZE;
 use crate::summary::Format;
 use crate::summary::activations::{Activations, INPUT, Reference};
@@ -138,15 +138,10 @@ fn input(args: &Args, clip: &Path, network: &Network) -> Result<Tensor, Failure>
     let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
     let segments = network.net.segments();
     let options = LoadOptions {
-        open: OpenOptions::default(),
         sampling: args.sampling,
         segments: segments as usize,
         preprocess,
-        clips: 1,
-        crops: Crops::default(),
-        from: None,
-        to: None,
-        sliding: None,
+        ..LoadOptions::default()
     };
     let mut values = Ok(Vec::new());
     load_clip(&clip.to_path_buf().into(), &options, &mut |loaded| {

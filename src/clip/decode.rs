@@ -94,7 +94,11 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Image> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of the frame at `path`, for [`decode_bytes`].
+///
+/// # Errors
+/// As [`decode`], as far as they are about reading.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let vanished = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Error::FrameVanished {
             path: path.to_path_buf(),

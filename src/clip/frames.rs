@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::crops::Crops;
-use super::decode::{Image, decode};
+use super::decode::{Image, decode_bytes, read};
 use super::error::{Error, Result};
 use super::preprocess::{CROP, Preprocess};
+use super::turns::Turns;
 
 /// Bytes of one cropped frame.
 const FRAME_BYTES: usize = CROP * CROP * 3;
@@ -147,7 +148,7 @@ pub(super) fn distinct(views: &[Vec<usize>]) -> Vec<usize> {
 /// Each distinct frame is decoded once, on the current rayon pool; no other frame is touched.
 ///
 /// # Errors
-/// [`Error::IndexOutOfRange`], and what [`decode`] returns for the first frame that fails.
+/// [`Error::IndexOutOfRange`], and what [`decode`](super::decode::decode) returns for the first frame that fails.
 pub fn load(paths: &[PathBuf], indices: &[usize], preprocess: Preprocess) -> Result<Frames> {
     let views = load_views(paths, &[indices.to_vec()], preprocess, Crops::One)?;
     Ok(views.into_iter().next().unwrap_or_default())
@@ -164,19 +165,28 @@ pub fn load_views(
     preprocess: Preprocess,
     crops: Crops,
 ) -> Result<Vec<Frames>> {
+    load_in_turn(paths, views, preprocess, crops, &Turns::beside())
+}
+
+/// As [`load_views`], when it is decoding's turn.
+pub(super) fn load_in_turn(
+    paths: &[PathBuf],
+    views: &[Vec<usize>],
+    preprocess: Preprocess,
+    crops: Crops,
+    turns: &Turns,
+) -> Result<Vec<Frames>> {
     let indices = distinct(views);
     let load_one = |&index: &usize| {
         let path = paths.get(index).ok_or(Error::IndexOutOfRange {
             index,
             frames: paths.len(),
         })?;
-        Ok(Cropped::new(
-            &decode(path)?,
-            index,
-            Some(path),
-            preprocess,
-            crops,
-        ))
+        let bytes = read(path)?;
+        turns.decode(|| {
+            let image = decode_bytes(&bytes, path)?;
+            Ok(Cropped::new(&image, index, Some(path), preprocess, crops))
+        })
     };
     let decoded: Vec<Result<Cropped>> = indices.par_iter().map(load_one).collect();
     // Collected first, so that the error is that of the first frame, whichever thread was faster.

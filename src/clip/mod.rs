@@ -22,6 +22,7 @@ pub mod resample;
 pub mod sample;
 pub mod source;
 pub mod timeline;
+mod turns;
 pub mod video;
 
 pub use crops::Crops;
@@ -36,4 +37,5 @@ pub use preprocess::{CROP, Preprocess};
 pub use sample::Sampling;
 pub use source::{OpenOptions, Source};
 pub use timeline::{Position, Sliding, Timeline};
+pub use turns::Turns;
 pub use video::Video;

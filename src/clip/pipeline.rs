@@ -16,6 +16,7 @@ use super::preprocess::Preprocess;
 use super::sample::Sampling;
 use super::source::{OpenOptions, Source, Views};
 use super::timeline::{Position, Sliding, Timeline};
+use super::turns::Turns;
 
 /// What is taken of each clip, and how.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct LoadOptions {
     pub to: Option<Position>,
     /// Windows that each get an answer of their own.
     pub sliding: Option<Sliding>,
+    /// When frames may be decoded.
+    pub turns: Turns,
 }
 
 impl Default for LoadOptions {
@@ -53,6 +56,7 @@ impl Default for LoadOptions {
             from: None,
             to: None,
             sliding: None,
+            turns: Turns::default(),
         }
     }
 }
@@ -134,6 +138,7 @@ fn load_source(
         &answers,
         options.preprocess,
         options.crops,
+        &options.turns,
         &mut |number, views| {
             let elapsed = started.elapsed();
             let flow = emit(loaded(

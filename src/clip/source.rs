@@ -9,9 +9,10 @@ use super::crops::Crops;
 use super::error::{Error, Result};
 use super::ffmpeg::Ffmpeg;
 use super::find::{FrameDir, has_frame_extension};
-use super::frames::{Cropped, Frames, assemble, distinct, load_views};
+use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
 use super::preprocess::Preprocess;
 use super::timeline::Timeline;
+use super::turns::Turns;
 use super::video::{Access, Video};
 
 /// A clip that has been looked at, so that its number of frames is known.
@@ -140,7 +141,8 @@ impl Source {
     /// of them, and frames are kept only while an answer still needs them: at most as many as the
     /// answers that overlap have.
     ///
-    /// The answers must be ordered by their first index.
+    /// The answers must be ordered by their first index. Frames are decoded when it is their turn; ffmpeg, a program of its
+    /// own, halts when the frames it has ready are not taken.
     ///
     /// # Errors
     /// As [`Source::load`]; answers before the error have been emitted.
@@ -149,15 +151,20 @@ impl Source {
         answers: &[Views],
         preprocess: Preprocess,
         crops: Crops,
+        turns: &Turns,
         emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
     ) -> Result<()> {
-        let Source::Video(video) = self else {
-            for (number, views) in answers.iter().enumerate() {
-                if emit(number, self.load(views, preprocess, crops)?).is_break() {
-                    break;
+        let video = match self {
+            Source::Video(video) => video,
+            Source::FrameDir { listed, .. } => {
+                for (number, views) in answers.iter().enumerate() {
+                    let frames = load_in_turn(&listed.frames, views, preprocess, crops, turns)?;
+                    if emit(number, frames).is_break() {
+                        break;
+                    }
                 }
+                return Ok(());
             }
-            return Ok(());
         };
         let mut pending = Pending::new(answers);
         let access = if answers.len() == 1 {
@@ -166,7 +173,7 @@ impl Source {
             Access::Stream
         };
         video.read(&distinct(&answers.concat()), access, &mut |index, image| {
-            let frame = Cropped::new(&image, index, None, preprocess, crops);
+            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, crops));
             for (number, views) in pending.receive(index, frame) {
                 let frames = assemble(views, crops, |index| pending.decoded.get(&index));
                 if emit(number, frames).is_break() {

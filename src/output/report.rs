@@ -100,7 +100,7 @@ impl Report {
     fn assemble(&mut self) -> io::Result<()> {
         let start = PageStart {
             title: format!("ECO report: {}", counted(self.totals.clips(), "clip")),
-            css: include_str!("../../templates/report/report.css"),
+            css: include_str!("templates/report.css"),
             version: &self.about.version,
             sections: [
                 ("Weights", &self.about.weights),
@@ -113,7 +113,7 @@ impl Report {
         let rows = self.rows.get_mut();
         rows.rewind()?;
         io::copy(rows, &mut self.target)?;
-        let script = include_str!("../../templates/report/report.js");
+        let script = include_str!("templates/report.js");
         PageEnd {
             version: &self.about.version,
             script,
@@ -123,7 +123,7 @@ impl Report {
 }
 
 #[derive(Template)]
-#[template(path = "report/page_start.html")]
+#[template(path = "page_start.html", config = "src/output/templates/askama.toml")]
 struct PageStart<'a> {
     title: String,
     css: &'static str,
@@ -133,14 +133,14 @@ struct PageStart<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "report/page_end.html")]
+#[template(path = "page_end.html", config = "src/output/templates/askama.toml")]
 struct PageEnd<'a> {
     version: &'a str,
     script: &'static str,
 }
 
 #[derive(Template)]
-#[template(path = "report/clip.html")]
+#[template(path = "clip.html", config = "src/output/templates/askama.toml")]
 struct ClipRow<'a> {
     row: &'a Row,
     strip: &'a Strip,

@@ -1,12 +1,14 @@
 //! A headless Chromium, driven through ChromeDriver's WebDriver interface.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::tools;
 
 /// Chromium without background traffic of its own, so that every request in its log is the page's.
 const ARGUMENTS: [&str; 9] = [
@@ -32,15 +34,13 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser; `None`, said on stderr, where none is installed.
+    /// Starts a browser; `None` where none is installed.
     pub fn start() -> Option<Self> {
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
             .iter()
             .find_map(|name| on_path(name));
         let (Some(chromium), Some(chromedriver)) = (chromium, on_path("chromedriver")) else {
-            // Straight to stderr, since the test harness hides what passing tests print.
-            let message = "SKIPPED: the report is not tested in a browser: chromium and chromedriver are not on PATH\n";
-            std::io::stderr().write_all(message.as_bytes()).unwrap();
+            tools::skip("a page", "chromium and chromedriver are not on PATH");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::clip::{self, Entry, Item, Loaded, Preprocess};
+use crate::clip::{self, Entry, Item, Loaded, Preprocess, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::predict::{ScoreError, Scores};
 
@@ -30,6 +30,7 @@ pub struct Answer {
 /// Collects views until a batch is full, and hands out answers in the order of the clips.
 pub struct Batcher<'a> {
     engine: &'a dyn Engine,
+    turns: &'a Turns,
     preprocess: Preprocess,
     /// Views per run.
     size: usize,
@@ -80,10 +81,16 @@ impl Waiting {
 }
 
 impl<'a> Batcher<'a> {
-    /// Runs batches of at most `size` views.
-    pub fn new(engine: &'a dyn Engine, preprocess: Preprocess, size: usize) -> Self {
+    /// Runs batches of at most `size` views when it is the network's turn.
+    pub fn new(
+        engine: &'a dyn Engine,
+        turns: &'a Turns,
+        preprocess: Preprocess,
+        size: usize,
+    ) -> Self {
         Self {
             engine,
+            turns,
             preprocess,
             size,
             batch: ClipBatch::zeros(0, engine.segments()),
@@ -140,8 +147,13 @@ impl<'a> Batcher<'a> {
                 place += 1;
             }
         }
-        let output = self.engine.run(&self.batch)?;
-        let share = started.elapsed() / views as u32;
+        let prepared = started.elapsed();
+        // Waiting for frames that are being decoded is not the network's time.
+        let (output, elapsed) = self.turns.network(|| {
+            let started = Instant::now();
+            (self.engine.run(&self.batch), started.elapsed())
+        });
+        let (output, share) = (output?, (prepared + elapsed) / views as u32);
         let mut place = 0;
         for waiting in &mut self.waiting {
             for _ in 0..waiting.missing().min(views - place) {
@@ -251,7 +263,8 @@ mod tests {
     }
 
     fn answers(items: Vec<Item>, size: usize, engine: &Brightness) -> Vec<Answered> {
-        let mut batcher = Batcher::new(engine, Preprocess::Official, size);
+        let turns = Turns::alternating();
+        let mut batcher = Batcher::new(engine, &turns, Preprocess::Official, size);
         let mut answers = Vec::new();
         for item in items {
             batcher.push(item).unwrap();

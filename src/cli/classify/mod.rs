@@ -24,7 +24,7 @@ use tally::Tally;
 
 use super::Failure;
 use super::weights::{self, Network};
-use crate::clip::{LoadOptions, OpenOptions, Preprocess, load_ahead};
+use crate::clip::{LoadOptions, OpenOptions, Preprocess, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::output::report::About;
 use crate::predict::Labels;
@@ -61,6 +61,9 @@ struct Session<'a> {
     classes: usize,
     preprocess: Preprocess,
     threads: usize,
+    /// Clips that are loaded at a time.
+    workers: usize,
+    turns: Turns,
     batch: usize,
     about: About,
 }
@@ -95,7 +98,14 @@ impl<'a> Session<'a> {
             frames,
             args.precision,
         )?;
+        let turns = match device {
+            Device::Cpu => Turns::alternating(),
+            Device::Cuda(_) => Turns::beside(),
+        };
+        let workers = threads.min(MAX_WORKERS).min(clips.unwrap_or(usize::MAX));
         let mut session = Self {
+            turns,
+            workers: workers.max(1),
             batch: args.batch.unwrap_or(match device {
                 Device::Cpu => 1,
                 Device::Cuda(_) => GPU_BATCH,
@@ -146,9 +156,9 @@ impl<'a> Session<'a> {
         sinks: &mut Sinks,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let workers = self.threads.min(MAX_WORKERS);
-        let loaded = load_ahead(inputs.entries, self.load_options(), workers);
-        let mut batcher = Batcher::new(self.engine.as_ref(), self.preprocess, self.batch);
+        let loaded = load_ahead(inputs.entries, self.load_options(), self.workers);
+        let engine = self.engine.as_ref();
+        let mut batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
         let options = self.row_options();
         let mut write = |answered: Answered| -> anyhow::Result<()> {
             progress
@@ -187,7 +197,7 @@ impl<'a> Session<'a> {
         LoadOptions {
             open: OpenOptions {
                 ffmpeg: self.args.ffmpeg.clone(),
-                threads: Some(self.threads),
+                threads: Some((self.threads / self.workers).max(1)),
                 rate: self.args.fps,
             },
             sampling: self.args.sampling,
@@ -198,6 +208,7 @@ impl<'a> Session<'a> {
             from: self.args.from,
             to: self.args.to,
             sliding: self.args.sliding(),
+            turns: self.turns.clone(),
         }
     }
 
