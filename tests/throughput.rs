@@ -60,10 +60,7 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
         threads: Some(threads),
         ..OpenOptions::default()
     };
-    let turns = match std::env::var_os("BESIDE") {
-        Some(_) => Turns::beside(),
-        None => Turns::alternating(),
-    };
+    let turns = Turns::alternating();
     let options = LoadOptions {
         open,
         segments: SEGMENTS,

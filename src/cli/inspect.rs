@@ -161,7 +161,7 @@ impl Columns {
         let [name, dtype, shape, bytes, values] = cells;
         let padding = self.names.saturating_sub(name.width());
         match self.stacked {
-            true => write!(out, "{name}\n")?,
+            true => writeln!(out, "{name}")?,
             false => write!(out, "{name}{:padding$}", "")?,
         }
         let shapes = self.shapes;
