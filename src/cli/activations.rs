@@ -31,7 +31,7 @@ pub struct Args {
     /// Write the input and every output into this safetensors file
     #[arg(long, value_name = "FILE", requires = "activations")]
     dump: Option<PathBuf>,
-    /// Which frames to take
+    /// Which frames to take: official or caffe
     #[arg(
         long,
         value_enum,

@@ -11,6 +11,7 @@ use crate::model::FRAME_SIZE;
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("target").required(true).multiple(true))]
 pub struct Args {
     /// Write the graph for TensorBoard into this folder
@@ -31,6 +32,13 @@ pub struct Args {
     #[command(flatten)]
     network: NetworkArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  eco graph --logdir graphs && tensorboard --logdir graphs
+  eco graph --format html --output eco.html
+  eco graph --format svg --depth 2 > eco.svg
+  eco graph --format dot | dot -Tpdf > eco.pdf";
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;

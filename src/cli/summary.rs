@@ -14,6 +14,7 @@ use crate::weights::{Dtype, Loaded, open};
 /// Counts are torchinfo's: a convolution uses each of its parameters once per output position, any other layer once per
 /// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
     #[arg(long, short = 'v')]
@@ -35,6 +36,14 @@ pub struct Args {
     #[command(flatten)]
     activations: activations::Args,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  eco summary
+  eco summary --table --depth 2
+  eco summary --weights model.safetensors --format csv > layers.csv
+  eco summary --activations frames_dir
+  eco summary --activations ref.safetensors --compare ref.safetensors";
 
 impl Args {
     fn wants_table(&self) -> bool {

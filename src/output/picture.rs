@@ -60,6 +60,18 @@ pub enum StripSize {
     Full,
     /// Half as wide and high, for pages with many clips; about 60 kB for 16 frames.
     Half,
+    /// A quarter as wide and high, for pages with hundreds of clips; about 25 kB for 16 frames.
+    Quarter,
+}
+
+impl StripSize {
+    fn halvings(self) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::Half => 1,
+            Self::Quarter => 2,
+        }
+    }
 }
 
 /// The frames of one clip as JPEG pictures for a page. Making it takes some milliseconds, so that threads which decode
@@ -93,6 +105,11 @@ impl Strip {
         })
     }
 
+    /// Whether the pictures are too small to be enlarged.
+    pub(super) fn is_small(&self) -> bool {
+        self.frames.first().is_some_and(|frame| frame.side < 100)
+    }
+
     /// No pictures.
     pub fn empty() -> Self {
         Self::default()
@@ -102,10 +119,11 @@ impl Strip {
 impl StripFrame {
     fn new(frame: &Picture, size: StripSize) -> Result<Self, PictureError> {
         let pixels = frame.pixels()?;
-        let (pixels, side) = match size {
-            StripSize::Full => (Cow::Borrowed(pixels), frame.side),
-            StripSize::Half => (Cow::Owned(halved(pixels, frame.side)), frame.side / 2),
-        };
+        let (mut pixels, mut side) = (Cow::Borrowed(pixels), frame.side);
+        for _ in 0..size.halvings() {
+            pixels = Cow::Owned(halved(&pixels, side));
+            side /= 2;
+        }
         let description = match frame.name {
             Some(name) => format!("Frame {}: {name}", frame.index),
             None => format!("Frame {}", frame.index),

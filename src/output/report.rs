@@ -76,6 +76,11 @@ impl Report {
         })
     }
 
+    /// How many clips have been added.
+    pub fn clips(&self) -> usize {
+        self.totals.clips()
+    }
+
     /// Adds a clip with the pictures of its frames.
     ///
     /// # Errors
@@ -87,17 +92,20 @@ impl Report {
             .map_err(|source| self.target.failed(source))
     }
 
-    /// Completes the page and puts it in its place.
+    /// Completes the page, puts it in its place and returns its size in bytes.
     ///
     /// # Errors
     /// [`FileError::Write`] when the disk is full.
-    pub fn finish(mut self) -> Result<(), FileError> {
-        self.assemble()
+    pub fn finish(mut self) -> Result<u64, FileError> {
+        let bytes = self
+            .assemble()
             .map_err(|source| self.target.failed(source))?;
-        self.target.finish()
+        self.target.finish()?;
+        Ok(bytes)
     }
 
-    fn assemble(&mut self) -> io::Result<()> {
+    /// Writes the page and returns how many bytes its clips take, which is nearly all of it.
+    fn assemble(&mut self) -> io::Result<u64> {
         let start = PageStart {
             title: format!("ECO report: {}", counted(self.totals.clips(), "clip")),
             css: include_str!("templates/report.css"),
@@ -112,13 +120,14 @@ impl Report {
         self.rows.flush()?;
         let rows = self.rows.get_mut();
         rows.rewind()?;
-        io::copy(rows, &mut self.target)?;
+        let bytes = io::copy(rows, &mut self.target)?;
         let script = include_str!("templates/report.js");
         PageEnd {
             version: &self.about.version,
             script,
         }
-        .write_into(&mut self.target)
+        .write_into(&mut self.target)?;
+        Ok(bytes)
     }
 }
 

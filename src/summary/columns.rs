@@ -1,155 +1,113 @@
 //! The columns of the table of modules.
 
-use super::statistics::number;
-use super::table::{Align, Column};
+use super::statistics::{number, plain};
+use super::table::Column;
 use super::{Row, WeightStatistics};
 use crate::graph::number::thousands;
 use crate::model::Setting;
 
 /// The columns of every summary, from left to right.
 pub const COLUMNS: [Column<Row>; 11] = [
-    Column {
-        title: "Name",
-        key: "name",
-        align: Align::Left,
-        text: |row| row.name.clone(),
-        plain: |row| row.name.clone(),
-    },
-    Column {
-        title: "Type",
-        key: "type",
-        align: Align::Left,
-        text: |row| row.type_name.to_owned(),
-        plain: |row| row.type_name.to_owned(),
-    },
-    Column {
-        title: "Kernel",
-        key: "kernel_size",
-        align: Align::Left,
-        text: |row| extent(row.kernel_size.as_ref(), "x"),
-        plain: |row| extent(row.kernel_size.as_ref(), "x"),
-    },
-    Column {
-        title: "Stride",
-        key: "stride",
-        align: Align::Right,
-        text: |row| step(row.stride.as_ref()),
-        plain: |row| extent(row.stride.as_ref(), "x"),
-    },
-    Column {
-        title: "Pad",
-        key: "padding",
-        align: Align::Right,
-        text: |row| step(row.padding.as_ref()),
-        plain: |row| extent(row.padding.as_ref(), "x"),
-    },
-    Column {
-        title: "Input",
-        key: "input",
-        align: Align::Left,
-        text: |row| shape(row.input.as_deref(), "never runs"),
-        plain: |row| shape(row.input.as_deref(), ""),
-    },
-    Column {
-        title: "Output",
-        key: "output",
-        align: Align::Left,
-        text: |row| shape(row.output.as_deref(), "") + &repeated(row.runs),
-        plain: |row| shape(row.output.as_deref(), ""),
-    },
-    Column {
-        title: "Params",
-        key: "parameters",
-        align: Align::Right,
-        text: |row| count(row.parameters),
-        plain: |row| row.parameters.to_string(),
-    },
-    Column {
-        title: "Share",
-        key: "parameter_share",
-        align: Align::Right,
-        text: |row| percent(row.parameter_share),
-        plain: |row| row.parameter_share.to_string(),
-    },
-    Column {
-        title: "Mult-adds",
-        key: "macs",
-        align: Align::Right,
-        text: |row| count(row.macs),
-        plain: |row| row.macs.to_string(),
-    },
-    Column {
-        title: "Memory",
-        key: "output_bytes",
-        align: Align::Right,
-        text: |row| memory(row.output_bytes),
-        plain: |row| row.output_bytes.to_string(),
-    },
+    Column::words("Name", "name", |row| row.name.clone()),
+    Column::words("Type", "type", |row| row.type_name.to_owned()),
+    Column::words("Kernel", "kernel_size", |row| {
+        extent(row.kernel_size.as_ref(), "x")
+    }),
+    Column::numbers(
+        "Stride",
+        "stride",
+        |row| step(row.stride.as_ref()),
+        |row| extent(row.stride.as_ref(), "x"),
+    ),
+    Column::numbers(
+        "Pad",
+        "padding",
+        |row| step(row.padding.as_ref()),
+        |row| extent(row.padding.as_ref(), "x"),
+    ),
+    Column::shapes(
+        "Input",
+        "input",
+        |row| shape(row.input.as_deref(), "never runs"),
+        |row| shape(row.input.as_deref(), ""),
+    ),
+    Column::shapes(
+        "Output",
+        "output",
+        |row| shape(row.output.as_deref(), "") + &repeated(row.runs),
+        |row| shape(row.output.as_deref(), ""),
+    ),
+    Column::numbers(
+        "Params",
+        "parameters",
+        |row| count(row.parameters),
+        |row| row.parameters.to_string(),
+    ),
+    Column::numbers(
+        "Share",
+        "parameter_share",
+        |row| percent(row.parameter_share),
+        |row| row.parameter_share.to_string(),
+    ),
+    Column::numbers(
+        "Mult-adds",
+        "macs",
+        |row| count(row.macs),
+        |row| row.macs.to_string(),
+    ),
+    Column::numbers(
+        "Memory",
+        "output_bytes",
+        |row| memory(row.output_bytes),
+        |row| row.output_bytes.to_string(),
+    ),
 ];
 
 /// What programs need to tell blocks from layers. A block's numbers contain those of its layers: to add up, take the lines
 /// whose `is_layer` is true.
 pub const PLACE: [Column<Row>; 2] = [
-    Column {
-        title: "Depth",
-        key: "depth",
-        align: Align::Right,
-        text: |row| row.depth.to_string(),
-        plain: |row| row.depth.to_string(),
-    },
-    Column {
-        title: "Layer",
-        key: "is_layer",
-        align: Align::Left,
-        text: |row| row.is_layer.to_string(),
-        plain: |row| row.is_layer.to_string(),
-    },
+    Column::numbers(
+        "Depth",
+        "depth",
+        |row| row.depth.to_string(),
+        |row| row.depth.to_string(),
+    ),
+    Column::words("Layer", "is_layer", |row| row.is_layer.to_string()),
 ];
 
 /// The columns that weights add.
 pub const WEIGHTS: [Column<Row>; 4] = [
-    Column {
-        title: "Dtype",
-        key: "weight_dtype",
-        align: Align::Left,
-        text: |row| weight(row, |weight| weight.dtype.clone()),
-        plain: |row| weight(row, |weight| weight.dtype.clone()),
-    },
-    Column {
-        title: "Mean",
-        key: "weight_mean",
-        align: Align::Right,
-        text: |row| weight(row, |weight| number(weight.mean)),
-        plain: |row| weight(row, |weight| plain(weight.mean)),
-    },
-    Column {
-        title: "Std",
-        key: "weight_std",
-        align: Align::Right,
-        text: |row| weight(row, |weight| number(weight.std)),
-        plain: |row| weight(row, |weight| plain(weight.std)),
-    },
-    Column {
-        title: "Non-finite",
-        key: "non_finite",
-        align: Align::Right,
-        text: |row| {
+    Column::words("Dtype", "weight_dtype", |row| {
+        weight(row, |weight| weight.dtype.clone())
+    }),
+    Column::numbers(
+        "Mean",
+        "weight_mean",
+        |row| weight(row, |weight| number(weight.mean)),
+        |row| weight(row, |weight| plain(weight.mean)),
+    ),
+    Column::numbers(
+        "Std",
+        "weight_std",
+        |row| weight(row, |weight| number(weight.std)),
+        |row| weight(row, |weight| plain(weight.std)),
+    ),
+    Column::numbers(
+        "Non-finite",
+        "non_finite",
+        |row| {
             row.non_finite
                 .map_or(String::new(), |count| thousands(count as i64))
         },
-        plain: |row| {
+        |row| {
             row.non_finite
                 .map_or(String::new(), |count| count.to_string())
         },
-    },
+    ),
 ];
 
 fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
     row.weight.as_ref().map_or(String::new(), show)
-}
-
-fn plain(value: Option<f64>) -> String {
-    value.map_or(String::new(), |value| value.to_string())
 }
 
 /// `[16, 64, 112, 112]`.

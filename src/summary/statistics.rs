@@ -66,6 +66,11 @@ pub fn number(value: Option<f64>) -> String {
     }
 }
 
+/// The number in full, for programs; nothing where there is none.
+pub fn plain(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

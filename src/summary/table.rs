@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+enum Align {
     /// For names and shapes.
     Left,
     /// For numbers.
@@ -14,15 +14,58 @@ pub enum Align {
 /// One column of a table of `R`s.
 pub struct Column<R> {
     /// Heading for people.
-    pub title: &'static str,
+    title: &'static str,
     /// Heading for programs.
-    pub key: &'static str,
+    key: &'static str,
     /// Where its text stands.
-    pub align: Align,
+    align: Align,
     /// The value for people.
-    pub text: fn(&R) -> String,
+    text: fn(&R) -> String,
     /// The value for programs.
-    pub plain: fn(&R) -> String,
+    plain: fn(&R) -> String,
+}
+
+impl<R> Column<R> {
+    /// Words, the same for people and for programs.
+    pub const fn words(title: &'static str, key: &'static str, text: fn(&R) -> String) -> Self {
+        Self::new(title, key, Align::Left, text, text)
+    }
+
+    /// Shapes, with a remark for people.
+    pub const fn shapes(
+        title: &'static str,
+        key: &'static str,
+        text: fn(&R) -> String,
+        plain: fn(&R) -> String,
+    ) -> Self {
+        Self::new(title, key, Align::Left, text, plain)
+    }
+
+    /// Numbers, shortened for people.
+    pub const fn numbers(
+        title: &'static str,
+        key: &'static str,
+        text: fn(&R) -> String,
+        plain: fn(&R) -> String,
+    ) -> Self {
+        Self::new(title, key, Align::Right, text, plain)
+    }
+
+    const fn new(
+        title: &'static str,
+        key: &'static str,
+        align: Align,
+        text: fn(&R) -> String,
+        plain: fn(&R) -> String,
+    ) -> Self {
+        Self {
+            title,
+            key,
+            align,
+            text,
+            plain,
+        }
+    }
 }
 
 /// Rows and the columns that show them.

@@ -64,7 +64,7 @@ pub struct Args {
     /// Frames the network looks at, a multiple of 4 [default: the weights']
     #[arg(long, value_name = "N", value_parser = parse_segments, help_heading = "Network")]
     pub segments: Option<usize>,
-    /// Which frames these are
+    /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers)
     #[arg(
         long,
         value_enum,
@@ -139,7 +139,7 @@ pub struct Args {
     /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
     pub batch: Option<usize>,
-    /// Threads for the network and for decoding [default: all cores]
+    /// Threads in all: the network and the decoding of frames take turns [default: all cores]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
     pub threads: Option<usize>,
     /// Say nothing but errors
@@ -155,8 +155,8 @@ Examples:
   eco classify tests/clips/moving_left --weights demo
   eco classify frames_dir video.mp4 more_clips/ --topk 10
   eco classify match.mkv --window 2.5s --stride 1s --format csv > match.csv
-  find videos -name '*.mp4' | eco classify - --format jsonl | jq -r '[.clip, .top[0].label] | @tsv'
-  eco classify --list val.txt --min-score 50% --report val.html --features val.safetensors";
+  find . -name '*.mp4' | eco classify - --format jsonl | jq .top[0].label
+  eco classify --list val.txt --min-score 50% --report val.html";
 
 impl Args {
     /// Refuses flags that would have no effect.

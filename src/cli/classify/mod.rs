@@ -137,12 +137,14 @@ impl<'a> Session<'a> {
         progress.end();
         // Answers that were given stay, whatever ended the work: a list gets its end, files get their places.
         let finished = if is_broken_pipe(&done) {
-            Ok(())
+            Ok(None)
         } else {
             sinks.finish()
         };
         done?;
-        finished?;
+        if let (Some(note), false) = (finished?, args.quiet) {
+            eprintln!("eco: {note}");
+        }
         if args.verbose {
             tally.explain(started.elapsed());
         }

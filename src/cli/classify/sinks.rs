@@ -17,11 +17,17 @@ use crate::predict::Row;
 
 /// Up to so many clips, a report shows frames in full size.
 const FEW_CLIPS: usize = 12;
+/// Beyond so many, they are small, so that a browser can still open the page.
+const MANY_CLIPS: usize = 500;
+/// From this size on, in bytes, a page is worth a warning.
+const LARGE_PAGE: u64 = 100_000_000;
 
 /// Standard output and the files asked for.
 pub struct Sinks {
     rows: Box<dyn RowWriter>,
-    report: Option<(Report, StripSize)>,
+    report: Option<Report>,
+    /// Answers there will be, where that is known.
+    answers: Option<usize>,
     features: Option<Table>,
     scores: Option<Table>,
     sheet: Option<PathBuf>,
@@ -35,10 +41,6 @@ impl Sinks {
         labels: Vec<String>,
         clips: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let size = match clips {
-            Some(clips) if clips <= FEW_CLIPS && args.window.is_none() => StripSize::Full,
-            _ => StripSize::Half,
-        };
         let report = args
             .report
             .as_deref()
@@ -53,7 +55,9 @@ impl Sinks {
             .map(|path| Table::create(path, Content::Scores, labels));
         Ok(Self {
             rows: args.format.writer(io::stdout().lock(), text_style()),
-            report: report.transpose()?.map(|report| (report, size)),
+            report: report.transpose()?,
+            // Windows multiply them.
+            answers: clips.filter(|_| args.window.is_none()),
             features: features.transpose()?,
             scores: scores.transpose()?,
             sheet: args.sheet.clone(),
@@ -68,8 +72,9 @@ impl Sinks {
             self.report(&row, &Strip::empty())?;
             return Ok(row);
         };
-        if let Some((_, size)) = &self.report {
-            let strip = with_pictures(loaded, |pictures| Strip::new(pictures, *size))?;
+        if let Some(report) = &self.report {
+            let size = strip_size(self.answers, report.clips());
+            let strip = with_pictures(loaded, |pictures| Strip::new(pictures, size))?;
             self.report(&row, &strip)?;
         }
         if let (Row::Answer(prediction), Ok(scores)) = (&row, &answer.scores) {
@@ -88,22 +93,37 @@ impl Sinks {
     }
 
     fn report(&mut self, row: &Row, strip: &Strip) -> anyhow::Result<()> {
-        if let Some((report, _)) = &mut self.report {
+        if let Some(report) = &mut self.report {
             report.add(row, strip)?;
         }
         Ok(())
     }
 
-    /// Completes standard output and puts the files in their places.
-    pub fn finish(mut self) -> anyhow::Result<()> {
-        if let Some((report, _)) = self.report {
-            report.finish()?;
+    /// Completes standard output and puts the files in their places. Returns what there is to say about them.
+    pub fn finish(mut self) -> anyhow::Result<Option<String>> {
+        let mut note = None;
+        if let Some(report) = self.report {
+            let bytes = report.finish()?;
+            note = (bytes >= LARGE_PAGE).then(|| {
+                let megabytes = bytes / 1_000_000;
+                format!("the report has {megabytes} MB, which a browser takes a while to open")
+            });
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
-        Ok(self.rows.finish()?)
+        self.rows.finish()?;
+        Ok(note)
+    }
+}
+
+/// How large the frames of the next clip are, after `done` clips of perhaps known `answers`.
+fn strip_size(answers: Option<usize>, done: usize) -> StripSize {
+    match answers {
+        Some(answers) if answers <= FEW_CLIPS => StripSize::Full,
+        _ if answers.unwrap_or(done) <= MANY_CLIPS => StripSize::Half,
+        _ => StripSize::Quarter,
     }
 }
 
@@ -121,5 +141,19 @@ fn text_style() -> TextStyle {
     TextStyle {
         width: width.unwrap_or(TextStyle::default().width),
         colour,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_get_smaller_the_more_clips_there_are() {
+        assert_eq!(strip_size(Some(12), 0), StripSize::Full);
+        assert_eq!(strip_size(Some(13), 0), StripSize::Half);
+        assert_eq!(strip_size(Some(3000), 0), StripSize::Quarter);
+        assert_eq!(strip_size(None, 0), StripSize::Half);
+        assert_eq!(strip_size(None, 3000), StripSize::Quarter);
     }
 }
