@@ -23,10 +23,11 @@ aside h2{font-size:15px;margin:0 0 6px} aside table{border-collapse:collapse;wid
 aside td{padding:3px 0;vertical-align:top;border-top:1px solid #e3e9f0} aside td:first-child{color:#5a6878;padding-right:10px;white-space:nowrap}
 aside .unit{display:none} aside .unit.chosen{display:block} aside .unit.chosen~.hint{display:none}
 aside code{font-size:12px}
+@media (max-width:48rem){main{display:block} #picture{height:55vh} aside{width:auto;height:auto;border-left:0;border-top:1px solid #c5d0dc} header span{display:none} header b{flex:1}}
 </style>
 ";
 
-/// Zoom keeps the width of the picture in pixels; a click shows the entry of the same number.
+/// Zoom keeps the width of the picture in pixels; a click, or Enter, on a box shows the entry of the same number.
 const SCRIPT: &str = "\
 <script>
 const svg = document.querySelector('#picture svg'), width = svg.width.baseVal.value;
@@ -40,10 +41,15 @@ function zoom(to) {
 document.querySelector('#in').onclick = () => zoom(scale * 1.25);
 document.querySelector('#out').onclick = () => zoom(scale / 1.25);
 document.querySelector('#fit').onclick = () => zoom((document.querySelector('#picture').clientWidth - 32) / width);
-boxes.forEach((box, i) => box.onclick = () => {
-  [...boxes, ...units].forEach(e => e.classList.remove('chosen'));
-  box.classList.add('chosen');
-  units[i].classList.add('chosen');
+boxes.forEach((box, i) => {
+  box.setAttribute('tabindex', 0);
+  box.setAttribute('role', 'button');
+  box.onclick = () => {
+    [...boxes, ...units].forEach(e => e.classList.remove('chosen'));
+    box.classList.add('chosen');
+    units[i].classList.add('chosen');
+  };
+  box.onkeydown = event => event.key === 'Enter' && box.onclick();
 });
 </script>
 ";

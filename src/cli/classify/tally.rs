@@ -39,7 +39,7 @@ impl Tally {
         let seconds = elapsed.as_secs_f64();
         let rate = self.rows as f64 / seconds;
         eprintln!(
-            "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding beside it {:.2} s)",
+            "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding {:.2} s)",
             self.rows,
             self.forward.as_secs_f64(),
             self.decode.as_secs_f64(),
