@@ -135,7 +135,7 @@ fn auto_compiles_when_there_is_enough_to_run() {
         engine.unwrap().kind()
     };
     assert_eq!(kind(Some(4)), EngineKind::Libtorch);
-    assert_eq!(kind(Some(16)), EngineKind::Winograd);
+    assert_eq!(kind(Some(8)), EngineKind::Winograd);
     assert_eq!(kind(None), EngineKind::Winograd);
 }
 

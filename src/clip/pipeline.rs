@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::crops::Crops;
 use super::error::{Error, Result};
@@ -77,7 +77,7 @@ pub struct Loaded {
     pub views: Vec<Frames>,
     /// Something to tell the user about the clip, with its first answer.
     pub note: Option<String>,
-    /// How long the loading took (since the clip's previous answer).
+    /// How long the loading took (since the clip's previous answer), without the network's turns.
     pub elapsed: Duration,
 }
 
@@ -133,14 +133,14 @@ fn load_source(
     };
     let answers: Vec<Views> = ranges.iter().map(|range| views(range, options)).collect();
     let mut note = note(source, stated_frames);
-    let mut started = Instant::now();
+    let mut stopwatch = options.turns.stopwatch();
     source.load_each(
         &answers,
         options.preprocess,
         options.crops,
         &options.turns,
         &mut |number, views| {
-            let elapsed = started.elapsed();
+            let elapsed = stopwatch.elapsed();
             let flow = emit(loaded(
                 &timeline,
                 ranges[number].clone(),
@@ -149,7 +149,7 @@ fn load_source(
                 elapsed,
             ));
             // Waiting for a place in the queue is not loading.
-            started = Instant::now();
+            stopwatch = options.turns.stopwatch();
             flow
         },
     )

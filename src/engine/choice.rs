@@ -52,9 +52,9 @@ impl From<Precision> for Kind {
     }
 }
 
-/// Frames below which compiling the network takes longer than it saves: it costs about 0.4 s, and each frame is about
-/// 35 ms faster (two cores).
-const BREAK_EVEN_FRAMES: usize = 12;
+/// Frames below which compiling the network takes longer than it saves: it costs about 0.2 s, and each frame is about
+/// 30 ms faster (two cores).
+const BREAK_EVEN_FRAMES: usize = 8;
 
 impl EngineChoice {
     /// The engine for `net`, whose tensors are on `device`; `frames` is how many frames will be run, where it is known.

@@ -40,7 +40,9 @@ function zoom(to) {
 }
 document.querySelector('#in').onclick = () => zoom(scale * 1.25);
 document.querySelector('#out').onclick = () => zoom(scale / 1.25);
-document.querySelector('#fit').onclick = () => zoom((document.querySelector('#picture').clientWidth - 32) / width);
+const fit = () => zoom((document.querySelector('#picture').clientWidth - 32) / width);
+document.querySelector('#fit').onclick = fit;
+if (matchMedia('(min-width: 48rem)').matches) fit();
 boxes.forEach((box, i) => {
   box.setAttribute('tabindex', 0);
   box.setAttribute('role', 'button');
