@@ -4,23 +4,16 @@ mod driver;
 mod tools;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::process::{Command, Stdio};
 
-use driver::{classify, clip, finished, folder, lines, names, output};
+use driver::{classify, clip, finished, folder, lines, names, output, piped};
 
 #[test]
 fn a_filter_answers_each_line_before_it_reads_the_next() {
     let folder = folder();
     let clips = [clip(folder.path(), "a", 1), clip(folder.path(), "b", 2)];
-    let mut child = classify(["-", "--format", "jsonl", "-q"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (child, mut stdin, mut stdout) = piped(&mut classify(["-", "--format", "jsonl", "-q"]));
     for clip in clips {
         writeln!(stdin, "{}", clip.display()).unwrap();
         let mut line = String::new();
@@ -38,17 +31,9 @@ fn ctrl_c_leaves_complete_output() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 1);
     let report = folder.path().join("report.html");
-    let mut child = classify(["-", "--format", "jsonl"])
-        .arg("--report")
-        .arg(&report)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let mut command = classify(["-", "--format", "jsonl", "--report"]);
+    let (child, mut stdin, mut stdout) = piped(command.arg(&report));
     writeln!(stdin, "{}", clip.display()).unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     let kill = Command::new("kill")
@@ -92,24 +77,14 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 fn a_reader_that_has_seen_enough_ends_a_filter_quietly() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 1);
-    let mut child = classify(["-", "--format", "jsonl", "-q"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (child, mut stdin, mut stdout) = piped(&mut classify(["-", "--format", "jsonl", "-q"]));
     writeln!(stdin, "{}", clip.display()).unwrap();
     stdout.read_line(&mut String::new()).unwrap();
     drop(stdout);
     // Standard input stays open: it ends at the next answer, which nobody reads.
     writeln!(stdin, "{}", clip.display()).unwrap();
-    let status = child.wait().unwrap();
-    let mut stderr = String::new();
-    let mut pipe = child.stderr.take().unwrap();
-    pipe.read_to_string(&mut stderr).unwrap();
-    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    let (code, _, stderr) = finished(child);
+    assert_eq!((code, stderr.as_str()), (0, ""));
 }
 
 /// Every file that can be asked for, under a name that is free.
@@ -171,18 +146,25 @@ fn a_full_device_is_an_error_for_files_and_for_answers() {
     }
     for format in ["text", "json", "jsonl", "csv"] {
         let full = fs::OpenOptions::new().write(true).open(FULL).unwrap();
-        let mut child = classify([&clip])
-            .args(["--format", format])
-            .stdout(full)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = String::new();
-        let mut pipe = child.stderr.take().unwrap();
-        pipe.read_to_string(&mut stderr).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}: {stderr}");
+        let mut command = classify([&clip]);
+        command.args(["--format", format]).stdout(full);
+        let (code, _, stderr) = finished(command.stderr(Stdio::piped()).spawn().unwrap());
+        assert_eq!(code, 1, "{format}: {stderr}");
         assert!(stderr.contains("No space left"), "{format}: {stderr}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_error_that_nobody_can_read_does_not_change_the_answer() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 4);
+    let full = fs::OpenOptions::new().write(true).open(FULL).unwrap();
+    let mut command = classify([&clip]);
+    let command = command.arg("-v").stdout(Stdio::piped()).stderr(full);
+    let (code, stdout, _) = finished(command.spawn().unwrap());
+    assert_eq!(code, 0);
+    assert!(stdout.contains('%'), "{stdout}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use tch::Tensor;
 
-use super::Failure;
 use super::weights::Network;
+use super::{Failure, say};
 use crate::clip::{LoadOptions, Preprocess, Sampling, load_clip};
 use crate::model::FRAME_SIZE;
 use crate::summary::Format;
@@ -93,7 +93,7 @@ pub fn run(
     match verdict {
         Some(Err(difference)) => Err(Failure::from(anyhow!(difference))),
         Some(Ok(agreement)) => {
-            eprintln!("eco: {agreement}");
+            say(format_args!("eco: {agreement}"));
             Ok(())
         }
         None => Ok(()),

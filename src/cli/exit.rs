@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// A command that did not succeed: what to say, and the exit code.
@@ -28,8 +28,7 @@ impl Failure {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
-        // Whoever reads stderr may have gone, which does not change how it went.
-        let _ = writeln!(io::stderr(), "eco: {:#}", self.error);
+        super::say(format_args!("eco: {:#}", self.error));
         ExitCode::from(self.code)
     }
 

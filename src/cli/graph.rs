@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Failure;
 use super::network::NetworkArgs;
+use super::{Failure, say};
 use crate::graph::{Format, Graph, draw, tensorboard};
 use crate::model::FRAME_SIZE;
 
@@ -61,10 +61,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
     let path = tensorboard::write(graph, logdir)
         .with_context(|| format!("cannot write into {}", logdir.display()))?;
-    eprintln!("eco: wrote {}", path.display());
-    eprintln!(
+    say(format_args!("eco: wrote {}", path.display()));
+    say(format_args!(
         "eco: look at it with `tensorboard --logdir {}`",
         logdir.display()
-    );
+    ));
     Ok(())
 }

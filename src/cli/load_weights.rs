@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, say};
 use crate::clip::Preprocess;
 use crate::engine::network;
 use crate::weights::locate::Places;
@@ -162,11 +162,6 @@ fn next_step(places: &Places, output: &Path, report: &Report) -> Result<&'static
     }
     places.remember(output)?;
     Ok("these weights are used from now on; try: eco classify FRAMES_DIRECTORY")
-}
-
-/// Writes a line to stderr. Whoever reads that may have gone, which is no reason to fail.
-fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// The default file, its directory made if need be.

@@ -12,6 +12,8 @@ mod network;
 mod summary;
 mod weights;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -58,4 +60,9 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Writes a line to stderr. Whoever reads that may have gone, which is no reason to fail.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

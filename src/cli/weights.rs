@@ -8,7 +8,7 @@ use crate::predict::Labels;
 use crate::weights::locate::{Found, Origin, Places};
 use crate::weights::{LabelSource, Loaded, Metadata, demo, open};
 
-use super::Failure;
+use super::{Failure, say};
 
 /// Said whenever the demo runs, so that nobody takes its answers for more than they are.
 const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
@@ -39,7 +39,7 @@ pub fn load(
     let (net, metadata, name, loaded) = match Places::current().find(asked_for)? {
         Found::Demo => {
             if !quiet {
-                eprintln!("eco: weights: {DEMO_NOTICE}");
+                say(format_args!("eco: weights: {DEMO_NOTICE}"));
             }
             let metadata = demo::metadata()?;
             let net = network::from_demo(segments.unwrap_or(metadata.segments), device)?;
@@ -47,7 +47,11 @@ pub fn load(
         }
         Found::File(path, origin) => {
             if !quiet {
-                eprintln!("eco: weights: {}{}", path.display(), reason(origin));
+                say(format_args!(
+                    "eco: weights: {}{}",
+                    path.display(),
+                    reason(origin)
+                ));
             }
             // The tensors borrow from it, and nothing but the end of the process ends them for sure.
             let loaded: &'static Loaded =

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::Args;
+use crate::cli::say;
 use crate::clip::{self, Entry, expand_entry, read_list};
 
 /// Clips in the order they were given.
@@ -41,7 +42,9 @@ impl Inputs {
             });
         };
         if io::stdin().is_terminal() {
-            eprintln!("eco: reading paths from the terminal, one per line; end with Ctrl-D");
+            say(format_args!(
+                "eco: reading paths from the terminal, one per line; end with Ctrl-D"
+            ));
         }
         let stdin = read_list(BufReader::new(io::stdin()), None);
         let rest = stdin.chain(paths(after)).flat_map(expanded);

@@ -22,8 +22,8 @@ use rows::RowOptions;
 use sinks::Sinks;
 use tally::Tally;
 
-use super::Failure;
 use super::weights::{self, Network};
+use super::{Failure, say};
 use crate::clip::{LoadOptions, OpenOptions, Preprocess, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::output::report::About;
@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
         };
         done?;
         if let (Some(note), false) = (finished?, args.quiet) {
-            eprintln!("eco: {note}");
+            say(format_args!("eco: {note}"));
         }
         if args.verbose {
             tally.explain(started.elapsed());
@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
         if let (Ok((loaded, _)), false) = (&answered.outcome, self.args.quiet)
             && let Some(note) = &loaded.note
         {
-            eprintln!("eco: {note}");
+            say(format_args!("eco: {note}"));
         }
     }
 
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
 
     fn explain(&self) {
         for (name, value) in &self.about.settings {
-            eprintln!("eco: {}: {value}", name.to_lowercase());
+            say(format_args!("eco: {}: {value}", name.to_lowercase()));
         }
     }
 }

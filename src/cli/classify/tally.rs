@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use super::batcher::Answered;
 use super::interrupt;
-use crate::cli::Failure;
+use crate::cli::{Failure, say};
 use crate::predict::Row;
 
 /// How the clips fared.
@@ -38,12 +38,12 @@ impl Tally {
     pub fn explain(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         let rate = self.rows as f64 / seconds;
-        eprintln!(
+        say(format_args!(
             "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding {:.2} s)",
             self.rows,
             self.forward.as_secs_f64(),
-            self.decode.as_secs_f64(),
-        );
+            self.decode.as_secs_f64()
+        ));
     }
 
     /// A failure when a clip failed, or when the work was interrupted.
