@@ -64,19 +64,23 @@ impl WithSimd for Gemm<'_> {
             for i in 0..blocks {
                 let rows = share(self.rows, i, blocks);
                 let first = rows.start;
+                // Each block brings its share of the next panel near.
+                let step = (panel * size_of::<f32>()).div_ceil(blocks);
+                let end = b.as_ptr_range().end;
+                let next = (end.wrapping_byte_add(i * self.depth * step), step);
                 match rows.len() {
-                    1 => self.block::<S, 1>(s, first, p, b),
-                    2 => self.block::<S, 2>(s, first, p, b),
-                    3 => self.block::<S, 3>(s, first, p, b),
-                    4 => self.block::<S, 4>(s, first, p, b),
-                    5 => self.block::<S, 5>(s, first, p, b),
-                    6 => self.block::<S, 6>(s, first, p, b),
-                    7 => self.block::<S, 7>(s, first, p, b),
-                    8 => self.block::<S, 8>(s, first, p, b),
-                    9 => self.block::<S, 9>(s, first, p, b),
-                    10 => self.block::<S, 10>(s, first, p, b),
-                    11 => self.block::<S, 11>(s, first, p, b),
-                    _ => self.block::<S, 12>(s, first, p, b),
+                    1 => self.block::<S, 1>(s, first, p, b, next),
+                    2 => self.block::<S, 2>(s, first, p, b, next),
+                    3 => self.block::<S, 3>(s, first, p, b, next),
+                    4 => self.block::<S, 4>(s, first, p, b, next),
+                    5 => self.block::<S, 5>(s, first, p, b, next),
+                    6 => self.block::<S, 6>(s, first, p, b, next),
+                    7 => self.block::<S, 7>(s, first, p, b, next),
+                    8 => self.block::<S, 8>(s, first, p, b, next),
+                    9 => self.block::<S, 9>(s, first, p, b, next),
+                    10 => self.block::<S, 10>(s, first, p, b, next),
+                    11 => self.block::<S, 11>(s, first, p, b, next),
+                    _ => self.block::<S, 12>(s, first, p, b, next),
                 }
             }
         }
@@ -84,9 +88,17 @@ impl WithSimd for Gemm<'_> {
 }
 
 impl Gemm<'_> {
-    /// `R` rows from `first` on times panel `p`, which is `b`.
+    /// `R` rows from `first` on times panel `p`, which is `b`. Meanwhile the rows after these are brought near, and as much of
+    /// the panel after this one as `next` says: from where, and bytes per step.
     #[inline(always)]
-    fn block<S: Simd, const R: usize>(&self, s: S, first: usize, p: usize, b: &[f32]) {
+    fn block<S: Simd, const R: usize>(
+        &self,
+        s: S,
+        first: usize,
+        p: usize,
+        b: &[f32],
+        next: (*const f32, usize),
+    ) {
         if R > block_rows::<S>() {
             return;
         }
@@ -96,7 +108,8 @@ impl Gemm<'_> {
             std::array::from_fn(|r| a.part(a_origin + (first + r) * a_stride, self.depth));
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
         for (k, b) in b.chunks_exact(2 * lanes).enumerate() {
-            prefetch(b.as_ptr().wrapping_add(PREFETCH * 2 * lanes));
+            prefetch(next.0.wrapping_byte_add(k * next.1));
+            prefetch(rows[0].wrapping_add(R * a_stride + k * R));
             let (b0, b1) = (load::<S>(b, 0), load::<S>(b, lanes));
             for r in 0..R {
                 // SAFETY: row `first + r` of `a` lies in its span, `k < depth`, and nobody writes it meanwhile.
@@ -123,9 +136,6 @@ impl Gemm<'_> {
         }
     }
 }
-
-/// How many rows of a panel the kernel asks for ahead.
-const PREFETCH: usize = 32;
 
 impl Epilogue {
     /// A bias and nothing else.
