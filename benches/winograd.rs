@@ -11,12 +11,14 @@ mod winograd;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use winograd::buffer::{Buffer, LINE, View};
-use winograd::convolution::{Convolution, Job, Kind, Output, Shape};
+use winograd::buffer::{Buffer, LINE};
+use winograd::convolution::{Convolution, Job, Kind};
 use winograd::filters;
-use winograd::gemm::{Epilogue, Finish, Gemm};
+use winograd::gemm::{Epilogue, Gemm};
 use winograd::simd::Isa;
 use winograd::threads::Crew;
+use winograd::tiles::Side;
+use winograd::view::{Shape, View};
 
 /// A convolution, its input channels and extents, and how many of its tiles make a block.
 const LAYERS: [(&str, Kind, [usize; 2], Shape, usize); 6] = [
@@ -65,7 +67,7 @@ fn gemm(c: &mut Criterion) {
                         a: (a, 0, depth),
                         b: black_box(&b),
                         c: (c, 0, columns),
-                        finish: Finish::Raw,
+                        epilogue: None,
                     });
                 });
             },
@@ -78,44 +80,40 @@ fn gemm(c: &mut Criterion) {
 fn convolution(c: &mut Criterion) {
     let (isa, crew) = (Isa::detect(), Crew::Alone);
     for (name, kind, [inputs, outputs], shape, tiles) in LAYERS {
-        let (space, time) = kind.axes();
+        let [space, time] = kind.axes();
         let weights = vec![0.5; inputs * outputs * time.taps * space.taps * space.taps];
         let transform = || filters::transform(isa, crew, kind, inputs, &[&weights]);
         let convolution = Convolution {
             kind,
             inputs,
-            outputs,
             filters: transform(),
             epilogue: Epilogue::bias(&vec![0.0; outputs]),
         };
         let padded = inputs.next_multiple_of(LINE);
         let out = convolution.output_shape(shape);
-        let floats = |shape: Shape, channels| shape.frames * shape.height * shape.width * channels;
-        let [mut x, mut y] = [floats(shape, padded), floats(out, outputs)].map(Buffer::zeroed);
-        let dims = |shape: Shape| [shape.frames, shape.height, shape.width];
+        let [mut x, mut y] = [shape.pixels() * padded, out.pixels() * outputs].map(Buffer::zeroed);
         let job = Job {
-            input: View::dense(x.span(), dims(shape), padded),
+            input: View::dense(x.span(), shape, padded, 0),
             shape,
-            output: Output::activation(View::dense(y.span(), dims(out), outputs)),
+            output: View::dense(y.span(), out, outputs, 0),
+            raw: None,
+            residual: None,
         };
-        let block = convolution.block(shape, 0..tiles);
-        let [mut v, mut m] = convolution.scratch(shape, tiles).map(Buffer::zeroed);
-        let (v, m) = (v.span(), m.span());
+        let mut scratch = <[Buffer; 2]>::default();
         let mut group = c.benchmark_group(name);
         group.sample_size(20);
-        // SAFETY: the views have the extents of the shapes, the scratch that of the block; nobody else uses them.
+        // SAFETY: the views have the extents of the shapes; nobody else uses them.
         unsafe {
+            let block = convolution.block(job, 0..tiles, &mut scratch);
             group.bench_function("inputs", |bench| {
-                bench.iter(|| convolution.transform_inputs(isa, crew, &job, &block, v));
+                bench.iter(|| block.transform(isa, crew, Side::Inputs));
             });
-            group.bench_function("products", |bench| {
-                bench.iter(|| convolution.multiply(isa, crew, &block, [v, m]));
-            });
+            group.bench_function("products", |bench| bench.iter(|| block.multiply(isa, crew)));
             group.bench_function("outputs", |bench| {
-                bench.iter(|| convolution.transform_outputs(isa, crew, &job, &block, m));
+                bench.iter(|| block.transform(isa, crew, Side::Outputs));
             });
             group.bench_function("whole", |bench| {
-                bench.iter(|| convolution.run(isa, crew, &job, 0..tiles, [v, m]));
+                bench.iter(|| convolution.run(isa, crew, job, 0..tiles, &mut scratch));
             });
         }
         group.bench_function("filters", |bench| bench.iter(transform));

@@ -2,13 +2,13 @@
 
 use super::convolution::{Convolution, Kind};
 use super::filters;
-use super::frames::{FrameNet, Inception};
 use super::gemm::Epilogue;
+use super::head::{Classifier, FEATURES};
 use super::pointwise::Pointwise;
 use super::simd::Isa;
+use super::steps::{Layer, Place, Step};
 use super::threads::Crew;
-use super::volume::{FEATURES, Stage, VolumeNet};
-use super::{Classifier, Error};
+use super::{Error, MAP_CHANNELS};
 
 /// A tensor of the network, row-major float32.
 #[derive(Clone)]
@@ -35,104 +35,121 @@ const EPSILON: f64 = 1e-5;
 pub struct Compiler<'s, 'w> {
     /// The instruction set to pack filters for.
     pub isa: Isa,
-    /// Who shares the work, in `pool`.
-    pub crew: Crew,
-    /// The threads.
+    /// The threads that share the work.
     pub pool: &'s rayon::ThreadPool,
     /// The tensors.
     pub source: Source<'s, 'w>,
 }
 
 impl<'w> Compiler<'_, 'w> {
-    /// The whole network.
-    pub fn network(&self) -> Result<(FrameNet, VolumeNet, Classifier), Error> {
-        Ok((self.frame_net()?, self.volume_net()?, self.classifier()?))
+    /// The 2-D network: a frame after space-to-depth, in buffer 0, to a map of 96 channels.
+    pub fn frame_steps(&self) -> Result<Vec<Step>, Error> {
+        let name = |layer: &str| format!("eco_2d.basic_conv.{layer}");
+        let (image, half, reduced) = (Place::new(0, 16), Place::new(1, 64), Place::new(2, 64));
+        let mut from = Place::new(3, 192);
+        let mut steps = vec![
+            Step::new(
+                Layer::Pooled(self.stem(&name("conv1_7x7_s2"))?),
+                image,
+                half,
+            ),
+            self.pointwise(&[name("conv2_3x3_reduce")], half, reduced)?,
+            Step::new(
+                Layer::Pooled(self.plane(&name("conv2_3x3"), 64, 192)?),
+                reduced,
+                from,
+            ),
+        ];
+        for (block, single, projected) in [("a", 64, 32), ("b", 96, 64)] {
+            let name = |layer: &str| format!("eco_2d.inception_{block}.inception_3{block}_{layer}");
+            let to = Place::new(7 - from.buffer, 64 + single + 96 + projected);
+            let (reduced, middle) = (Place::new(1, 128), Place::new(2, 96));
+            let plane = |layer: &str, from: Place, to: Place| {
+                let convolution = self.plane(&name(layer), from.channels, to.channels)?;
+                Ok::<_, Error>(Step::new(Layer::Tiles(convolution), from, to))
+            };
+            steps.push(self.pointwise(&[name("1x1")], from, to.part(0, 64))?);
+            let reduce = [name("3x3_reduce"), name("double_3x3_reduce")];
+            steps.push(self.pointwise(&reduce, from, reduced)?);
+            // The average pool stands before its 1x1 convolution in the network. Both are linear, so the convolution goes
+            // first: fewer channels are left to pool.
+            let (project, projection) = (name("pool_proj"), Place::new(2, projected));
+            let weights = self.tensor(
+                &format!("{project}.weight"),
+                &[projected, from.channels, 1, 1],
+            )?;
+            let pixels = Pointwise::new(self.isa, from.channels, &[weights], None);
+            steps.push(Step::new(Layer::Pixels(pixels), from, projection));
+            let norm = self.epilogue(&project, &format!("{project}_bn"), projected)?;
+            let pooled = to.part(160 + single, projected);
+            steps.push(Step::new(Layer::Average(norm), projection, pooled));
+            steps.push(plane("3x3", reduced.part(0, 64), to.part(64, single))?);
+            steps.push(plane("double_3x3_1", reduced.part(64, 64), middle)?);
+            steps.push(plane("double_3x3_2", middle, to.part(64 + single, 96))?);
+            from = to;
+        }
+        let name = |layer: &str| format!("eco_2d.inception_c.inception_3c_double_3x3_{layer}");
+        let last = Layer::Tiles(self.plane(&name("1"), 64, MAP_CHANNELS)?);
+        let reduced = Place::new(1, 64);
+        steps.push(self.pointwise(&[name("reduce")], from, reduced)?);
+        steps.push(Step::new(last, reduced, Place::new(2, MAP_CHANNELS)));
+        Ok(steps)
     }
 
-    fn frame_net(&self) -> Result<FrameNet, Error> {
-        let stem = "eco_2d.basic_conv.";
-        let last = "eco_2d.inception_c.inception_3c_double_3x3_";
-        Ok(FrameNet {
-            stem: self.stem(&format!("{stem}conv1_7x7_s2"))?,
-            reduce: self.pointwise(stem, &["conv2_3x3_reduce"], 64, &[64])?,
-            conv2: self.folded(Kind::Plane, &format!("{stem}conv2_3x3"), 64, 192)?,
-            inceptions: [
-                self.inception("eco_2d.inception_a.inception_3a_", 192, [64, 96, 96, 32])?,
-                self.inception("eco_2d.inception_b.inception_3b_", 256, [96, 96, 96, 64])?,
-            ],
-            last_reduce: self.pointwise(last, &["reduce"], 320, &[64])?,
-            last: self.folded(Kind::Plane, &format!("{last}1"), 64, 96)?,
-        })
+    /// The 3-D network: the maps of a clip, in buffer 0, to 512 channels.
+    pub fn volume_steps(&self) -> Result<Vec<Step>, Error> {
+        let mut steps = vec![];
+        let mut from = Place::new(0, MAP_CHANNELS);
+        for (stage, kind, outputs) in [
+            (3, Kind::Volume4, 128),
+            (4, Kind::Volume4, 256),
+            (5, Kind::Volume2, FEATURES),
+        ] {
+            let name = |layer: &str| format!("eco_3d.res_3d_{stage}.res{stage}{layer}");
+            let next = Place::new(1 - from.buffer, outputs);
+            let [raw, work] = [2, 3].map(|buffer| Place::new(buffer, outputs));
+            let mut residual = None;
+            if stage > 3 {
+                // What halves every extent, and its shortcut without batch norm and ReLU, side by side.
+                let (branch, shortcut) = (name("a_1"), name("a_down"));
+                let mut epilogue = self.epilogue(&branch, &name("a_1_bn"), outputs)?;
+                epilogue.append(self.bias(&shortcut, outputs)?);
+                let both = Place::new(3, 2 * outputs);
+                let names = [&*branch, &shortcut];
+                let halve = self.tiles(Kind::Stride2, &names, from.channels, epilogue)?;
+                steps.push(Step::new(Layer::Tiles(halve), from, both));
+                residual = Some(both.part(outputs, outputs));
+                from = both.part(0, outputs);
+            }
+            let step = |layer, norm, from: Place, to| {
+                let epilogue = self.epilogue(&name(layer), &name(norm), outputs)?;
+                let convolution = self.tiles(kind, &[&name(layer)], from.channels, epilogue)?;
+                Ok::<_, Error>(Step::new(Layer::Tiles(convolution), from, to))
+            };
+            steps.push(Step {
+                raw: Some(raw),
+                residual,
+                ..step("a_2", "a_bn", from, next)?
+            });
+            steps.push(step("b_1", "b_1_bn", next, work)?);
+            steps.push(Step {
+                residual: Some(raw),
+                ..step("b_2", "b_bn", work, next)?
+            });
+            from = next;
+        }
+        Ok(steps)
     }
 
-    /// An inception block whose 3x3, double_3x3_1, double_3x3_2 and pool_proj have these outputs.
-    fn inception(
-        &self,
-        name: &str,
-        inputs: usize,
-        outputs: [usize; 4],
-    ) -> Result<Inception, Error> {
-        let [single, first, second, projected] = outputs;
-        let layers = ["1x1", "3x3_reduce", "double_3x3_reduce", "pool_proj"];
-        let plane = |layer, inputs, outputs| {
-            self.folded(Kind::Plane, &format!("{name}{layer}"), inputs, outputs)
-        };
-        Ok(Inception {
-            pointwise: self.pointwise(name, &layers, inputs, &[64, 64, 64, projected])?,
-            single: plane("3x3", 64, single)?,
-            double: [
-                plane("double_3x3_1", 64, first)?,
-                plane("double_3x3_2", first, second)?,
-            ],
-        })
-    }
-
-    fn volume_net(&self) -> Result<VolumeNet, Error> {
-        Ok(VolumeNet {
-            stages: [
-                self.stage(3, Kind::Volume4, 96, 128)?,
-                self.stage(4, Kind::Volume4, 128, 256)?,
-                self.stage(5, Kind::Volume2, 256, 512)?,
-            ],
-        })
-    }
-
-    fn stage(
-        &self,
-        number: usize,
-        kind: Kind,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Stage, Error> {
-        let name = |layer: &str| format!("eco_3d.res_3d_{number}.res{number}{layer}");
-        let halves = number > 3;
-        let first_inputs = if halves { outputs } else { inputs };
-        let full_size =
-            |layer, norm, inputs| self.normalised(kind, &name(layer), &name(norm), inputs, outputs);
-        Ok(Stage {
-            halve: halves
-                .then(|| self.halve(&name("a_1"), &name("a_down"), inputs, outputs))
-                .transpose()?,
-            rest: [
-                full_size("a_2", "a_bn", first_inputs)?,
-                full_size("b_1", "b_1_bn", outputs)?,
-                full_size("b_2", "b_bn", outputs)?,
-            ],
-        })
-    }
-
-    fn classifier(&self) -> Result<Classifier, Error> {
+    /// The linear layer, of any number of classes.
+    pub fn classifier(&self) -> Result<Classifier, Error> {
         let name = "fc_final.bias";
-        let classes = (self.source.tensor)(name)
-            .ok_or_else(|| Error::Missing(name.into()))?
-            .shape
-            .first()
-            .map_or(1, |n| *n);
-        let weight = self
-            .tensor("fc_final.weight", &[classes, FEATURES])?
-            .to_vec();
+        let bias = (self.source.tensor)(name).ok_or_else(|| Error::Missing(name.into()))?;
+        let classes = bias.data.len();
         Ok(Classifier {
-            weight,
+            weight: self
+                .tensor("fc_final.weight", &[classes, FEATURES])?
+                .to_vec(),
             bias: self.tensor(name, &[classes])?.to_vec(),
         })
     }
@@ -150,129 +167,85 @@ impl<'w> Compiler<'_, 'w> {
             }
         }
         let epilogue = self.epilogue(name, &format!("{name}_bn"), OUTPUTS)?;
-        Ok(self.convolution(Kind::Stem, 12, OUTPUTS, &[&regrouped], epilogue))
+        Ok(self.convolution(Kind::Stem, 12, &[&regrouped], epilogue))
     }
 
-    /// A convolution followed by its own batch norm, `{name}_bn`, and ReLU.
-    fn folded(
+    /// A 3x3 convolution of the 2-D network, its batch norm and ReLU.
+    fn plane(&self, name: &str, inputs: usize, outputs: usize) -> Result<Convolution, Error> {
+        let epilogue = self.epilogue(name, &format!("{name}_bn"), outputs)?;
+        self.tiles(Kind::Plane, &[name], inputs, epilogue)
+    }
+
+    /// Convolutions of one input with as many outputs each, side by side.
+    fn tiles(
         &self,
         kind: Kind,
-        name: &str,
+        names: &[&str],
         inputs: usize,
-        outputs: usize,
+        epilogue: Epilogue,
     ) -> Result<Convolution, Error> {
-        self.normalised(kind, name, &format!("{name}_bn"), inputs, outputs)
-    }
-
-    /// A convolution followed by batch norm `norm` and ReLU.
-    fn normalised(
-        &self,
-        kind: Kind,
-        name: &str,
-        norm: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Convolution, Error> {
-        let weights = self.weights(kind, name, inputs, outputs)?;
-        let epilogue = self.epilogue(name, norm, outputs)?;
-        Ok(self.convolution(kind, inputs, outputs, &[weights], epilogue))
-    }
-
-    /// A stride-2 convolution with batch norm and ReLU, and one without either, side by side.
-    fn halve(
-        &self,
-        branch: &str,
-        shortcut: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Convolution, Error> {
-        let kind = Kind::Stride2;
-        let weights = [
-            self.weights(kind, branch, inputs, outputs)?,
-            self.weights(kind, shortcut, inputs, outputs)?,
-        ];
-        let mut epilogue = self.epilogue(branch, &format!("{branch}_bn"), outputs)?;
-        let bias = self.tensor(&format!("{shortcut}.bias"), &[outputs])?;
-        epilogue.append(Epilogue::bias(bias));
-        Ok(self.convolution(kind, inputs, 2 * outputs, &weights, epilogue))
-    }
-
-    /// 1x1 convolutions of one input, each followed by its batch norm and ReLU.
-    fn pointwise(
-        &self,
-        name: &str,
-        layers: &[&str],
-        inputs: usize,
-        outputs: &[usize],
-    ) -> Result<Pointwise, Error> {
-        let mut weights = vec![];
-        let mut epilogue = Epilogue::default();
-        for (layer, &outputs) in layers.iter().zip(outputs) {
-            let name = format!("{name}{layer}");
-            weights.push(self.tensor(&format!("{name}.weight"), &[outputs, inputs, 1, 1])?);
-            epilogue.append(self.epilogue(&name, &format!("{name}_bn"), outputs)?);
-        }
-        Ok(Pointwise::new(self.isa, inputs, &weights, epilogue))
+        let [space, time] = kind.axes();
+        let taps = [time.taps, space.taps, space.taps];
+        let taps = if time.taps == 1 { &taps[1..] } else { &taps };
+        let shape = [&[epilogue.channels() / names.len(), inputs], taps].concat();
+        let weights = names
+            .iter()
+            .map(|name| self.tensor(&format!("{name}.weight"), &shape));
+        let weights: Vec<_> = weights.collect::<Result<_, _>>()?;
+        Ok(self.convolution(kind, inputs, &weights, epilogue))
     }
 
     fn convolution(
         &self,
         kind: Kind,
         inputs: usize,
-        outputs: usize,
         weights: &[&[f32]],
         epilogue: Epilogue,
     ) -> Convolution {
-        let (isa, crew) = (self.isa, self.crew);
-        let filters = self
-            .pool
-            .install(|| filters::transform(isa, crew, kind, inputs, weights));
+        let isa = self.isa;
+        let transform = || filters::transform(isa, Crew::All, kind, inputs, weights);
+        let filters = self.pool.install(transform);
         (self.source.used)();
         Convolution {
             kind,
             inputs,
-            outputs,
             filters,
             epilogue,
         }
     }
 
-    fn weights(
-        &self,
-        kind: Kind,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<&'w [f32], Error> {
-        let (space, time) = kind.axes();
-        let shape = [outputs, inputs, time.taps, space.taps, space.taps];
-        let volume = if time.taps == 1 {
-            [&shape[..2], &shape[3..]].concat()
-        } else {
-            shape.to_vec()
-        };
-        self.tensor(&format!("{name}.weight"), &volume)
+    /// 1x1 convolutions of one input with as many outputs each, side by side, each with its batch norm and ReLU.
+    fn pointwise(&self, names: &[String], from: Place, to: Place) -> Result<Step, Error> {
+        let outputs = to.channels / names.len();
+        let (mut weights, mut epilogue) = (vec![], Epilogue::default());
+        for name in names {
+            weights.push(self.tensor(&format!("{name}.weight"), &[outputs, from.channels, 1, 1])?);
+            epilogue.append(self.epilogue(name, &format!("{name}_bn"), outputs)?);
+        }
+        let pixels = Pointwise::new(self.isa, from.channels, &weights, Some(epilogue));
+        Ok(Step::new(Layer::Pixels(pixels), from, to))
+    }
+
+    /// The bias of a convolution, and nothing else.
+    fn bias(&self, name: &str, outputs: usize) -> Result<Epilogue, Error> {
+        Ok(Epilogue::bias(
+            self.tensor(&format!("{name}.bias"), &[outputs])?,
+        ))
     }
 
     /// The bias of a convolution, then batch norm `norm` as `x * scale + shift`, and ReLU.
     fn epilogue(&self, convolution: &str, norm: &str, outputs: usize) -> Result<Epilogue, Error> {
-        let get = |layer: &str, part: &str| self.tensor(&format!("{layer}.{part}"), &[outputs]);
-        let (weight, bias) = (get(norm, "weight")?, get(norm, "bias")?);
-        let (mean, variance) = (get(norm, "running_mean")?, get(norm, "running_var")?);
-        let scale: Vec<f64> = weight
-            .iter()
-            .zip(variance)
-            .map(|(&w, &v)| f64::from(w) / (f64::from(v) + EPSILON).sqrt())
-            .collect();
-        let shift = bias.iter().zip(mean).zip(&scale);
-        Ok(Epilogue {
-            bias: get(convolution, "bias")?.to_vec(),
-            shift: shift
-                .map(|((&b, &m), s)| (f64::from(b) - f64::from(m) * s) as f32)
-                .collect(),
-            scale: scale.iter().map(|&s| s as f32).collect(),
-            floor: vec![0.0; outputs],
-        })
+        let get = |part: &str| self.tensor(&format!("{norm}.{part}"), &[outputs]);
+        let (weight, bias) = (get("weight")?, get("bias")?);
+        let (mean, variance) = (get("running_mean")?, get("running_var")?);
+        let mut epilogue = self.bias(convolution, outputs)?;
+        for i in 0..outputs {
+            let scale = f64::from(weight[i]) / (f64::from(variance[i]) + EPSILON).sqrt();
+            epilogue.scale[i] = scale as f32;
+            epilogue.shift[i] = (f64::from(bias[i]) - f64::from(mean[i]) * scale) as f32;
+            epilogue.floor[i] = 0.0;
+        }
+        Ok(epilogue)
     }
 
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<&'w [f32], Error> {

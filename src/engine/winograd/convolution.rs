@@ -1,16 +1,17 @@
 //! Convolution by tiles: inputs to points, one matrix product per point, points to outputs.
 //!
-//! With `X` the algorithm of both spatial axes and `T` that of the time axis, a tile covers `X::POINTS`^2 pixels in
-//! `T::POINTS` frames. Transformed inputs lie as `[point][tile][channel]`, products likewise, filters as
+//! With `X` the algorithm of both spatial axes and `T` that of the time axis, a tile covers `X`'s points squared pixels in
+//! `T`'s points frames. Transformed inputs lie as `[point][tile][channel]`, products likewise, filters as
 //! `[distinct point][panel][channel][lane]` (see `gemm`). The rows of the product at one point are the tiles.
 
-use super::buffer::{Buffer, LINE, Span, View};
+use super::buffer::{Buffer, LINE, Span};
 use super::filters;
-use super::gemm::{Epilogue, Finish, Gemm};
+use super::gemm::{Epilogue, Gemm};
 use super::simd::Isa;
 use super::threads::{Crew, share};
-use super::tiles::{InputTile, OutputTile};
-use super::transforms::{Algorithm, F2x3, F4x3, F4x4, Identity, Stride2};
+use super::tiles::{Side, Tiles};
+use super::transforms::{Algorithm, Axis, F2x3, F4x3, F4x4, Identity, Stride2};
+use super::view::{Shape, View};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -43,112 +44,13 @@ macro_rules! for_kind {
 }
 pub(super) use for_kind;
 
-/// The numbers of an [`Algorithm`].
-#[derive(Clone, Copy)]
-pub struct Axis {
-    /// See [`Algorithm::POINTS`].
-    pub points: usize,
-    /// See [`Algorithm::FILTERS`].
-    pub filters: usize,
-    /// See [`Algorithm::TAPS`].
-    pub taps: usize,
-    outputs: usize,
-    stride: usize,
-    pad: usize,
-}
-
-impl Axis {
-    fn of<A: Algorithm>() -> Self {
-        let (points, filters, taps) = (A::POINTS, A::FILTERS, A::TAPS);
-        Self {
-            points,
-            filters,
-            taps,
-            outputs: A::OUTPUTS,
-            stride: A::STRIDE,
-            pad: A::PAD,
-        }
-    }
-
-    /// Outputs along an axis of `inputs`.
-    fn extent(self, inputs: usize) -> usize {
-        (inputs + 2 * self.pad - self.taps) / self.stride + 1
-    }
-
-    /// The points that use filter `f`.
-    fn sharing(self, f: usize) -> Range<usize> {
-        if f + 1 == self.filters {
-            f..self.points
-        } else {
-            f..f + 1
-        }
-    }
-}
-
 impl Kind {
-    /// The spatial axes and the time axis.
-    pub fn axes(self) -> (Axis, Axis) {
-        fn axes<X: Algorithm, T: Algorithm>() -> (Axis, Axis) {
-            (Axis::of::<X>(), Axis::of::<T>())
+    /// The algorithms of both spatial axes and of time.
+    pub fn axes(self) -> [&'static Algorithm; 2] {
+        fn axes<X: Axis, T: Axis>() -> [&'static Algorithm; 2] {
+            [X::ALGORITHM, T::ALGORITHM]
         }
         for_kind!(self, axes())
-    }
-}
-
-/// Extents of an activation. A 2-D convolution takes each frame as an item of one frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
-    /// Clips, or frames of a 2-D convolution.
-    pub items: usize,
-    /// Frames per item.
-    pub frames: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Shape {
-    /// `items` square images of `side` pixels.
-    pub fn images(items: usize, side: usize) -> Self {
-        Self {
-            items,
-            frames: 1,
-            height: side,
-            width: side,
-        }
-    }
-
-    /// Frames, rows and columns.
-    pub fn dims(self) -> [usize; 3] {
-        [self.frames, self.height, self.width]
-    }
-
-    /// Pixels of all items.
-    pub fn pixels(self) -> usize {
-        self.items * self.frames * self.height * self.width
-    }
-}
-
-/// Where the output goes.
-#[derive(Clone, Copy)]
-pub struct Output<'a> {
-    /// Receives the finished activation.
-    pub activation: View<'a>,
-    /// Receives convolution + bias + residual.
-    pub raw: Option<View<'a>>,
-    /// Added to the convolution.
-    pub residual: Option<View<'a>>,
-}
-
-impl<'a> Output<'a> {
-    /// The activation only.
-    pub fn activation(activation: View<'a>) -> Self {
-        Self {
-            activation,
-            raw: None,
-            residual: None,
-        }
     }
 }
 
@@ -159,8 +61,12 @@ pub struct Job<'a> {
     pub input: View<'a>,
     /// Its extents.
     pub shape: Shape,
-    /// Where the output goes.
-    pub output: Output<'a>,
+    /// Receives the finished activation.
+    pub output: View<'a>,
+    /// Receives convolution + bias + residual.
+    pub raw: Option<View<'a>>,
+    /// Added to the convolution.
+    pub residual: Option<View<'a>>,
 }
 
 /// A convolution ready to run.
@@ -169,66 +75,62 @@ pub struct Convolution {
     pub kind: Kind,
     /// Input channels.
     pub inputs: usize,
-    /// Output channels.
-    pub outputs: usize,
     /// Transformed filters.
     pub filters: Buffer,
     /// What follows the sum.
     pub epilogue: Epilogue,
 }
 
-/// Extents of one block of tiles and how its points lie in memory.
-pub struct Block {
+/// Some tiles of a job, and how their points lie in memory.
+pub struct Block<'a> {
+    /// The convolution.
+    pub convolution: &'a Convolution,
+    /// What is computed.
+    pub job: Job<'a>,
     /// Extents of the output.
     pub output: Shape,
-    tiles: Range<usize>,
+    /// The spatial tiles, numbered item by item and row by row.
+    pub tiles: Range<usize>,
     /// Tiles per row and column of the image, and along time.
     pub grid: [usize; 3],
-    rows: usize,
+    /// Channels per row of the points, inputs and products.
+    pub channels: [usize; 2],
     /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
     /// would compete for the same cache sets.
     pub strides: [usize; 2],
+    /// The transformed inputs.
+    pub v: Span<'a>,
+    /// The products.
+    pub m: Span<'a>,
 }
 
-/// A tile's place: item, row and column in the grid of tiles.
-#[derive(Clone, Copy)]
-pub struct Place {
-    /// Item.
-    pub item: usize,
-    /// Row.
-    pub y: usize,
-    /// Column.
-    pub x: usize,
-}
-
-impl Block {
-    fn place(&self, index: usize) -> Place {
-        let [down, across, _] = self.grid;
-        let tile = self.tiles.start + index;
-        Place {
-            item: tile / (down * across),
-            y: tile / across % down,
-            x: tile % across,
-        }
-    }
-}
+/// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache.
+const SMALL: usize = 1 << 18;
+/// The same when all threads work on a block. They are written and read once each, between reading all the filters: fewer
+/// blocks read the filters less often, larger ones leave the last-level cache.
+const LARGE: usize = 4 << 20;
 
 impl Convolution {
+    /// Output channels.
+    pub fn outputs(&self) -> usize {
+        self.epilogue.channels()
+    }
+
     /// Extents of the output.
     pub fn output_shape(&self, shape: Shape) -> Shape {
-        let (space, time) = self.kind.axes();
-        let [height, width] = [shape.height, shape.width].map(|n| space.extent(n));
+        let extent = |axis: &Algorithm, n| (n + 2 * axis.pad - axis.taps) / axis.stride + 1;
+        let [space, time] = self.kind.axes();
         Shape {
-            frames: time.extent(shape.frames),
-            height,
-            width,
-            ..shape
+            items: shape.items,
+            frames: extent(time, shape.frames),
+            height: extent(space, shape.height),
+            width: extent(space, shape.width),
         }
     }
 
     /// Tiles down, across and along time.
     pub fn grid(&self, shape: Shape) -> [usize; 3] {
-        let (space, time) = self.kind.axes();
+        let [space, time] = self.kind.axes();
         let out = self.output_shape(shape);
         [
             out.height.div_ceil(space.outputs),
@@ -237,169 +139,136 @@ impl Convolution {
         ]
     }
 
-    /// Floats of scratch that a block of `tiles` spatial tiles needs for inputs and for products.
-    pub fn scratch(&self, shape: Shape, tiles: usize) -> [usize; 2] {
-        let (space, time) = self.kind.axes();
-        let points = time.points * space.points * space.points;
-        let rows = tiles * self.grid(shape)[2];
-        [self.padded(), self.outputs].map(|channels| points * (rows * channels + LINE))
+    /// Computes some spatial tiles, in blocks that suit the crew, with `scratch` for the transformed inputs and the products.
+    ///
+    /// # Safety
+    /// The views of the job hold the extents they are described by, and nobody else uses these tiles' places in the output
+    /// meanwhile.
+    pub unsafe fn run(
+        &self,
+        isa: Isa,
+        crew: Crew,
+        job: Job,
+        tiles: Range<usize>,
+        scratch: &mut [Buffer; 2],
+    ) {
+        let limit = if crew == Crew::Alone { SMALL } else { LARGE };
+        let [inputs, outputs] = self.channels();
+        let per_tile = self.points() * self.grid(job.shape)[2] * inputs.max(outputs);
+        let blocks = tiles.len().div_ceil((limit / per_tile).max(1));
+        for block in 0..blocks {
+            let range = share(tiles.len(), block, blocks);
+            let tiles = tiles.start + range.start..tiles.start + range.end;
+            let block = self.block(job, tiles, scratch);
+            // SAFETY: blocks are disjoint and run one after the other; the rest is the caller's contract.
+            unsafe {
+                block.transform(isa, crew, Side::Inputs);
+                block.multiply(isa, crew);
+                block.transform(isa, crew, Side::Outputs);
+            }
+        }
     }
 
-    /// Input channels as they lie in memory, filled up to a line.
-    fn padded(&self) -> usize {
-        self.inputs.next_multiple_of(LINE)
-    }
-
-    /// The spatial tiles `tiles`, numbered item by item and row by row, as one block.
-    pub fn block(&self, shape: Shape, tiles: Range<usize>) -> Block {
-        let grid = self.grid(shape);
-        let rows = tiles.len() * grid[2];
+    /// Some spatial tiles as one block, in `scratch`.
+    pub fn block<'a>(
+        &'a self,
+        job: Job<'a>,
+        tiles: Range<usize>,
+        scratch: &'a mut [Buffer; 2],
+    ) -> Block<'a> {
+        let grid = self.grid(job.shape);
+        let channels = self.channels();
+        let strides = channels.map(|channels| tiles.len() * grid[2] * channels + LINE);
+        let [v, m] = scratch;
+        v.reserve(self.points() * strides[0]);
+        m.reserve(self.points() * strides[1]);
         Block {
-            output: self.output_shape(shape),
+            convolution: self,
+            job,
+            output: self.output_shape(job.shape),
             tiles,
             grid,
-            rows,
-            strides: [self.padded(), self.outputs].map(|channels| rows * channels + LINE),
+            channels,
+            strides,
+            v: v.span(),
+            m: m.span(),
         }
     }
 
-    /// Computes the spatial tiles `tiles` with [`Convolution::scratch`] floats in each of `[v, m]`.
+    /// Channels per row of the points, inputs and products: inputs are filled up to a line.
+    fn channels(&self) -> [usize; 2] {
+        [self.inputs.next_multiple_of(LINE), self.outputs()]
+    }
+
+    /// Points of a tile.
+    fn points(&self) -> usize {
+        let [space, time] = self.kind.axes();
+        time.points * space.points * space.points
+    }
+}
+
+impl Block<'_> {
+    /// Item, row and column of a tile.
+    pub fn place(&self, tile: usize) -> [usize; 3] {
+        let [down, across, _] = self.grid;
+        let tile = self.tiles.start + tile;
+        [tile / (down * across), tile / across % down, tile % across]
+    }
+
+    /// Pixels to points, or products to pixels.
     ///
     /// # Safety
-    /// The views of the job hold the extents they are described by, and nobody else uses these tiles' places in the
-    /// output or the two scratch spans meanwhile.
-    pub unsafe fn run<'a>(
-        &self,
-        isa: Isa,
-        crew: Crew,
-        job: &Job<'a>,
-        tiles: Range<usize>,
-        [v, m]: [Span<'a>; 2],
-    ) {
-        let block = self.block(job.shape, tiles);
-        // SAFETY: the caller's contract.
-        unsafe {
-            self.transform_inputs(isa, crew, job, &block, v);
-            self.multiply(isa, crew, &block, [v, m]);
-            self.transform_outputs(isa, crew, job, &block, m);
+    /// As [`Convolution::run`].
+    pub unsafe fn transform(&self, isa: Isa, crew: Crew, side: Side) {
+        fn transform<X: Axis, T: Axis>(block: &Block, isa: Isa, crew: Crew, side: Side) {
+            let lines = block.channels[side as usize] / LINE;
+            crew.grid([block.tiles.len(), lines], |tiles, lines| {
+                isa.run(Tiles::<X, T> {
+                    block,
+                    side,
+                    tiles,
+                    channels: lines.start * LINE..lines.end * LINE,
+                    axes: PhantomData,
+                });
+            });
         }
-    }
-
-    /// Pixels to points.
-    ///
-    /// # Safety
-    /// As [`Convolution::run`].
-    pub unsafe fn transform_inputs(&self, isa: Isa, crew: Crew, job: &Job, block: &Block, v: Span) {
-        // SAFETY: the caller's contract.
-        unsafe { for_kind!(self.kind, transform_inputs(isa, crew, self, job, block, v)) }
-    }
-
-    /// Products to pixels.
-    ///
-    /// # Safety
-    /// As [`Convolution::run`].
-    pub unsafe fn transform_outputs(
-        &self,
-        isa: Isa,
-        crew: Crew,
-        job: &Job,
-        block: &Block,
-        m: Span,
-    ) {
-        // SAFETY: the caller's contract.
-        unsafe { for_kind!(self.kind, transform_outputs(isa, crew, self, job, block, m)) }
+        for_kind!(self.convolution.kind, transform(self, isa, crew, side));
     }
 
     /// The matrix product of every point.
     ///
     /// # Safety
     /// As [`Convolution::run`].
-    pub unsafe fn multiply(&self, isa: Isa, crew: Crew, block: &Block, [v, m]: [Span; 2]) {
-        let (space, time) = self.kind.axes();
+    pub unsafe fn multiply(&self, isa: Isa, crew: Crew) {
+        let (inputs, outputs) = (self.convolution.inputs, self.convolution.outputs());
+        let [space, time] = self.convolution.kind.axes();
         let (n, panel) = (space.filters, isa.panel());
-        let filters = time.filters * n * n;
-        let panels = self.outputs / panel;
-        let parts = crew.parts(filters, panels);
-        crew.each(filters * parts, |task| {
-            let (filter, part) = (task / parts, task % parts);
-            let part = share(panels, part, parts);
-            let (first, end) = (part.start * panel, part.end * panel);
-            let b = &self.filters[filter * filters::stride(self.inputs, self.outputs)..];
-            for k in time.sharing(filter / (n * n)) {
-                for i in space.sharing(filter / n % n) {
-                    for j in space.sharing(filter % n) {
-                        let point = (k * space.points + i) * space.points + j;
-                        isa.run(Gemm {
-                            rows: block.rows,
-                            depth: self.inputs,
-                            a: (v, point * block.strides[0], self.padded()),
-                            b: &b[first * self.inputs..end * self.inputs],
-                            c: (m, point * block.strides[1] + first, self.outputs),
-                            finish: Finish::Raw,
-                        });
+        let all = &self.convolution.filters;
+        let rows = self.tiles.len() * self.grid[2];
+        crew.grid(
+            [time.filters * n * n, outputs / panel],
+            |filters, panels| {
+                for filter in filters {
+                    let b = &all[filter * filters::stride(inputs, outputs)..];
+                    let b = &b[panels.start * panel * inputs..panels.end * panel * inputs];
+                    for k in time.sharing(filter / (n * n)) {
+                        for i in space.sharing(filter / n % n) {
+                            for j in space.sharing(filter % n) {
+                                let point = (k * space.points + i) * space.points + j;
+                                let first = point * self.strides[1] + panels.start * panel;
+                                isa.run(Gemm {
+                                    rows,
+                                    depth: inputs,
+                                    a: (self.v, point * self.strides[0], self.channels[0]),
+                                    b,
+                                    c: (self.m, first, outputs),
+                                    epilogue: None,
+                                });
+                            }
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     }
-}
-
-/// Cuts `channels` into `parts` ranges of whole lines.
-fn lines(channels: usize, part: usize, parts: usize) -> Range<usize> {
-    let lines = share(channels / LINE, part, parts);
-    lines.start * LINE..lines.end * LINE
-}
-
-/// # Safety
-/// As [`Convolution::run`].
-unsafe fn transform_inputs<X: Algorithm, T: Algorithm>(
-    isa: Isa,
-    crew: Crew,
-    convolution: &Convolution,
-    job: &Job,
-    block: &Block,
-    v: Span,
-) {
-    let padded = convolution.padded();
-    let parts = crew.parts(block.tiles.len(), padded / LINE);
-    crew.each(block.tiles.len() * parts, |task| {
-        let index = task / parts;
-        isa.run(InputTile::<X, T> {
-            job,
-            block,
-            place: block.place(index),
-            channels: lines(padded, task % parts, parts),
-            padded,
-            v,
-            origin: index * block.grid[2] * padded,
-            algorithms: PhantomData,
-        });
-    });
-}
-
-/// # Safety
-/// As [`Convolution::run`].
-unsafe fn transform_outputs<X: Algorithm, T: Algorithm>(
-    isa: Isa,
-    crew: Crew,
-    convolution: &Convolution,
-    job: &Job,
-    block: &Block,
-    m: Span,
-) {
-    let outputs = convolution.outputs;
-    let parts = crew.parts(block.tiles.len(), outputs / LINE);
-    crew.each(block.tiles.len() * parts, |task| {
-        let index = task / parts;
-        isa.run(OutputTile::<X, T> {
-            convolution,
-            job,
-            block,
-            place: block.place(index),
-            channels: lines(outputs, task % parts, parts),
-            m,
-            origin: index * block.grid[2] * outputs,
-            algorithms: PhantomData,
-        });
-    });
 }

@@ -22,15 +22,6 @@ pub struct Epilogue {
     pub floor: Vec<f32>,
 }
 
-/// What becomes of a finished sum.
-#[derive(Clone, Copy)]
-pub enum Finish<'a> {
-    /// Stored as it is.
-    Raw,
-    /// Bias, scale, shift and floor of the channels from the given one on.
-    Affine(&'a Epilogue, usize),
-}
-
 /// `c = a * b` for some rows and some panels.
 pub struct Gemm<'a> {
     /// Rows of `a` and `c`.
@@ -43,14 +34,12 @@ pub struct Gemm<'a> {
     pub b: &'a [f32],
     /// Product: memory, position of the first row, floats between rows.
     pub c: (Span<'a>, usize, usize),
-    /// What becomes of the sums.
-    pub finish: Finish<'a>,
+    /// What is done with the sums before they are stored.
+    pub epilogue: Option<&'a Epilogue>,
 }
 
 /// Rows that one call of the kernel keeps in registers, two vectors each.
-const fn block_rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { 12 } else { 6 }
-}
+const BLOCK_ROWS: usize = 6;
 
 impl WithSimd for Gemm<'_> {
     type Output = ();
@@ -59,7 +48,7 @@ impl WithSimd for Gemm<'_> {
     fn with_simd<S: Simd>(self, s: S) {
         let panel = 2 * S::F32_LANES;
         // Blocks of equal size: a small remainder could not hide the latency of its additions.
-        let blocks = self.rows.div_ceil(block_rows::<S>());
+        let blocks = self.rows.div_ceil(BLOCK_ROWS);
         for (p, b) in self.b.chunks_exact(panel * self.depth).enumerate() {
             for i in 0..blocks {
                 let rows = share(self.rows, i, blocks);
@@ -74,13 +63,7 @@ impl WithSimd for Gemm<'_> {
                     3 => self.block::<S, 3>(s, first, p, b, next),
                     4 => self.block::<S, 4>(s, first, p, b, next),
                     5 => self.block::<S, 5>(s, first, p, b, next),
-                    6 => self.block::<S, 6>(s, first, p, b, next),
-                    7 => self.block::<S, 7>(s, first, p, b, next),
-                    8 => self.block::<S, 8>(s, first, p, b, next),
-                    9 => self.block::<S, 9>(s, first, p, b, next),
-                    10 => self.block::<S, 10>(s, first, p, b, next),
-                    11 => self.block::<S, 11>(s, first, p, b, next),
-                    _ => self.block::<S, 12>(s, first, p, b, next),
+                    _ => self.block::<S, 6>(s, first, p, b, next),
                 }
             }
         }
@@ -99,9 +82,6 @@ impl Gemm<'_> {
         b: &[f32],
         next: (*const f32, usize),
     ) {
-        if R > block_rows::<S>() {
-            return;
-        }
         let lanes = S::F32_LANES;
         let (a, a_origin, a_stride) = self.a;
         let rows: [*const f32; R] =
@@ -123,10 +103,10 @@ impl Gemm<'_> {
         let (c, c_origin, c_stride) = self.c;
         for half in 0..2 {
             let column = (2 * p + half) * lanes;
-            if let Finish::Affine(epilogue, first) = self.finish {
-                let finisher = epilogue.at::<S>(first + column);
+            if let Some(epilogue) = self.epilogue {
+                let finisher = epilogue.at::<S>(column);
                 for sum in &mut sums {
-                    sum[half] = finisher.apply(s, sum[half]);
+                    sum[half] = finisher.activate(s, s.add_f32s(sum[half], finisher.bias));
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
@@ -149,6 +129,11 @@ impl Epilogue {
         }
     }
 
+    /// How many channels it is for.
+    pub fn channels(&self) -> usize {
+        self.bias.len()
+    }
+
     /// The channels of both, side by side.
     pub fn append(&mut self, other: Self) {
         self.bias.extend(other.bias);
@@ -160,12 +145,11 @@ impl Epilogue {
     /// The vectors of the channels from `channel` on.
     #[inline(always)]
     pub fn at<S: Simd>(&self, channel: usize) -> Finisher<S> {
-        let [bias, scale, shift, floor] = [&self.bias, &self.scale, &self.shift, &self.floor];
         Finisher {
-            bias: load::<S>(bias, channel),
-            scale: load::<S>(scale, channel),
-            shift: load::<S>(shift, channel),
-            floor: load::<S>(floor, channel),
+            bias: load::<S>(&self.bias, channel),
+            scale: load::<S>(&self.scale, channel),
+            shift: load::<S>(&self.shift, channel),
+            floor: load::<S>(&self.floor, channel),
         }
     }
 }
@@ -181,12 +165,6 @@ pub struct Finisher<S: Simd> {
 }
 
 impl<S: Simd> Finisher<S> {
-    /// `max(raw * scale + shift, floor)` with `raw = sum + bias`.
-    #[inline(always)]
-    pub fn apply(self, s: S, sum: S::f32s) -> S::f32s {
-        self.activate(s, s.add_f32s(sum, self.bias))
-    }
-
     /// `max(raw * scale + shift, floor)`.
     #[inline(always)]
     pub fn activate(self, s: S, raw: S::f32s) -> S::f32s {

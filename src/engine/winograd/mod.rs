@@ -5,32 +5,41 @@
 //!
 //! The module depends on nothing else of this crate; tests, Miri and benchmarks also build it alone.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "the loops of a transform run over the same axis of several arrays"
+)]
+
 pub(crate) mod buffer;
 mod compile;
 pub(crate) mod convolution;
 pub(crate) mod filters;
-mod frames;
 pub(crate) mod gemm;
-mod planes;
+mod head;
+mod image;
 mod pointwise;
 mod pooling;
 pub(crate) mod simd;
+mod steps;
 pub(crate) mod threads;
-mod tiles;
+pub(crate) mod tiles;
 mod transforms;
-mod volume;
+pub(crate) mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use compile::{Source, Weight};
 
-use frames::{Activations, FRAME, FrameNet};
-use planes::Scratch;
+use head::{Classifier, FEATURES};
+use image::{DEPTH_FRAME, DEPTH_SIDE, FRAME};
+use pooling::Scratch;
+use rayon::prelude::*;
 use simd::Isa;
 use std::sync::{Mutex, PoisonError};
+use steps::{Context, Memory, Step};
 use threads::{Crew, PerThread, share};
-use volume::{FEATURES, Memory, STEP, VolumeNet};
+use view::Shape;
 
 /// Why the engine cannot be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -78,21 +87,22 @@ pub struct Answer {
 pub struct Winograd {
     isa: Isa,
     pool: rayon::ThreadPool,
-    frames: FrameNet,
-    volume: VolumeNet,
+    frame_steps: Vec<Step>,
+    volume_steps: Vec<Step>,
     classifier: Classifier,
+    /// Working memory of each thread, for what it does alone: parts of layers, and frames.
     scratch: PerThread<Scratch>,
-    single: PerThread<Activations>,
-    shared: Mutex<(Activations, Memory)>,
+    frames: PerThread<Memory>,
+    /// The same for what all threads do together: frames, and the 3-D network.
+    shared: Mutex<[Memory; 2]>,
 }
 
-/// The linear layer at the end.
-struct Classifier {
-    /// `[classes, 512]`.
-    weight: Vec<f32>,
-    /// `[classes]`.
-    bias: Vec<f32>,
-}
+/// Rows and columns of the 2-D network's output.
+const MAP: usize = 28;
+/// Its channels.
+const MAP_CHANNELS: usize = 96;
+/// How many frames become one in the 3-D network.
+const STEP: usize = 4;
 
 /// Clips that pass through the 3-D network together. More would take more memory and read the filters no less often.
 const GROUP: usize = 4;
@@ -109,23 +119,19 @@ impl Winograd {
     fn compile_for(isa: Isa, source: Source, threads: usize) -> Result<Self, Error> {
         let threads = threads.max(1);
         let pool = threads::pool(threads)?;
-        let parts = compile::Compiler {
+        let compiler = compile::Compiler {
             isa,
-            crew: Crew::All(threads),
             pool: &pool,
             source,
-        }
-        .network()?;
-        let (frames, volume, classifier) = parts;
-        let (scratch, single) = (PerThread::new(threads), PerThread::new(threads));
+        };
         Ok(Self {
             isa,
+            frame_steps: compiler.frame_steps()?,
+            volume_steps: compiler.volume_steps()?,
+            classifier: compiler.classifier()?,
             pool,
-            frames,
-            volume,
-            classifier,
-            scratch,
-            single,
+            scratch: PerThread::new(threads),
+            frames: PerThread::new(threads),
             shared: Mutex::default(),
         })
     }
@@ -161,91 +167,84 @@ impl Winograd {
                 found: input.len(),
             });
         }
-        let mut answer = Answer::default();
+        let mut features = Vec::with_capacity(clips * FEATURES);
         let groups = clips.div_ceil(GROUP);
+        // Working memory carries nothing from one run to the next: what a panic left behind is as good as new.
+        let mut guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = &mut *guard;
         self.pool.install(|| {
-            // Working memory carries nothing from one run to the next: what a panic left behind is as good as new.
-            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             for group in 0..groups {
                 let clips = share(clips, group, groups);
                 let clip = segments * FRAME;
                 let frames = &input[clips.start * clip..clips.end * clip];
-                answer
-                    .features
-                    .extend(self.features(frames, clips.len(), segments, &mut shared));
+                features.extend(self.features(frames, clips.len(), shared));
             }
         });
-        answer.logits = answer
-            .features
-            .chunks_exact(FEATURES)
-            .flat_map(|f| self.classifier.logits(f))
-            .collect();
-        Ok(answer)
+        Ok(Answer {
+            logits: self.classifier.logits(&features),
+            features,
+        })
     }
 
     /// Features of one group of clips.
-    fn features(
-        &self,
-        input: &[f32],
-        clips: usize,
-        segments: usize,
-        shared: &mut (Activations, Memory),
-    ) -> Vec<f32> {
-        let (activations, memory) = shared;
-        let (isa, threads) = (self.isa, self.threads());
-        let all = Crew::All(threads);
-        let context = planes::Context {
-            isa,
-            crew: Crew::Alone,
+    fn features(&self, input: &[f32], clips: usize, shared: &mut [Memory; 2]) -> Vec<f32> {
+        const SIZE: usize = MAP * MAP * MAP_CHANNELS;
+        let together = Context {
+            isa: self.isa,
+            crew: Crew::All,
             scratch: &self.scratch,
         };
-        let count = clips * segments;
-        let maps = memory.maps(count);
+        let alone = Context {
+            crew: Crew::Alone,
+            ..together
+        };
+        let [memory, volume] = shared;
+        let frames = input.len() / FRAME;
+        volume[0].reserve(frames * SIZE);
         // A frame per thread needs no waiting; the frames that are left over are shared.
-        let alone = count - count % threads;
-        all.each(alone, |i| {
-            let (frame, map) = (
-                &input[i * FRAME..][..FRAME],
-                maps.skip(i * frames::MAP_SIZE),
-            );
-            // SAFETY: each frame has its own map.
-            self.single
-                .with(|own| unsafe { self.frames.run(context, frame, own, map) });
-        });
-        if alone < count {
-            let (rest, map) = (&input[alone * FRAME..], maps.skip(alone * frames::MAP_SIZE));
-            // SAFETY: these frames' maps are used by nobody else.
-            unsafe {
-                self.frames.run(
-                    planes::Context {
-                        crew: all,
-                        ..context
-                    },
-                    rest,
-                    activations,
-                    map,
-                )
-            };
+        let shared = frames % self.threads();
+        let (input, last_input) = input.split_at((frames - shared) * FRAME);
+        let (maps, last_maps) = volume[0][..frames * SIZE].split_at_mut((frames - shared) * SIZE);
+        maps.par_chunks_exact_mut(SIZE)
+            .zip(input.par_chunks_exact(FRAME))
+            .with_max_len(1)
+            .for_each(|(map, frame)| {
+                self.frames
+                    .with(|memory| self.maps(alone, frame, memory, map));
+            });
+        self.maps(together, last_input, memory, last_maps);
+        let shape = Shape {
+            items: clips,
+            frames: frames / clips,
+            height: MAP,
+            width: MAP,
+        };
+        let out = steps::run(&self.volume_steps, together, shape, volume);
+        let last = &output(&self.volume_steps, volume)[..out.pixels() * FEATURES];
+        let clips = last.chunks_exact(out.pixels() / clips * FEATURES);
+        clips.flat_map(head::mean).collect()
+    }
+
+    /// Maps of some frames, `[n, 3, 224, 224]` to `[n, 28, 28, 96]`.
+    fn maps(&self, context: Context, frames: &[f32], memory: &mut Memory, maps: &mut [f32]) {
+        let items = frames.len() / FRAME;
+        memory[0].reserve(items * DEPTH_FRAME);
+        let images = memory[0].chunks_exact_mut(DEPTH_FRAME);
+        for (frame, image) in frames.chunks_exact(FRAME).zip(images) {
+            image::space_to_depth(frame, image);
         }
-        self.volume
-            .run(volume::Context { isa, crew: all }, clips, segments, memory)
+        let shape = Shape {
+            items,
+            frames: 1,
+            height: DEPTH_SIDE,
+            width: DEPTH_SIDE,
+        };
+        steps::run(&self.frame_steps, context, shape, memory);
+        maps.copy_from_slice(&output(&self.frame_steps, memory)[..maps.len()]);
     }
 }
 
-impl Classifier {
-    fn logits(&self, features: &[f32]) -> Vec<f32> {
-        let rows = self.weight.chunks_exact(FEATURES).zip(&self.bias);
-        rows.map(|(row, bias)| bias + dot(row, features)).collect()
-    }
-}
-
-/// Dot product in sixteen partial sums, which the compiler keeps in vectors.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum()
+/// What the last step wrote.
+fn output<'m>(steps: &[Step], memory: &'m Memory) -> &'m [f32] {
+    steps.last().map_or(&[], |step| &memory[step.to.buffer])
 }

@@ -1,34 +1,25 @@
 //! 1x1 convolutions: matrix products on the activation as it lies.
 
-use super::buffer::{Buffer, View};
-use super::gemm::{Epilogue, Finish, Gemm};
+use super::buffer::Buffer;
+use super::gemm::{Epilogue, Gemm};
 use super::simd::Isa;
 use super::threads::{Crew, share};
+use super::view::View;
 
 /// One or more 1x1 convolutions of the same input, their output channels side by side.
 pub struct Pointwise {
-    /// Input channels.
-    pub inputs: usize,
+    inputs: usize,
     /// Packed weights, `[panel][input][lane]`.
-    pub weights: Buffer,
-    /// What follows the sum.
-    pub epilogue: Epilogue,
-}
-
-/// What some of the output channels, whole panels, become: how many, where they go, and how far they are finished.
-pub enum Part<'a> {
-    /// With the epilogue.
-    Finished(usize, View<'a>),
-    /// Sums only.
-    Raw(usize, View<'a>),
+    weights: Buffer,
+    epilogue: Option<Epilogue>,
 }
 
 /// Pixels per product: they stay in the first-level cache while the panels pass.
 const PIXELS: usize = 60;
 
 impl Pointwise {
-    /// Packs weights given as `[outputs, inputs]` slices, one per convolution.
-    pub fn new(isa: Isa, inputs: usize, weights: &[&[f32]], epilogue: Epilogue) -> Self {
+    /// Packs weights given as `[outputs, inputs]` slices, one per convolution; `epilogue` is what follows.
+    pub fn new(isa: Isa, inputs: usize, weights: &[&[f32]], epilogue: Option<Epilogue>) -> Self {
         let panel = isa.panel();
         let rows = weights.iter().flat_map(|w| w.chunks_exact(inputs));
         let mut packed = Buffer::zeroed(rows.clone().count() * inputs);
@@ -48,27 +39,19 @@ impl Pointwise {
     ///
     /// # Safety
     /// The views hold `pixels` pixels, the output's belong to this call alone and nobody writes the input's meanwhile.
-    pub unsafe fn run(&self, isa: Isa, crew: Crew, pixels: usize, input: View, parts: &[Part]) {
+    pub unsafe fn run(&self, isa: Isa, crew: Crew, pixels: usize, input: View, output: View) {
         let blocks = pixels.div_ceil(PIXELS);
-        crew.each(blocks, |block| {
-            let pixels = share(pixels, block, blocks);
-            let mut first = 0;
-            for part in parts {
-                let (channels, output, finish) = match *part {
-                    Part::Finished(channels, output) => {
-                        (channels, output, Finish::Affine(&self.epilogue, first))
-                    }
-                    Part::Raw(channels, output) => (channels, output, Finish::Raw),
-                };
+        crew.grid([blocks, 1], |range, _| {
+            for block in range {
+                let pixels = share(pixels, block, blocks);
                 isa.run(Gemm {
                     rows: pixels.len(),
                     depth: self.inputs,
                     a: input.rows(pixels.start),
-                    b: &self.weights[first * self.inputs..][..channels * self.inputs],
+                    b: &self.weights,
                     c: output.rows(pixels.start),
-                    finish,
+                    epilogue: self.epilogue.as_ref(),
                 });
-                first += channels;
             }
         });
     }

@@ -1,12 +1,13 @@
 //! Each kind of convolution against a direct one in float64, and what the scalar form and threads may not change.
 
-use super::buffer::{Buffer, LINE, View};
-use super::convolution::{Convolution, Job, Kind, Output, Shape};
+use super::buffer::{Buffer, LINE};
+use super::convolution::{Convolution, Job, Kind};
 use super::filters;
-use super::gemm::{Epilogue, Finish, Gemm};
-use super::pooling::{AveragePoolRow, MaxPoolRow, max_pool_extent};
+use super::gemm::{Epilogue, Gemm};
+use super::pooling::{PoolRow, max_pool_extent};
 use super::simd::Isa;
 use super::threads::{Crew, pool};
+use super::view::{Shape, View};
 
 /// Relative L2 error against float64. F(4x4x4), the worst, has 1.9e-6 at 128 channels.
 const TOLERANCE: f64 = 4e-6;
@@ -68,7 +69,7 @@ struct Problem {
 impl Problem {
     fn new(kind: Kind, shape: Shape, inputs: usize, outputs: usize) -> Self {
         let mut random = Random(7);
-        let (space, time) = kind.axes();
+        let [space, time] = kind.axes();
         let input = random
             .take(shape.pixels() * inputs)
             .into_iter()
@@ -126,7 +127,6 @@ impl Problem {
         Convolution {
             kind: self.kind,
             inputs: self.inputs,
-            outputs: self.outputs,
             filters,
             epilogue: self.epilogue.clone(),
         }
@@ -157,34 +157,28 @@ impl Problem {
         }
         let size = out.pixels() * self.outputs;
         let [mut raw, mut activation] = [(); 2].map(|()| Buffer::zeroed(size));
-        let view = |span| View::dense(span, out.dims(), self.outputs);
+        let view = |span| View::dense(span, out, self.outputs, 0);
         let mut residual = residual.map(Buffer::from);
-        let output = Output {
-            activation: view(activation.span()),
+        let job = Job {
+            input: View::dense(input.span(), self.shape, padded, 0),
+            shape: self.shape,
+            output: view(activation.span()),
             raw: Some(view(raw.span())),
             residual: residual.as_mut().map(|buffer| view(buffer.span())),
-        };
-        let job = Job {
-            input: View::dense(input.span(), self.shape.dims(), padded),
-            shape: self.shape,
-            output,
         };
         let [down, across, _] = convolution.grid(self.shape);
         let tiles = down * across * self.shape.items;
         for first in (0..tiles).step_by(block) {
             let range = first..tiles.min(first + block);
-            let [mut v, mut m] = convolution
-                .scratch(self.shape, range.len())
-                .map(Buffer::zeroed);
             // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
-            unsafe { convolution.run(isa, crew, &job, range, [v.span(), m.span()]) }
+            unsafe { convolution.run(isa, crew, job, range, &mut Default::default()) }
         }
         [raw.to_vec(), activation.to_vec()]
     }
 
     /// Raw sums in float64.
     fn direct(&self) -> Vec<f64> {
-        let (space, time) = self.kind.axes();
+        let [space, time] = self.kind.axes();
         let (stride, pad) = (
             if self.kind == Kind::Stride2 { 2 } else { 1 },
             usize::from(self.kind != Kind::Stem),
@@ -303,7 +297,7 @@ fn neither_threads_nor_the_cut_into_blocks_change_a_bit() {
         for (threads, block) in [(2, 64), (3, 1), (3, 7)] {
             let shared = pool(threads)
                 .unwrap()
-                .install(|| problem.run(Isa::detect(), Crew::All(threads), block));
+                .install(|| problem.run(Isa::detect(), Crew::All, block));
             assert_eq!(
                 alone, shared,
                 "{kind:?}, {threads} threads, blocks of {block}"
@@ -376,14 +370,13 @@ fn gemm_agrees_with_float64_for_any_number_of_rows() {
             }
             let mut c = Buffer::zeroed(rows * columns);
             let (left, right) = (a.span(), c.span());
-            let finish = Finish::Raw;
             isa.run(Gemm {
                 rows,
                 depth,
                 a: (left, 0, depth),
                 b: &packed,
                 c: (right, 0, columns),
-                finish,
+                epilogue: None,
             });
             let product = |i: usize| {
                 let terms = (0..depth).map(|k| {
@@ -419,12 +412,14 @@ fn max_pool_rounds_up_as_ceil_mode_does() {
             .map(|y| y * side * channels)
             .collect();
         let output = (to, y * out * channels);
-        Isa::detect().run(MaxPoolRow {
+        Isa::detect().run(PoolRow {
             input: from,
             rows: &rows,
             width: side,
+            pixels: [channels; 2],
             channels,
             output,
+            average: None,
         });
     }
     for (i, &found) in output.iter().enumerate() {
@@ -443,19 +438,18 @@ fn average_pool_counts_the_padding() {
     let (side, channels) = (3, 16);
     let mut input = Buffer::from(&*vec![9.0; side * side * channels]);
     let mut output = Buffer::zeroed(side * side * channels);
-    let view = |span| View::dense(span, [1, side, side], channels);
-    let epilogue = Epilogue::bias(&vec![0.0; channels]);
-    let (from, to) = (view(input.span()), view(output.span()));
+    let (from, to) = (input.span(), output.span());
     for y in 0..side {
-        Isa::detect().run(AveragePoolRow {
+        let row = |y| y * side * channels;
+        let near: Vec<_> = (y.max(1) - 1..side.min(y + 2)).map(row).collect();
+        Isa::detect().run(PoolRow {
             input: from,
-            height: side,
+            rows: &near,
             width: side,
+            pixels: [channels; 2],
             channels,
-            output: to,
-            epilogue: (&epilogue, 0),
-            item: 0,
-            y,
+            output: (to, row(y)),
+            average: Some(&Epilogue::bias(&vec![0.0; channels])),
         });
     }
     let first: Vec<f32> = output

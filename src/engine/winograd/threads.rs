@@ -11,29 +11,29 @@ use std::sync::{Mutex, PoisonError};
 pub enum Crew {
     /// The calling thread.
     Alone,
-    /// Every thread of the pool, this many.
-    All(usize),
+    /// Every thread of the pool that the calling thread belongs to.
+    All,
 }
 
 impl Crew {
-    /// Runs `task(0..count)`, each index once, in any order.
-    pub fn each(self, count: usize, task: impl Fn(usize) + Sync + Send) {
-        match self {
-            Self::All(threads) if threads > 1 && count > 1 => {
-                (0..count).into_par_iter().with_max_len(1).for_each(task);
-            }
-            _ => (0..count).for_each(task),
+    /// Runs `task` for every cell of a grid, each once, in any order. Alone that is one call. A crew takes row by row, and
+    /// cuts rows into ranges of columns where there are too few for all to be busy to the end.
+    pub fn grid(
+        self,
+        [rows, columns]: [usize; 2],
+        task: impl Fn(Range<usize>, Range<usize>) + Sync + Send,
+    ) {
+        let threads = rayon::current_num_threads();
+        if self == Self::Alone || threads == 1 {
+            return task(0..rows, 0..columns);
         }
-    }
-
-    /// Into how many parts each of `count` pieces of work is cut so that every thread gets some; at most `limit`.
-    pub fn parts(self, count: usize, limit: usize) -> usize {
-        match self {
-            Self::Alone => 1,
-            Self::All(threads) => (threads * TASKS_PER_THREAD)
-                .div_ceil(count.max(1))
-                .clamp(1, limit.max(1)),
-        }
+        let parts = (threads * TASKS_PER_THREAD).div_ceil(rows.max(1));
+        let parts = parts.clamp(1, columns.max(1));
+        let tasks = (0..rows * parts).into_par_iter().with_max_len(1);
+        tasks.for_each(|i| {
+            let row = i / parts;
+            task(row..row + 1, share(columns, i % parts, parts));
+        });
     }
 }
 

@@ -1,115 +1,134 @@
 //! The two transforms of a tile: pixels to points, and products to pixels.
 
-use super::buffer::{Span, View};
-use super::convolution::{Block, Convolution, Job, Output, Place, Shape};
+use super::convolution::Block;
 use super::gemm::Finisher;
 use super::simd::{Simd, WithSimd};
-use super::transforms::{Algorithm, Array};
+use super::transforms::{Axis, MOST, input, output};
+use super::view::{Shape, View};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// `[points]^2` vectors.
-type Plane<X, V> = <X as Algorithm>::Points<<X as Algorithm>::Points<V>>;
+/// A value for each point, or output, of one axis, of two, of three.
+type Line<V> = [V; MOST];
+type Plane<V> = Line<Line<V>>;
+type Volume<V> = Line<Plane<V>>;
 
-/// The plane that holds `value` everywhere.
-#[inline(always)]
-fn plane<X: Algorithm, V: Copy>(value: V) -> Plane<X, V> {
-    X::Points::fill(X::Points::fill(value))
+/// Which of the two.
+#[derive(Clone, Copy)]
+pub enum Side {
+    /// Pixels to points.
+    Inputs,
+    /// Products to pixels.
+    Outputs,
 }
 
-/// Input transform of one spatial tile, all its frames, some channels.
-pub struct InputTile<'a, X, T> {
-    /// What is computed.
-    pub job: &'a Job<'a>,
-    /// Where in it.
-    pub block: &'a Block,
-    /// Which tile.
-    pub place: Place,
+/// The transform of some channels of some tiles; `X` is the algorithm of both spatial axes, `T` that of time.
+pub struct Tiles<'a, X, T> {
+    /// The block they belong to.
+    pub block: &'a Block<'a>,
+    /// Which transform.
+    pub side: Side,
+    /// Which tiles of the block.
+    pub tiles: Range<usize>,
     /// Which channels.
     pub channels: Range<usize>,
-    /// Channels per row of the points.
-    pub padded: usize,
-    /// Receives the points.
-    pub v: Span<'a>,
-    /// Position of this tile's first row within a point.
-    pub origin: usize,
     /// Space and time.
-    pub algorithms: PhantomData<(X, T)>,
+    pub axes: PhantomData<(X, T)>,
 }
 
-impl<X: Algorithm, T: Algorithm> WithSimd for InputTile<'_, X, T> {
+impl<X: Axis, T: Axis> WithSimd for Tiles<'_, X, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Shape {
-            frames,
-            height,
-            width,
-            ..
-        } = self.job.shape;
-        let view = self.job.input;
-        // Where each pixel of the tile lies in frame 0; outside the image: nowhere.
-        let position = |tile: usize, i: usize, extent: usize| {
-            let at = (tile * X::OUTPUTS * X::STRIDE + i).wrapping_sub(X::PAD);
-            (at < extent).then_some(at)
-        };
-        let mut pixels: Plane<X, usize> = plane::<X, _>(OUTSIDE);
-        for i in 0..X::POINTS {
-            for j in 0..X::POINTS {
-                if let (Some(y), Some(x)) = (
-                    position(self.place.y, i, height),
-                    position(self.place.x, j, width),
-                ) {
-                    pixels[i][j] = view.at(self.place.item, 0, y, x);
-                }
-            }
+        match self.side {
+            Side::Inputs => self.inputs(s),
+            Side::Outputs => self.outputs(s),
         }
-        let inside = pixels[0][0] != OUTSIDE && pixels[X::POINTS - 1][X::POINTS - 1] != OUTSIDE;
+    }
+}
+
+impl<X: Axis, T: Axis> Tiles<'_, X, T> {
+    #[inline(always)]
+    fn inputs<S: Simd>(self, s: S) {
+        let (space, time) = (X::ALGORITHM, T::ALGORITHM);
+        let block = self.block;
+        let step = time.outputs * time.stride;
         let zero = s.splat_f32s(0.0);
-        let mut window = T::Points::<Plane<X, S::f32s>>::fill(plane::<X, _>(zero));
-        for c in self.channels.clone().step_by(S::F32_LANES) {
-            for tile in 0..self.block.grid[2] {
-                let step = T::OUTPUTS * T::STRIDE;
-                // Frames that this tile shares with the one before are transformed already.
-                let known = if tile == 0 {
-                    0
-                } else {
-                    T::POINTS - step.min(T::POINTS)
-                };
-                for k in known..T::POINTS {
-                    let frame = (tile * step + k).wrapping_sub(T::PAD);
-                    let slot = (tile * step + k) % T::POINTS;
-                    if frame >= frames {
-                        window[slot] = plane::<X, _>(zero);
-                        continue;
-                    }
-                    let shift = frame * view.strides[2] + c;
-                    // SAFETY: these pixels lie inside the image, which nobody writes meanwhile.
-                    window[slot] = unsafe {
-                        if inside {
-                            self.inner(s, pixels[0][0] + shift)
-                        } else {
-                            self.border(s, &pixels, shift)
-                        }
+        let mut window: Volume<S::f32s> = [[[zero; MOST]; MOST]; MOST];
+        for tile in self.tiles {
+            for c in self.channels.clone().step_by(S::F32_LANES) {
+                for t in 0..block.grid[2] {
+                    // Frames that this tile shares with the one before are transformed already.
+                    let known = if t == 0 {
+                        0
+                    } else {
+                        time.points.saturating_sub(step)
                     };
+                    for k in known..time.points {
+                        let frame = (t * step + k).wrapping_sub(time.pad);
+                        let slot = (t * step + k) % time.points;
+                        let points = &mut window[slot];
+                        if frame < block.job.shape.frames {
+                            plane::<X, S>(s, block, (tile, frame, c), points);
+                        } else {
+                            *points = [[zero; MOST]; MOST];
+                        }
+                    }
+                    let row = (tile * block.grid[2] + t) * block.channels[0] + c;
+                    for i in 0..space.points {
+                        for j in 0..space.points {
+                            let mut column = [zero; MOST];
+                            for k in 0..time.points {
+                                column[k] = window[(t * step + k) % time.points][i][j];
+                            }
+                            column = input::<T, S>(s, column);
+                            for k in 0..time.points {
+                                let point = (k * space.points + i) * space.points + j;
+                                let at = point * block.strides[0] + row;
+                                // SAFETY: this tile's row of this point is written here and nowhere else.
+                                unsafe { block.v.store::<S>(at, column[k]) }
+                            }
+                        }
+                    }
                 }
-                for i in 0..X::POINTS {
-                    for j in 0..X::POINTS {
-                        let mut column = T::Points::fill(zero);
-                        for k in 0..T::POINTS {
-                            column[k] = window[(tile * step + k) % T::POINTS][i][j];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn outputs<S: Simd>(self, s: S) {
+        let (space, time) = (X::ALGORITHM, T::ALGORITHM);
+        let block = self.block;
+        let zero = s.splat_f32s(0.0);
+        let mut columns: Volume<S::f32s> = [[[zero; MOST]; MOST]; MOST];
+        for tile in self.tiles {
+            for c in self.channels.clone().step_by(S::F32_LANES) {
+                let finisher = block.convolution.epilogue.at::<S>(c);
+                for t in 0..block.grid[2] {
+                    let row = (tile * block.grid[2] + t) * block.channels[1] + c;
+                    for j in 0..space.points {
+                        let mut lines = [[zero; MOST]; MOST];
+                        for i in 0..space.points {
+                            let mut column = [zero; MOST];
+                            for k in 0..time.points {
+                                let point = (k * space.points + i) * space.points + j;
+                                // SAFETY: the products are complete; nobody writes them meanwhile.
+                                column[k] =
+                                    unsafe { block.m.load::<S>(point * block.strides[1] + row) };
+                            }
+                            column = output::<T, S>(s, column);
+                            for k in 0..time.outputs {
+                                lines[k][i] = column[k];
+                            }
                         }
-                        let points = T::input(s, column);
-                        for k in 0..T::POINTS {
-                            let point = (k * X::POINTS + i) * X::POINTS + j;
-                            let at = point * self.block.strides[0]
-                                + self.origin
-                                + tile * self.padded
-                                + c;
-                            // SAFETY: this tile's row of this point is written here and nowhere else.
-                            unsafe { self.v.store::<S>(at, points[k]) }
+                        for k in 0..time.outputs {
+                            columns[k][j] = output::<X, S>(s, lines[k]);
                         }
+                    }
+                    let first = t * time.outputs;
+                    for k in 0..time.outputs.min(block.output.frames - first) {
+                        finish::<X, S>(s, block, (tile, first + k, c), finisher, &columns[k]);
                     }
                 }
             }
@@ -117,214 +136,117 @@ impl<X: Algorithm, T: Algorithm> WithSimd for InputTile<'_, X, T> {
     }
 }
 
-impl<X: Algorithm, T: Algorithm> InputTile<'_, X, T> {
-    /// `X`'s transform along both axes of a tile that lies inside the image, from `first` on.
-    ///
-    /// # Safety
-    /// See [`Span::load`].
-    #[inline(always)]
-    unsafe fn inner<S: Simd>(&self, s: S, first: usize) -> Plane<X, S::f32s> {
-        let View {
-            span,
-            strides: [pixel, row, ..],
-            ..
-        } = self.job.input;
-        let mut columns = plane::<X, _>(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
-            for i in 0..X::POINTS {
-                // SAFETY: the caller's contract.
-                columns[j][i] = unsafe { span.load::<S>(first + i * row + j * pixel) };
-            }
-        }
-        square::<S, X>(s, columns)
-    }
-
-    /// The same for a tile that hangs over the border, where the image is continued by zeros.
-    ///
-    /// # Safety
-    /// See [`Span::load`].
-    #[inline(always)]
-    unsafe fn border<S: Simd>(
-        &self,
-        s: S,
-        pixels: &Plane<X, usize>,
-        shift: usize,
-    ) -> Plane<X, S::f32s> {
-        let mut columns = plane::<X, _>(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
-            for i in 0..X::POINTS {
-                if pixels[i][j] != OUTSIDE {
-                    // SAFETY: the caller's contract.
-                    columns[j][i] = unsafe { self.job.input.span.load::<S>(pixels[i][j] + shift) };
+/// `X`'s transform along both axes of a tile's pixels in one frame.
+#[inline(always)]
+fn plane<X: Axis, S: Simd>(
+    s: S,
+    block: &Block,
+    (tile, frame, c): (usize, usize, usize),
+    points: &mut Plane<S::f32s>,
+) {
+    let space = X::ALGORITHM;
+    let Shape { height, width, .. } = block.job.shape;
+    let [item, y, x] = block.place(tile);
+    let [top, left] = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
+    let view = block.job.input;
+    let [pixel, row, ..] = view.strides;
+    let shift = top.wrapping_mul(row).wrapping_add(left.wrapping_mul(pixel));
+    let first = (view.at(item, frame, 0, 0) + c).wrapping_add(shift);
+    let inside = |top: usize, extent: usize| top < extent && top + space.points <= extent;
+    let inside = inside(top, height) && inside(left, width);
+    let none = [s.splat_f32s(0.0); MOST];
+    let mut columns = [none; MOST];
+    for j in 0..space.points {
+        let mut column = none;
+        // SAFETY: these pixels lie inside the image, which nobody writes meanwhile.
+        unsafe {
+            if inside {
+                for i in 0..space.points {
+                    column[i] = view.span.load::<S>(first + i * row + j * pixel);
+                }
+            } else if left.wrapping_add(j) < width {
+                for i in 0..space.points {
+                    if top.wrapping_add(i) < height {
+                        column[i] = view.span.load::<S>(first.wrapping_add(i * row + j * pixel));
+                    }
                 }
             }
         }
-        square::<S, X>(s, columns)
+        column = input::<X, S>(s, column);
+        for i in 0..space.points {
+            columns[i][j] = column[i];
+        }
+    }
+    for i in 0..space.points {
+        let line = input::<X, S>(s, columns[i]);
+        points[i][..space.points].copy_from_slice(&line[..space.points]);
     }
 }
 
-/// The place of a pixel that is not part of the image.
-const OUTSIDE: usize = usize::MAX;
-
-/// `X`'s input transform of the columns of a square of pixels, then of its rows.
+/// Transforms a tile's plane along both axes and writes its pixels, as far as the image goes.
 #[inline(always)]
-fn square<S: Simd, X: Algorithm>(s: S, mut columns: Plane<X, S::f32s>) -> Plane<X, S::f32s> {
-    for j in 0..X::POINTS {
-        columns[j] = X::input(s, columns[j]);
-    }
-    let mut rows = columns;
-    for i in 0..X::POINTS {
-        let mut row = X::Points::fill(s.splat_f32s(0.0));
-        for j in 0..X::POINTS {
+fn finish<X: Axis, S: Simd>(
+    s: S,
+    block: &Block,
+    (tile, frame, c): (usize, usize, usize),
+    finisher: Finisher<S>,
+    columns: &Plane<S::f32s>,
+) {
+    let space = X::ALGORITHM;
+    let [item, y, x] = block.place(tile);
+    let (top, left) = (y * space.outputs, x * space.outputs);
+    let Shape { height, width, .. } = block.output;
+    for i in 0..space.outputs {
+        if top + i >= height {
+            break;
+        }
+        let mut row = [s.splat_f32s(0.0); MOST];
+        for j in 0..space.points {
             row[j] = columns[j][i];
         }
-        rows[i] = X::input(s, row);
-    }
-    rows
-}
-
-/// Output transform of one spatial tile, all its frames, some channels.
-pub struct OutputTile<'a, X, T> {
-    /// The convolution.
-    pub convolution: &'a Convolution,
-    /// What is computed.
-    pub job: &'a Job<'a>,
-    /// Where in it.
-    pub block: &'a Block,
-    /// Which tile.
-    pub place: Place,
-    /// Which channels.
-    pub channels: Range<usize>,
-    /// The products.
-    pub m: Span<'a>,
-    /// Position of this tile's first row within a point.
-    pub origin: usize,
-    /// Space and time.
-    pub algorithms: PhantomData<(X, T)>,
-}
-
-impl<X: Algorithm, T: Algorithm> WithSimd for OutputTile<'_, X, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let zero = s.splat_f32s(0.0);
-        let mut in_time: Plane<X, T::Outputs<S::f32s>> = plane::<X, _>(T::Outputs::fill(zero));
-        for c in self.channels.clone().step_by(S::F32_LANES) {
-            let finisher = self.convolution.epilogue.at::<S>(c);
-            for tile in 0..self.block.grid[2] {
-                let row = self.origin + tile * self.convolution.outputs + c;
-                let rows = if T::POINTS == 1 { 0 } else { X::POINTS };
-                for i in 0..rows {
-                    for j in 0..X::POINTS {
-                        let mut column = T::Points::fill(zero);
-                        for k in 0..T::POINTS {
-                            let point = (k * X::POINTS + i) * X::POINTS + j;
-                            let at = point * self.block.strides[1] + row;
-                            // SAFETY: the products are complete; nobody writes them meanwhile.
-                            column[k] = unsafe { self.m.load::<S>(at) };
-                        }
-                        in_time[i][j] = T::output(s, column);
-                    }
-                }
-                let first = tile * T::OUTPUTS;
-                for k in 0..T::OUTPUTS.min(self.block.output.frames - first) {
-                    self.plane(s, (c, row), first + k, finisher, &in_time, k);
-                }
-            }
+        row = output::<X, S>(s, row);
+        let at = |view: View| view.at(item, frame, top + i, left) + c;
+        // The common case with a constant width, so that the loop over its pixels disappears.
+        if left + space.outputs <= width {
+            write(s, block, at, finisher, row, space.outputs);
+        } else {
+            write(s, block, at, finisher, row, width - left);
         }
     }
 }
 
-impl<X: Algorithm, T: Algorithm> OutputTile<'_, X, T> {
-    /// Transforms plane `k` along both axes and writes its pixels, as far as the image goes, to `frame`. Where time is
-    /// not transformed, the plane is read from the products' `row` instead: a detour through memory less.
-    #[inline(always)]
-    fn plane<S: Simd>(
-        &self,
-        s: S,
-        (c, row): (usize, usize),
-        frame: usize,
-        finisher: Finisher<S>,
-        planes: &Plane<X, T::Outputs<S::f32s>>,
-        k: usize,
-    ) {
-        let zero = s.splat_f32s(0.0);
-        let mut columns: X::Points<X::Outputs<S::f32s>> = X::Points::fill(X::Outputs::fill(zero));
-        for j in 0..X::POINTS {
-            let mut column = X::Points::fill(zero);
-            for i in 0..X::POINTS {
-                column[i] = if T::POINTS == 1 {
-                    // SAFETY: the products are complete; nobody writes them meanwhile.
-                    unsafe {
-                        self.m
-                            .load::<S>((i * X::POINTS + j) * self.block.strides[1] + row)
-                    }
-                } else {
-                    planes[i][j][k]
-                };
-            }
-            columns[j] = X::output(s, column);
+/// Finishes and writes `width` neighbouring pixels, the first of which lies at `at(view)`.
+#[inline(always)]
+fn write<S: Simd>(
+    s: S,
+    block: &Block,
+    at: impl Fn(View) -> usize,
+    finisher: Finisher<S>,
+    mut row: Line<S::f32s>,
+    width: usize,
+) {
+    let job = &block.job;
+    // SAFETY: pixels of this tile inside the image, which belong to this task alone.
+    unsafe {
+        for j in 0..width {
+            row[j] = s.add_f32s(row[j], finisher.bias);
         }
-        let (top, left) = (self.place.y * X::OUTPUTS, self.place.x * X::OUTPUTS);
-        let Shape { height, width, .. } = self.block.output;
-        for y in 0..X::OUTPUTS {
-            if top + y >= height {
-                break;
-            }
-            let mut across = X::Points::fill(zero);
-            for j in 0..X::POINTS {
-                across[j] = columns[j][y];
-            }
-            let row = X::output(s, across);
-            let at = |view: View| view.at(self.place.item, frame, top + y, left) + c;
-            // The common case with a constant width, so that the loop over its pixels disappears.
-            if left + X::OUTPUTS <= width {
-                self.row(s, at, finisher, row, X::OUTPUTS);
-            } else {
-                self.row(s, at, finisher, row, width - left);
+        if let Some(view) = job.residual {
+            let (at, pixel) = (at(view), view.strides[0]);
+            for j in 0..width {
+                row[j] = s.add_f32s(row[j], view.span.load::<S>(at + j * pixel));
             }
         }
-    }
-
-    /// Finishes and writes `width` neighbouring pixels, the first of which lies at `at(view)`.
-    #[inline(always)]
-    fn row<S: Simd>(
-        &self,
-        s: S,
-        at: impl Fn(View) -> usize,
-        finisher: Finisher<S>,
-        mut row: X::Outputs<S::f32s>,
-        width: usize,
-    ) {
-        let Output {
-            activation,
-            raw,
-            residual,
-        } = self.job.output;
-        // SAFETY: pixels of this tile inside the image, which belong to this task alone.
-        unsafe {
-            for i in 0..width {
-                row[i] = s.add_f32s(row[i], finisher.bias);
+        if let Some(view) = job.raw {
+            let (at, pixel) = (at(view), view.strides[0]);
+            for j in 0..width {
+                view.span.store::<S>(at + j * pixel, row[j]);
             }
-            if let Some(view) = residual {
-                let (at, pixel) = (at(view), view.strides[0]);
-                for i in 0..width {
-                    row[i] = s.add_f32s(row[i], view.span.load::<S>(at + i * pixel));
-                }
-            }
-            if let Some(view) = raw {
-                let (at, pixel) = (at(view), view.strides[0]);
-                for i in 0..width {
-                    view.span.store::<S>(at + i * pixel, row[i]);
-                }
-            }
-            let (at, pixel) = (at(activation), activation.strides[0]);
-            for i in 0..width {
-                activation
-                    .span
-                    .store::<S>(at + i * pixel, finisher.activate(s, row[i]));
-            }
+        }
+        let (at, pixel) = (at(job.output), job.output.strides[0]);
+        for j in 0..width {
+            let value = finisher.activate(s, row[j]);
+            job.output.span.store::<S>(at + j * pixel, value);
         }
     }
 }

@@ -1,316 +1,261 @@
 //! One-dimensional minimal filtering: the algorithms that tiles are made of.
 //!
-//! An algorithm computes `OUTPUTS` neighbouring outputs of a filter with `TAPS` taps from one product per point:
+//! An algorithm computes `outputs` neighbouring outputs of a filter with `taps` taps from one product per point:
 //! `y = output(filter(g) * input(d))`, `d` being the inputs under the outputs. Applied along each axis in turn it makes a
 //! 2-D or 3-D tile. Winograd's `F(m, r)` after Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (2016),
-//! section 4; the matrices follow from Cook-Toom interpolation at the points named below.
+//! section 4, by Cook-Toom interpolation.
 
 use super::simd::Simd;
-use std::ops::{Index, IndexMut};
+use std::ops::Range;
 
-/// A fixed-size array.
-pub trait Array<V>: Copy + Index<usize, Output = V> + IndexMut<usize> {
-    /// The array that holds `value` everywhere.
-    fn fill(value: V) -> Self;
+/// Most points an algorithm has: arrays of one value per input, point, tap or output are this long.
+pub const MOST: usize = 7;
+/// A linear map; what is beyond an algorithm's extents is zero.
+type Matrix = [[f32; MOST]; MOST];
+
+/// A one-dimensional algorithm.
+pub struct Algorithm {
+    /// Inputs and products per tile.
+    pub points: usize,
+    /// Points whose filters differ; the points after them use the last one again.
+    pub filters: usize,
+    /// Outputs per tile.
+    pub outputs: usize,
+    /// Taps of the filter.
+    pub taps: usize,
+    /// Step between outputs, in inputs.
+    pub stride: usize,
+    /// Zeros before the first input.
+    pub pad: usize,
+    /// How often two points `p` and `-p` follow each other, from point 1 on. Sum and difference of such a pair are
+    /// computed instead of its points: their matrices have half as many numbers.
+    pairs: usize,
+    input: Matrix,
+    filter: Matrix,
+    output: Matrix,
 }
 
-impl<V: Copy, const N: usize> Array<V> for [V; N] {
-    #[inline(always)]
-    fn fill(value: V) -> Self {
-        [value; N]
+impl Algorithm {
+    /// The points that use filter `f`.
+    pub fn sharing(&self, f: usize) -> Range<usize> {
+        f..if f + 1 == self.filters {
+            self.points
+        } else {
+            f + 1
+        }
     }
 }
 
-/// A one-dimensional algorithm; `V` is a vector of channels.
-pub trait Algorithm: Copy + Send + Sync + 'static {
-    /// Inputs and products per tile.
-    const POINTS: usize;
-    /// Outputs per tile.
-    const OUTPUTS: usize;
-    /// Taps of the filter.
-    const TAPS: usize;
-    /// Step between outputs, in inputs.
-    const STRIDE: usize = 1;
-    /// Zeros before the first input.
-    const PAD: usize = 1;
-    /// Points whose filters differ; the points after them use the last one again.
-    const FILTERS: usize = Self::POINTS;
-
-    /// One value per point.
-    type Points<V: Copy>: Array<V>;
-    /// One value per output.
-    type Outputs<V: Copy>: Array<V>;
-    /// One value per tap.
-    type Taps<V: Copy>: Array<V>;
-
-    /// Inputs to points.
-    fn input<S: Simd>(s: S, d: Self::Points<S::f32s>) -> Self::Points<S::f32s>;
-    /// Products to outputs.
-    fn output<S: Simd>(s: S, m: Self::Points<S::f32s>) -> Self::Outputs<S::f32s>;
-    /// Taps to the filters of the first `FILTERS` points; what follows is not used.
-    fn filter<S: Simd>(s: S, g: Self::Taps<S::f32s>) -> Self::Points<S::f32s>;
+/// An [`Algorithm`] as a type, for code that is compiled for it.
+pub trait Axis {
+    /// The algorithm.
+    const ALGORITHM: &'static Algorithm;
 }
 
 /// Nothing: one input, one output. The time axis of a 2-D convolution.
-#[derive(Clone, Copy)]
 pub struct Identity;
-
-impl Algorithm for Identity {
-    const POINTS: usize = 1;
-    const OUTPUTS: usize = 1;
-    const TAPS: usize = 1;
-    const PAD: usize = 0;
-    type Points<V: Copy> = [V; 1];
-    type Outputs<V: Copy> = [V; 1];
-    type Taps<V: Copy> = [V; 1];
-
-    #[inline(always)]
-    fn input<S: Simd>(_: S, d: [S::f32s; 1]) -> [S::f32s; 1] {
-        d
-    }
-    #[inline(always)]
-    fn output<S: Simd>(_: S, m: [S::f32s; 1]) -> [S::f32s; 1] {
-        m
-    }
-    #[inline(always)]
-    fn filter<S: Simd>(_: S, g: [S::f32s; 1]) -> [S::f32s; 1] {
-        [g[0]]
-    }
-}
-
-/// F(2, 3) at 0, 1, -1 and infinity.
-#[derive(Clone, Copy)]
+/// F(2, 3).
 pub struct F2x3;
-
-impl Algorithm for F2x3 {
-    const POINTS: usize = 4;
-    const OUTPUTS: usize = 2;
-    const TAPS: usize = 3;
-    type Points<V: Copy> = [V; 4];
-    type Outputs<V: Copy> = [V; 2];
-    type Taps<V: Copy> = [V; 3];
-
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
-        let [add, sub] = [S::add_f32s, S::sub_f32s];
-        [
-            sub(s, d[0], d[2]),
-            add(s, d[1], d[2]),
-            sub(s, d[2], d[1]),
-            sub(s, d[1], d[3]),
-        ]
-    }
-    #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
-        let [add, sub] = [S::add_f32s, S::sub_f32s];
-        [
-            add(s, add(s, m[0], m[1]), m[2]),
-            sub(s, sub(s, m[1], m[2]), m[3]),
-        ]
-    }
-    #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::f32s; 3]) -> [S::f32s; 4] {
-        let half = s.splat_f32s(0.5);
-        let (even, odd) = (
-            s.mul_f32s(half, s.add_f32s(g[0], g[2])),
-            s.mul_f32s(half, g[1]),
-        );
-        [g[0], s.add_f32s(even, odd), s.sub_f32s(even, odd), g[2]]
-    }
-}
-
-/// F(4, 3) at 0, `±A`, `±B` and infinity. The usual ±1, ±2 cost as much and lose two to three times the accuracy.
-#[derive(Clone, Copy)]
+/// F(4, 3). The usual ±1, ±2 cost as much and lose two to three times the accuracy.
 pub struct F4x3;
-
-const A: f32 = 0.625;
-const B: f32 = 1.5;
-const A2: f32 = A * A;
-const B2: f32 = B * B;
-
-impl Algorithm for F4x3 {
-    const POINTS: usize = 6;
-    const OUTPUTS: usize = 4;
-    const TAPS: usize = 3;
-    type Points<V: Copy> = [V; 6];
-    type Outputs<V: Copy> = [V; 4];
-    type Taps<V: Copy> = [V; 3];
-
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
-        // (x^2 - k^2) divides the polynomials of the points other than ±k and 0.
-        let (even_a, odd_a) = (fma(s, -B2, d[2], d[4]), fma(s, -B2, d[1], d[3]));
-        let (even_b, odd_b) = (fma(s, -A2, d[2], d[4]), fma(s, -A2, d[1], d[3]));
-        [
-            fma(s, A2 * B2, d[0], fma(s, -A2 - B2, d[2], d[4])),
-            fma(s, A, odd_a, even_a),
-            fma(s, -A, odd_a, even_a),
-            fma(s, B, odd_b, even_b),
-            fma(s, -B, odd_b, even_b),
-            fma(s, A2 * B2, d[1], fma(s, -A2 - B2, d[3], d[5])),
-        ]
-    }
-    #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
-        let (even_a, odd_a) = (s.add_f32s(m[1], m[2]), mul(s, A, s.sub_f32s(m[1], m[2])));
-        let (even_b, odd_b) = (s.add_f32s(m[3], m[4]), mul(s, B, s.sub_f32s(m[3], m[4])));
-        [
-            s.add_f32s(s.add_f32s(m[0], even_a), even_b),
-            s.add_f32s(odd_a, odd_b),
-            fma(s, A2, even_a, mul(s, B2, even_b)),
-            fma(s, A2, odd_a, fma(s, B2, odd_b, m[5])),
-        ]
-    }
-    #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::f32s; 3]) -> [S::f32s; 6] {
-        let (a, minus_a) = Self::pair(s, A, B2, g);
-        let (b, minus_b) = Self::pair(s, B, A2, g);
-        [mul(s, 1.0 / (A2 * B2), g[0]), a, minus_a, b, minus_b, g[2]]
-    }
-}
-
-impl F4x3 {
-    /// The filter at the points `±p`, over the product of the distances to the others, 0 and the roots of `q2`.
-    #[inline(always)]
-    fn pair<S: Simd>(s: S, p: f32, q2: f32, g: [S::f32s; 3]) -> (S::f32s, S::f32s) {
-        let n = 1.0 / (2.0 * p * p * (p * p - q2));
-        let (even, odd) = (
-            fma(s, n * p * p, g[2], mul(s, n, g[0])),
-            mul(s, n * p, g[1]),
-        );
-        (s.add_f32s(even, odd), s.sub_f32s(even, odd))
-    }
-}
-
-/// F(4, 4) at 0, ±1, ±2, 1/2 and infinity, on an image that is padded already.
-#[derive(Clone, Copy)]
+/// F(4, 4), on an image that is padded already.
 pub struct F4x4;
-
-/// `F4x4`'s input matrix; row `i` makes point `i`.
-const F4X4_INPUT: [[f32; 7]; 7] = [
-    [-2.0, 4.0, 2.5, -5.0, -0.5, 1.0, 0.0],
-    [0.0, 2.0, -2.0, -4.5, 0.5, 1.0, 0.0],
-    [0.0, -2.0, 6.0, -3.5, -1.5, 1.0, 0.0],
-    [0.0, 1.0, -1.5, -2.0, 1.5, 1.0, 0.0],
-    [0.0, -1.0, 2.5, 0.0, -2.5, 1.0, 0.0],
-    [0.0, 4.0, 0.0, -5.0, 0.0, 1.0, 0.0],
-    [0.0, -2.0, 4.0, 2.5, -5.0, -0.5, 1.0],
-];
-
-/// `F4x4`'s filter matrix.
-const F4X4_FILTER: [[f32; 4]; 7] = [
-    [-1.0 / 2.0, 0.0, 0.0, 0.0],
-    [-1.0 / 3.0, -1.0 / 3.0, -1.0 / 3.0, -1.0 / 3.0],
-    [1.0 / 9.0, -1.0 / 9.0, 1.0 / 9.0, -1.0 / 9.0],
-    [1.0 / 36.0, 1.0 / 18.0, 1.0 / 9.0, 2.0 / 9.0],
-    [-1.0 / 60.0, 1.0 / 30.0, -1.0 / 15.0, 2.0 / 15.0],
-    [32.0 / 45.0, 16.0 / 45.0, 8.0 / 45.0, 4.0 / 45.0],
-    [0.0, 0.0, 0.0, 1.0],
-];
-
-impl Algorithm for F4x4 {
-    const POINTS: usize = 7;
-    const OUTPUTS: usize = 4;
-    const TAPS: usize = 4;
-    const PAD: usize = 0;
-    type Points<V: Copy> = [V; 7];
-    type Outputs<V: Copy> = [V; 4];
-    type Taps<V: Copy> = [V; 4];
-
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::f32s; 7]) -> [S::f32s; 7] {
-        let mut points = d;
-        for i in 0..7 {
-            points[i] = dot(s, F4X4_INPUT[i], d);
-        }
-        points
-    }
-    #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::f32s; 7]) -> [S::f32s; 4] {
-        let [add, sub] = [S::add_f32s, S::sub_f32s];
-        let (even_1, odd_1) = (add(s, m[1], m[2]), sub(s, m[1], m[2]));
-        let (even_2, odd_2) = (add(s, m[3], m[4]), sub(s, m[3], m[4]));
-        [
-            add(s, add(s, m[0], even_1), add(s, even_2, m[5])),
-            fma(s, 0.5, m[5], fma(s, 2.0, odd_2, odd_1)),
-            fma(s, 0.25, m[5], fma(s, 4.0, even_2, even_1)),
-            fma(s, 0.125, m[5], fma(s, 8.0, odd_2, add(s, odd_1, m[6]))),
-        ]
-    }
-    #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::f32s; 4]) -> [S::f32s; 7] {
-        let mut points = [g[0]; 7];
-        for i in 0..7 {
-            points[i] = dot(s, F4X4_FILTER[i], g);
-        }
-        points
-    }
-}
-
 /// Two outputs of a 3-tap filter with stride 2, exact additions only.
 ///
 /// Polyphase: the even inputs meet taps 0 and 2 in an F(2, 2) at 0, 1 and infinity, the odd inputs meet tap 1 alone.
-#[derive(Clone, Copy)]
 pub struct Stride2;
 
-impl Algorithm for Stride2 {
-    const POINTS: usize = 5;
-    const OUTPUTS: usize = 2;
-    const TAPS: usize = 3;
-    const STRIDE: usize = 2;
-    const FILTERS: usize = 4;
-    type Points<V: Copy> = [V; 5];
-    type Outputs<V: Copy> = [V; 2];
-    type Taps<V: Copy> = [V; 3];
+impl Axis for Identity {
+    const ALGORITHM: &'static Algorithm = &cook_toom(&[], 0, [1, 1], 0);
+}
 
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::f32s; 5]) -> [S::f32s; 5] {
-        [
-            s.sub_f32s(d[0], d[2]),
-            d[2],
-            s.sub_f32s(d[4], d[2]),
-            d[1],
-            d[3],
-        ]
+impl Axis for F2x3 {
+    const ALGORITHM: &'static Algorithm = &cook_toom(&[0.0, 1.0, -1.0], 1, [2, 3], 1);
+}
+
+impl Axis for F4x3 {
+    const ALGORITHM: &'static Algorithm =
+        &cook_toom(&[0.0, 0.625, -0.625, 1.5, -1.5], 2, [4, 3], 1);
+}
+
+impl Axis for F4x4 {
+    const ALGORITHM: &'static Algorithm =
+        &cook_toom(&[0.0, 1.0, -1.0, 2.0, -2.0, 0.5], 2, [4, 4], 0);
+}
+
+impl Axis for Stride2 {
+    const ALGORITHM: &'static Algorithm = &Algorithm {
+        points: 5,
+        filters: 4,
+        outputs: 2,
+        taps: 3,
+        stride: 2,
+        pad: 1,
+        pairs: 0,
+        input: matrix([
+            [1.0, 0.0, -1.0, 0.0, 0.0],
+            [0.0, 0.0, 1.0, 0.0, 0.0],
+            [0.0, 0.0, -1.0, 0.0, 1.0],
+            [0.0, 1.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.0, 1.0, 0.0],
+        ]),
+        filter: matrix([
+            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 1.0],
+            [0.0, 0.0, 1.0],
+            [0.0, 1.0, 0.0],
+        ]),
+        output: matrix([[1.0, 1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0, 1.0]]),
+    };
+}
+
+/// Fills a matrix up with zeros.
+const fn matrix<const ROWS: usize, const COLUMNS: usize>(rows: [[f32; COLUMNS]; ROWS]) -> Matrix {
+    let mut matrix = [[0.0; MOST]; MOST];
+    let mut i = 0;
+    while i < ROWS * COLUMNS {
+        matrix[i / COLUMNS][i % COLUMNS] = rows[i / COLUMNS][i % COLUMNS];
+        i += 1;
     }
-    #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::f32s; 5]) -> [S::f32s; 2] {
-        let add = S::add_f32s;
-        [
-            add(s, add(s, m[0], m[1]), m[3]),
-            add(s, add(s, m[1], m[2]), m[4]),
-        ]
+    matrix
+}
+
+/// F(outputs, taps) with stride 1 at the given points and infinity, the first `pairs` after point 0 being pairs.
+const fn cook_toom(
+    points: &[f64],
+    pairs: usize,
+    [outputs, taps]: [usize; 2],
+    pad: usize,
+) -> Algorithm {
+    let last = points.len();
+    // A row for each point, what multiplies it along the row.
+    let [mut input, mut filter, mut output] = [[[0.0; MOST]; MOST]; 3];
+    let mut i = 0;
+    while i <= last {
+        // The polynomial with a root at every other point, and its value at this one.
+        input[i][0] = 1.0;
+        let (mut norm, mut j) = (1.0, 0);
+        while j < last {
+            if j != i {
+                let mut k = last;
+                while k > 0 {
+                    input[i][k] = input[i][k - 1] - points[j] * input[i][k];
+                    k -= 1;
+                }
+                input[i][0] *= -points[j];
+                norm *= if i < last { points[i] - points[j] } else { 1.0 };
+            }
+            j += 1;
+        }
+        // The powers of the point; infinity has the highest only.
+        let (mut power, mut k) = (1.0, 0);
+        while k < taps || k < outputs {
+            let at_infinity = [
+                (k + 1 == taps) as u8 as f64,
+                (k + 1 == outputs) as u8 as f64,
+            ];
+            let values = if i < last {
+                [power / norm, power]
+            } else {
+                at_infinity
+            };
+            filter[i][k] = if k < taps { values[0] } else { 0.0 };
+            output[i][k] = if k < outputs { values[1] } else { 0.0 };
+            power *= if i < last { points[i] } else { 1.0 };
+            k += 1;
+        }
+        i += 1;
     }
-    #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::f32s; 3]) -> [S::f32s; 5] {
-        [g[0], s.add_f32s(g[0], g[2]), g[2], g[1], g[1]]
+    Algorithm {
+        points: last + 1,
+        filters: last + 1,
+        outputs,
+        taps,
+        stride: 1,
+        pad,
+        pairs,
+        input: paired(input, pairs, false),
+        filter: paired(filter, pairs, false),
+        output: paired(output, pairs, true),
     }
 }
 
-// Functions instead of closures: whatever touches a vector must be inlined for it to become one instruction, and only a
-// function can be told to be.
-
-/// `k * x`.
-#[inline(always)]
-fn mul<S: Simd>(s: S, k: f32, x: S::f32s) -> S::f32s {
-    s.mul_f32s(s.splat_f32s(k), x)
+/// A matrix with half the sum and half the difference of each pair of rows in their place, perhaps transposed.
+const fn paired(rows: [[f64; MOST]; MOST], pairs: usize, transposed: bool) -> Matrix {
+    let mut matrix = [[0.0; MOST]; MOST];
+    let mut n = 0;
+    while n < MOST * MOST {
+        let (i, k) = (n / MOST, n % MOST);
+        let value = match (i == 0 || i > 2 * pairs, i % 2) {
+            (true, _) => rows[i][k],
+            (_, 1) => (rows[i][k] + rows[i + 1][k]) / 2.0,
+            _ => (rows[i - 1][k] - rows[i][k]) / 2.0,
+        };
+        let (y, x) = if transposed { (k, i) } else { (i, k) };
+        matrix[y][x] = value as f32;
+        n += 1;
+    }
+    matrix
 }
 
-/// `k * x + y`.
+/// Inputs to points, along one axis.
 #[inline(always)]
-fn fma<S: Simd>(s: S, k: f32, x: S::f32s, y: S::f32s) -> S::f32s {
-    s.mul_add_f32s(s.splat_f32s(k), x, y)
+pub fn input<A: Axis, S: Simd>(s: S, d: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    butterfly::<A, S>(s, multiply(s, &A::ALGORITHM.input, d))
 }
 
-/// Sum of `row[j] * x[j]`, without the terms that are zero.
+/// Products to outputs, along one axis.
 #[inline(always)]
-fn dot<S: Simd, const N: usize>(s: S, row: [f32; N], x: [S::f32s; N]) -> S::f32s {
+pub fn output<A: Axis, S: Simd>(s: S, m: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    multiply(s, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
+}
+
+/// Taps to the filters of the distinct points, along one axis.
+#[inline(always)]
+pub fn filter<A: Axis, S: Simd>(s: S, g: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    butterfly::<A, S>(s, multiply(s, &A::ALGORITHM.filter, g))
+}
+
+/// Sum and difference of each pair.
+#[inline(always)]
+fn butterfly<A: Axis, S: Simd>(s: S, mut x: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    for pair in 0..A::ALGORITHM.pairs {
+        let (a, b) = (x[2 * pair + 1], x[2 * pair + 2]);
+        x[2 * pair + 1] = s.add_f32s(a, b);
+        x[2 * pair + 2] = s.sub_f32s(a, b);
+    }
+    x
+}
+
+/// Matrix times vector. The rows stand side by side, for the compiler to see which numbers are zero or one.
+#[inline(always)]
+fn multiply<S: Simd>(s: S, matrix: &Matrix, x: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    let [a, b, c, d, e, f, g] = matrix;
+    [
+        dot(s, a, x),
+        dot(s, b, x),
+        dot(s, c, x),
+        dot(s, d, x),
+        dot(s, e, x),
+        dot(s, f, x),
+        dot(s, g, x),
+    ]
+}
+
+/// Sum of `row[j] * x[j]`, without the terms that are zero. The last comes first: in an input matrix its factor is one.
+#[inline(always)]
+fn dot<S: Simd>(s: S, row: &[f32; MOST], x: [S::f32s; MOST]) -> S::f32s {
     let mut sum = s.splat_f32s(0.0);
-    for j in 0..N {
-        if row[j] == 1.0 {
-            sum = s.add_f32s(sum, x[j]);
-        } else if row[j] != 0.0 {
-            sum = fma(s, row[j], x[j], sum);
+    let mut empty = true;
+    for j in (0..MOST).rev() {
+        if row[j] != 0.0 {
+            sum = match (empty, row[j] == 1.0) {
+                (true, true) => x[j],
+                (true, false) => s.mul_f32s(s.splat_f32s(row[j]), x[j]),
+                (false, true) => s.add_f32s(sum, x[j]),
+                (false, false) => s.mul_add_f32s(s.splat_f32s(row[j]), x[j], sum),
+            };
+            empty = false;
         }
     }
     sum
