@@ -64,9 +64,10 @@ fn gemm(c: &mut Criterion) {
                     isa.run(Gemm {
                         rows,
                         depth,
-                        a: (a, 0, depth),
+                        places: &[[0, 0]],
+                        a: (a, depth),
                         b: black_box(&b),
-                        c: (c, 0, columns),
+                        c: (c, columns),
                         epilogue: None,
                     });
                 });

@@ -244,29 +244,30 @@ impl Block<'_> {
         let [space, time] = self.convolution.kind.axes();
         let (n, panel) = (space.filters, isa.panel());
         let all = &self.convolution.filters;
-        let rows = self.tiles.len() * self.grid[2];
         crew.grid(
             [time.filters * n * n, outputs / panel],
             |filters, panels| {
                 for filter in filters {
                     let b = &all[filter * filters::stride(inputs, outputs)..];
-                    let b = &b[panels.start * panel * inputs..panels.end * panel * inputs];
+                    let mut places = vec![];
                     for k in time.sharing(filter / (n * n)) {
                         for i in space.sharing(filter / n % n) {
                             for j in space.sharing(filter % n) {
                                 let point = (k * space.points + i) * space.points + j;
-                                let first = point * self.strides[1] + panels.start * panel;
-                                isa.run(Gemm {
-                                    rows,
-                                    depth: inputs,
-                                    a: (self.v, point * self.strides[0], self.channels[0]),
-                                    b,
-                                    c: (self.m, first, outputs),
-                                    epilogue: None,
-                                });
+                                let [v, m] = self.strides.map(|stride| point * stride);
+                                places.push([v, m + panels.start * panel]);
                             }
                         }
                     }
+                    isa.run(Gemm {
+                        places: &places,
+                        rows: self.tiles.len() * self.grid[2],
+                        depth: inputs,
+                        a: (self.v, self.channels[0]),
+                        b: &b[panels.start * panel * inputs..panels.end * panel * inputs],
+                        c: (self.m, outputs),
+                        epilogue: None,
+                    });
                 }
             },
         );

@@ -7,7 +7,6 @@
 
 use super::buffer::Span;
 use super::simd::{Simd, WithSimd, floor_at, load, prefetch};
-use super::threads::share;
 
 /// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
 #[derive(Clone, Default)]
@@ -22,18 +21,20 @@ pub struct Epilogue {
     pub floor: Vec<f32>,
 }
 
-/// `c = a * b` for some rows and some panels.
+/// `c = a * b` for some matrices `a` and some panels of one matrix `b`.
 pub struct Gemm<'a> {
-    /// Rows of `a` and `c`.
+    /// Where each left matrix and its product begin.
+    pub places: &'a [[usize; 2]],
+    /// Rows of each.
     pub rows: usize,
     /// Columns of `a`, rows of `b`.
     pub depth: usize,
-    /// Left matrix: memory, position of the first row, floats between rows.
-    pub a: (Span<'a>, usize, usize),
+    /// The left matrices: memory, floats between rows.
+    pub a: (Span<'a>, usize),
     /// Right matrix: the packed panels, all of which are used.
     pub b: &'a [f32],
-    /// Product: memory, position of the first row, floats between rows.
-    pub c: (Span<'a>, usize, usize),
+    /// The products: memory, floats between rows.
+    pub c: (Span<'a>, usize),
     /// What is done with the sums before they are stored.
     pub epilogue: Option<&'a Epilogue>,
 }
@@ -49,21 +50,25 @@ impl WithSimd for Gemm<'_> {
         let panel = 2 * S::F32_LANES;
         // Blocks of equal size: a small remainder could not hide the latency of its additions.
         let blocks = self.rows.div_ceil(BLOCK_ROWS);
+        let (fewest, more) = (self.rows / blocks, self.rows % blocks);
+        // Each block brings its share of the next panel near.
+        let step = (panel * size_of::<f32>()).div_ceil(blocks * self.places.len());
         for (p, b) in self.b.chunks_exact(panel * self.depth).enumerate() {
-            for i in 0..blocks {
-                let rows = share(self.rows, i, blocks);
-                let first = rows.start;
-                // Each block brings its share of the next panel near.
-                let step = (panel * size_of::<f32>()).div_ceil(blocks);
-                let end = b.as_ptr_range().end;
-                let next = (end.wrapping_byte_add(i * self.depth * step), step);
-                match rows.len() {
-                    1 => self.block::<S, 1>(s, first, p, b, next),
-                    2 => self.block::<S, 2>(s, first, p, b, next),
-                    3 => self.block::<S, 3>(s, first, p, b, next),
-                    4 => self.block::<S, 4>(s, first, p, b, next),
-                    5 => self.block::<S, 5>(s, first, p, b, next),
-                    _ => self.block::<S, 6>(s, first, p, b, next),
+            let mut next = b.as_ptr_range().end;
+            for &[mut a, mut c] in self.places {
+                c += p * panel;
+                for i in 0..blocks {
+                    let rows = fewest + usize::from(i < more);
+                    match rows {
+                        1 => self.block::<S, 1>(s, [a, c], p, b, (next, step)),
+                        2 => self.block::<S, 2>(s, [a, c], p, b, (next, step)),
+                        3 => self.block::<S, 3>(s, [a, c], p, b, (next, step)),
+                        4 => self.block::<S, 4>(s, [a, c], p, b, (next, step)),
+                        5 => self.block::<S, 5>(s, [a, c], p, b, (next, step)),
+                        _ => self.block::<S, 6>(s, [a, c], p, b, (next, step)),
+                    }
+                    next = next.wrapping_byte_add(self.depth * step);
+                    (a, c) = (a + rows * self.a.1, c + rows * self.c.1);
                 }
             }
         }
@@ -71,49 +76,66 @@ impl WithSimd for Gemm<'_> {
 }
 
 impl Gemm<'_> {
-    /// `R` rows from `first` on times panel `p`, which is `b`. Meanwhile the rows after these are brought near, and as much of
-    /// the panel after this one as `next` says: from where, and bytes per step.
+    /// `R` rows of `a` times panel `p`, which is `b`. Meanwhile the rows after these are brought near,
+    /// and as much of the panel after this one as `next` says: from where, and bytes per step.
     #[inline(always)]
     fn block<S: Simd, const R: usize>(
         &self,
         s: S,
-        first: usize,
+        [first_a, first_c]: [usize; 2],
         p: usize,
         b: &[f32],
         next: (*const f32, usize),
     ) {
         let lanes = S::F32_LANES;
-        let (a, a_origin, a_stride) = self.a;
+        let ((a, a_stride), (c, c_stride)) = (self.a, self.c);
         let rows: [*const f32; R] =
-            std::array::from_fn(|r| a.part(a_origin + (first + r) * a_stride, self.depth));
+            std::array::from_fn(|r| a.part(first_a + r * a_stride, self.depth));
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
-        for (k, b) in b.chunks_exact(2 * lanes).enumerate() {
-            prefetch(next.0.wrapping_byte_add(k * next.1));
-            prefetch(rows[0].wrapping_add(R * a_stride + k * R));
-            let (b0, b1) = (load::<S>(b, 0), load::<S>(b, lanes));
-            for r in 0..R {
-                // SAFETY: row `first + r` of `a` lies in its span, `k < depth`, and nobody writes it meanwhile.
-                let x = s.splat_f32s(unsafe { *rows[r].add(k) });
-                sums[r] = [
-                    s.mul_add_f32s(x, b0, sums[r][0]),
-                    s.mul_add_f32s(x, b1, sums[r][1]),
-                ];
-            }
+        let pairs = b.chunks_exact(4 * lanes);
+        let last = pairs.remainder();
+        for (i, b) in pairs.enumerate() {
+            prefetch(next.0.wrapping_byte_add(2 * i * next.1));
+            prefetch(rows[0].wrapping_add(R * (a_stride + 2 * i)));
+            let (even, odd) = b.split_at(2 * lanes);
+            multiply_add(s, rows, 2 * i, even, &mut sums);
+            multiply_add(s, rows, 2 * i + 1, odd, &mut sums);
         }
-        let (c, c_origin, c_stride) = self.c;
+        if !last.is_empty() {
+            multiply_add(s, rows, self.depth - 1, last, &mut sums);
+        }
         for half in 0..2 {
-            let column = (2 * p + half) * lanes;
             if let Some(epilogue) = self.epilogue {
-                let finisher = epilogue.at::<S>(column);
+                let finisher = epilogue.at::<S>((2 * p + half) * lanes);
                 for sum in &mut sums {
                     sum[half] = finisher.activate(s, s.add_f32s(sum[half], finisher.bias));
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
                 // SAFETY: this block of `c` lies in its span and belongs to this product alone.
-                unsafe { c.store::<S>(c_origin + (first + r) * c_stride + column, sum[half]) }
+                unsafe { c.store::<S>(first_c + r * c_stride + half * lanes, sum[half]) }
             }
         }
+    }
+}
+
+/// Adds column `k` of the rows times row `k` of the panel, `b`.
+#[inline(always)]
+fn multiply_add<S: Simd, const R: usize>(
+    s: S,
+    rows: [*const f32; R],
+    k: usize,
+    b: &[f32],
+    sums: &mut [[S::f32s; 2]; R],
+) {
+    let (b0, b1) = (load::<S>(b, 0), load::<S>(b, S::F32_LANES));
+    for r in 0..R {
+        // SAFETY: the rows are as long as the matrix is deep, and nobody writes them meanwhile.
+        let x = s.splat_f32s(unsafe { *rows[r].add(k) });
+        sums[r] = [
+            s.mul_add_f32s(x, b0, sums[r][0]),
+            s.mul_add_f32s(x, b1, sums[r][1]),
+        ];
     }
 }
 

@@ -45,11 +45,12 @@ impl Pointwise {
             for block in range {
                 let pixels = share(pixels, block, blocks);
                 isa.run(Gemm {
+                    places: &[[input, output].map(|view| view.pixel(pixels.start))],
                     rows: pixels.len(),
                     depth: self.inputs,
-                    a: input.rows(pixels.start),
+                    a: (input.span, input.strides[0]),
                     b: &self.weights,
-                    c: output.rows(pixels.start),
+                    c: (output.span, output.strides[0]),
                     epilogue: self.epilogue.as_ref(),
                 });
             }

@@ -373,9 +373,10 @@ fn gemm_agrees_with_float64_for_any_number_of_rows() {
             isa.run(Gemm {
                 rows,
                 depth,
-                a: (left, 0, depth),
+                places: &[[0, 0]],
+                a: (left, depth),
                 b: &packed,
-                c: (right, 0, columns),
+                c: (right, columns),
                 epilogue: None,
             });
             let product = |i: usize| {

@@ -13,6 +13,11 @@ type Line<V> = [V; MOST];
 type Plane<V> = Line<Line<V>>;
 type Volume<V> = Line<Plane<V>>;
 
+/// What starts on a page of memory. A load waits for the stores before it whose place within a page is the same, so where on
+/// the stack a window happened to lie would make up to a fifth of its transform's time.
+#[repr(align(4096))]
+struct Page<T>(T);
+
 /// Which of the two.
 #[derive(Clone, Copy)]
 pub enum Side {
@@ -55,7 +60,7 @@ impl<X: Axis, T: Axis> Tiles<'_, X, T> {
         let block = self.block;
         let step = time.outputs * time.stride;
         let zero = s.splat_f32s(0.0);
-        let mut window: Volume<S::f32s> = [[[zero; MOST]; MOST]; MOST];
+        let Page(window) = &mut Page::<Volume<S::f32s>>([[[zero; MOST]; MOST]; MOST]);
         for tile in self.tiles {
             for c in self.channels.clone().step_by(S::F32_LANES) {
                 for t in 0..block.grid[2] {

@@ -48,11 +48,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A dense activation as a matrix of pixels by channels, from pixel `first` on: its memory, where it begins there, and
-    /// the floats between rows.
-    pub fn rows(self, first: usize) -> (Span<'a>, usize, usize) {
-        let width = self.strides[0];
-        (self.span, self.origin + first * width, width)
+    /// Position of channel 0 of pixel `n` of a dense activation.
+    pub fn pixel(self, n: usize) -> usize {
+        self.origin + n * self.strides[0]
     }
 
     /// Position of channel 0 of a pixel.
