@@ -22,32 +22,37 @@ use winograd::view::{Shape, View};
 
 /// A convolution, its input channels and extents, and how many of its tiles make a block.
 const LAYERS: [(&str, Kind, [usize; 2], Shape, usize); 6] = [
-    ("stem", Kind::Stem, [12, 64], image(115), 28),
-    ("conv2", Kind::Plane, [64, 192], image(56), 14),
-    ("inception", Kind::Plane, [64, 96], image(28), 49),
-    ("res3", Kind::Volume4, [128, 128], volume(16, 28), 16),
-    ("res5", Kind::Volume2, [512, 512], volume(4, 7), 16),
+    ("stem", Kind::Stem, [12, 64], Shape::square(1, 1, 115), 28),
+    ("conv2", Kind::Plane, [64, 192], Shape::square(1, 1, 56), 14),
+    (
+        "inception",
+        Kind::Plane,
+        [64, 96],
+        Shape::square(1, 1, 28),
+        49,
+    ),
+    (
+        "res3",
+        Kind::Volume4,
+        [128, 128],
+        Shape::square(1, 16, 28),
+        16,
+    ),
+    (
+        "res5",
+        Kind::Volume2,
+        [512, 512],
+        Shape::square(1, 4, 7),
+        16,
+    ),
     (
         "res4 stride 2",
         Kind::Stride2,
         [128, 512],
-        volume(16, 28),
+        Shape::square(1, 16, 28),
         16,
     ),
 ];
-
-const fn image(side: usize) -> Shape {
-    volume(1, side)
-}
-
-const fn volume(frames: usize, side: usize) -> Shape {
-    Shape {
-        items: 1,
-        frames,
-        height: side,
-        width: side,
-    }
-}
 
 /// The matrix products of one point.
 fn gemm(c: &mut Criterion) {

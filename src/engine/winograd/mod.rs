@@ -189,15 +189,12 @@ impl Winograd {
     /// Features of one group of clips.
     fn features(&self, input: &[f32], clips: usize, shared: &mut [Memory; 2]) -> Vec<f32> {
         const SIZE: usize = MAP * MAP * MAP_CHANNELS;
-        let together = Context {
+        let context = |crew| Context {
             isa: self.isa,
-            crew: Crew::All,
+            crew,
             scratch: &self.scratch,
         };
-        let alone = Context {
-            crew: Crew::Alone,
-            ..together
-        };
+        let (alone, together) = (context(Crew::Alone), context(Crew::All));
         let [memory, volume] = shared;
         let frames = input.len() / FRAME;
         volume[0].reserve(frames * SIZE);
@@ -213,12 +210,7 @@ impl Winograd {
                     .with(|memory| self.maps(alone, frame, memory, map));
             });
         self.maps(together, last_input, memory, last_maps);
-        let shape = Shape {
-            items: clips,
-            frames: frames / clips,
-            height: MAP,
-            width: MAP,
-        };
+        let shape = Shape::square(clips, frames / clips, MAP);
         let out = steps::run(&self.volume_steps, together, shape, volume);
         let last = &output(&self.volume_steps, volume)[..out.pixels() * FEATURES];
         let clips = last.chunks_exact(out.pixels() / clips * FEATURES);
@@ -233,12 +225,7 @@ impl Winograd {
         for (frame, image) in frames.chunks_exact(FRAME).zip(images) {
             image::space_to_depth(frame, image);
         }
-        let shape = Shape {
-            items,
-            frames: 1,
-            height: DEPTH_SIDE,
-            width: DEPTH_SIDE,
-        };
+        let shape = Shape::square(items, 1, DEPTH_SIDE);
         steps::run(&self.frame_steps, context, shape, memory);
         maps.copy_from_slice(&output(&self.frame_steps, memory)[..maps.len()]);
     }

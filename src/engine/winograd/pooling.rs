@@ -106,17 +106,13 @@ pub unsafe fn pooled(
             first_row: y * tile,
             strides: [channels, row, 0, 0],
         };
-        let (first, job_here) = (
-            (item * down + y) * across,
-            Job {
-                output: ring,
-                ..job
-            },
-        );
+        let mut into_ring = job;
+        into_ring.output = ring;
+        let first = (item * down + y) * across;
         // SAFETY: the ring is this call's; the rest is the caller's contract.
         unsafe {
             let tiles = first..first + across;
-            convolution.run(isa, Crew::Alone, job_here, tiles, &mut scratch.tiles);
+            convolution.run(isa, Crew::Alone, into_ring, tiles, &mut scratch.tiles);
         }
         while next < rows.end && (2 * next + 3).min(shape.height) <= (y + 1) * tile {
             let window = [2 * next, 2 * next + 1, 2 * next + 2].map(place);

@@ -142,12 +142,7 @@ impl Layer {
     /// The views of the job hold the extents they are described by, and nobody else uses the outputs.
     unsafe fn run(&self, context: Context, job: Job) {
         let Context { isa, crew, scratch } = context;
-        let Shape {
-            items,
-            height,
-            width,
-            ..
-        } = job.shape;
+        let (items, height) = (job.shape.items, job.shape.height);
         match self {
             Self::Tiles(convolution) => {
                 let [down, across, _] = convolution.grid(job.shape);
@@ -183,7 +178,7 @@ impl Layer {
                     isa.run(PoolRow {
                         input: job.input.span,
                         rows: &starts,
-                        width,
+                        width: job.shape.width,
                         pixels: [job.input.strides[0], job.output.strides[0]],
                         channels: epilogue.channels(),
                         output: (job.output.span, job.output.at(item, 0, y, 0)),

@@ -16,6 +16,16 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// `items` of `frames` square frames.
+    pub const fn square(items: usize, frames: usize, side: usize) -> Self {
+        Self {
+            items,
+            frames,
+            height: side,
+            width: side,
+        }
+    }
+
     /// Pixels of all items.
     pub fn pixels(self) -> usize {
         self.items * self.frames * self.height * self.width
