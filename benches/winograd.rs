@@ -20,38 +20,16 @@ use winograd::threads::Crew;
 use winograd::tiles::Side;
 use winograd::view::{Shape, View};
 
-/// A convolution, its input channels and extents, and how many of its tiles make a block.
-const LAYERS: [(&str, Kind, [usize; 2], Shape, usize); 6] = [
-    ("stem", Kind::Stem, [12, 64], Shape::square(1, 1, 115), 28),
-    ("conv2", Kind::Plane, [64, 192], Shape::square(1, 1, 56), 14),
-    (
-        "inception",
-        Kind::Plane,
-        [64, 96],
-        Shape::square(1, 1, 28),
-        49,
-    ),
-    (
-        "res3",
-        Kind::Volume4,
-        [128, 128],
-        Shape::square(1, 16, 28),
-        16,
-    ),
-    (
-        "res5",
-        Kind::Volume2,
-        [512, 512],
-        Shape::square(1, 4, 7),
-        16,
-    ),
-    (
-        "res4 stride 2",
-        Kind::Stride2,
-        [128, 512],
-        Shape::square(1, 16, 28),
-        16,
-    ),
+/// A convolution, its channels, the frames and side of its input, and how many of its tiles make a block.
+type Layer = (&'static str, Kind, [usize; 2], [usize; 2], usize);
+
+const LAYERS: [Layer; 6] = [
+    ("stem", Kind::Stem, [12, 64], [1, 115], 28),
+    ("conv2", Kind::Plane, [64, 192], [1, 56], 14),
+    ("inception", Kind::Plane, [64, 96], [1, 28], 49),
+    ("res3", Kind::Volume4, [128, 128], [16, 28], 16),
+    ("res5", Kind::Volume2, [512, 512], [4, 7], 16),
+    ("res4 stride 2", Kind::Stride2, [128, 512], [16, 28], 16),
 ];
 
 /// The matrix products of one point.
@@ -85,7 +63,8 @@ fn gemm(c: &mut Criterion) {
 /// One block of tiles of each convolution: its transforms, and the whole.
 fn convolution(c: &mut Criterion) {
     let (isa, crew) = (Isa::detect(), Crew::Alone);
-    for (name, kind, [inputs, outputs], shape, tiles) in LAYERS {
+    for (name, kind, [inputs, outputs], [frames, side], tiles) in LAYERS {
+        let shape = Shape::square(1, frames, side);
         let [space, time] = kind.axes();
         let weights = vec![0.5; inputs * outputs * time.taps * space.taps * space.taps];
         let transform = || filters::transform(isa, crew, kind, inputs, &[&weights]);

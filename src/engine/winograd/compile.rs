@@ -4,6 +4,7 @@ use super::convolution::{Convolution, Kind};
 use super::filters;
 use super::gemm::Epilogue;
 use super::head::{Classifier, FEATURES};
+use super::image::DEPTH_CHANNELS;
 use super::pointwise::Pointwise;
 use super::simd::Isa;
 use super::steps::{Layer, Place, Step};
@@ -45,7 +46,8 @@ impl<'w> Compiler<'_, 'w> {
     /// The 2-D network: a frame after space-to-depth, in buffer 0, to a map of 96 channels.
     pub fn frame_steps(&self) -> Result<Vec<Step>, Error> {
         let name = |layer: &str| format!("eco_2d.basic_conv.{layer}");
-        let (image, half, reduced) = (Place::new(0, 16), Place::new(1, 64), Place::new(2, 64));
+        let image = Place::new(0, DEPTH_CHANNELS);
+        let (half, reduced) = (Place::new(1, 64), Place::new(2, 64));
         let mut from = Place::new(3, 192);
         let mut steps = vec![
             Step::new(
