@@ -45,9 +45,8 @@ fn gemm(c: &mut Criterion) {
             |bench| {
                 bench.iter(|| {
                     isa.run(Gemm {
-                        rows,
                         depth,
-                        places: &[[0, 0]],
+                        places: &[[0, 0, rows]],
                         a: (a, depth),
                         b: black_box(&b),
                         c: (c, columns),

@@ -81,6 +81,17 @@ pub struct Convolution {
     pub epilogue: Epilogue,
 }
 
+/// A spatial tile.
+#[derive(Clone, Copy)]
+pub struct Tile {
+    /// Item, row and column.
+    pub place: [usize; 3],
+    /// Points down and across: fewer where it is short.
+    pub points: [usize; 2],
+    /// Its first row among those of its points; it has one per tile along time.
+    pub row: usize,
+}
+
 /// Some tiles of a job, and how their points lie in memory.
 pub struct Block<'a> {
     /// The convolution.
@@ -89,10 +100,13 @@ pub struct Block<'a> {
     pub job: Job<'a>,
     /// Extents of the output.
     pub output: Shape,
-    /// The spatial tiles, numbered item by item and row by row.
-    pub tiles: Range<usize>,
-    /// Tiles per row and column of the image, and along time.
-    pub grid: [usize; 3],
+    /// The tiles: first those that are short across, then whole ones, then those that are short down, last both ways. So the
+    /// tiles that have a point follow each other, whatever the point.
+    pub tiles: Vec<Tile>,
+    /// Where each of the four groups begins, and where the last one ends.
+    groups: [usize; 5],
+    /// Tiles along time, which are a row each.
+    pub depth: usize,
     /// Channels per row of the points, inputs and products.
     pub channels: [usize; 2],
     /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
@@ -176,18 +190,46 @@ impl Convolution {
         tiles: Range<usize>,
         scratch: &'a mut [Buffer; 2],
     ) -> Block<'a> {
-        let grid = self.grid(job.shape);
+        let [space, _] = self.kind.axes();
+        let output = self.output_shape(job.shape);
+        let [down, across, depth] = self.grid(job.shape);
+        let tiles = tiles.map(|tile| {
+            let place = [tile / (down * across), tile / across % down, tile % across];
+            let points = [
+                space.needed(place[1], output.height),
+                space.needed(place[2], output.width),
+            ];
+            Tile {
+                place,
+                points,
+                row: 0,
+            }
+        });
+        let mut tiles: Vec<_> = tiles.collect();
+        let group = |tile: &Tile| match tile.points.map(|points| points < space.points) {
+            [false, true] => 0,
+            [false, false] => 1,
+            [true, false] => 2,
+            [true, true] => 3,
+        };
+        tiles.sort_by_key(group);
+        for (i, tile) in tiles.iter_mut().enumerate() {
+            tile.row = i * depth;
+        }
+        let begin = |g| tiles.partition_point(|tile| group(tile) < g);
+        let groups = std::array::from_fn(begin);
         let channels = self.channels();
-        let strides = channels.map(|channels| tiles.len() * grid[2] * channels + LINE);
+        let strides = channels.map(|channels| tiles.len() * depth * channels + LINE);
         let [v, m] = scratch;
         v.reserve(self.points() * strides[0]);
         m.reserve(self.points() * strides[1]);
         Block {
             convolution: self,
             job,
-            output: self.output_shape(job.shape),
+            output,
             tiles,
-            grid,
+            groups,
+            depth,
             channels,
             strides,
             v: v.span(),
@@ -208,13 +250,6 @@ impl Convolution {
 }
 
 impl Block<'_> {
-    /// Item, row and column of a tile.
-    pub fn place(&self, tile: usize) -> [usize; 3] {
-        let [down, across, _] = self.grid;
-        let tile = self.tiles.start + tile;
-        [tile / (down * across), tile / across % down, tile % across]
-    }
-
     /// Pixels to points, or products to pixels.
     ///
     /// # Safety
@@ -254,14 +289,18 @@ impl Block<'_> {
                         for i in space.sharing(filter / n % n) {
                             for j in space.sharing(filter % n) {
                                 let point = (k * space.points + i) * space.points + j;
-                                let [v, m] = self.strides.map(|stride| point * stride);
-                                places.push([v, m + panels.start * panel]);
+                                let tiles = self.having([i, j].map(|at| at < space.short));
+                                let [v, m] = [0, 1].map(|side| {
+                                    let row = tiles.start * self.depth * self.channels[side];
+                                    point * self.strides[side] + row
+                                });
+                                let rows = tiles.len() * self.depth;
+                                places.push([v, m + panels.start * panel, rows]);
                             }
                         }
                     }
                     isa.run(Gemm {
                         places: &places,
-                        rows: self.tiles.len() * self.grid[2],
                         depth: inputs,
                         a: (self.v, self.channels[0]),
                         b: &b[panels.start * panel * inputs..panels.end * panel * inputs],
@@ -271,5 +310,16 @@ impl Block<'_> {
                 }
             },
         );
+    }
+
+    /// The tiles that have a point, by whether a tile that is short down, or across, has it.
+    fn having(&self, short: [bool; 2]) -> Range<usize> {
+        let [across, whole, down, both, end] = self.groups;
+        match short {
+            [true, true] => across..end,
+            [true, false] => whole..both,
+            [false, true] => across..down,
+            [false, false] => whole..down,
+        }
     }
 }

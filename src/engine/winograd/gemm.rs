@@ -23,10 +23,8 @@ pub struct Epilogue {
 
 /// `c = a * b` for some matrices `a` and some panels of one matrix `b`.
 pub struct Gemm<'a> {
-    /// Where each left matrix and its product begin.
-    pub places: &'a [[usize; 2]],
-    /// Rows of each.
-    pub rows: usize,
+    /// Where each left matrix and its product begin, and how many rows they have.
+    pub places: &'a [[usize; 3]],
     /// Columns of `a`, rows of `b`.
     pub depth: usize,
     /// The left matrices: memory, floats between rows.
@@ -48,17 +46,18 @@ impl WithSimd for Gemm<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let panel = 2 * S::F32_LANES;
-        // Blocks of equal size: a small remainder could not hide the latency of its additions.
-        let blocks = self.rows.div_ceil(BLOCK_ROWS);
-        let (fewest, more) = (self.rows / blocks, self.rows % blocks);
+        let blocks = |rows: usize| rows.div_ceil(BLOCK_ROWS);
         // Each block brings its share of the next panel near.
-        let step = (panel * size_of::<f32>()).div_ceil(blocks * self.places.len());
+        let all: usize = self.places.iter().map(|place| blocks(place[2])).sum();
+        let step = (panel * size_of::<f32>()).div_ceil(all.max(1));
         for (p, b) in self.b.chunks_exact(panel * self.depth).enumerate() {
             let mut next = b.as_ptr_range().end;
-            for &[mut a, mut c] in self.places {
+            for &[mut a, mut c, mut left] in self.places {
                 c += p * panel;
-                for i in 0..blocks {
-                    let rows = fewest + usize::from(i < more);
+                // Blocks of equal size: a small remainder could not hide the latency of its additions.
+                for blocks in (1..=blocks(left)).rev() {
+                    let rows = left.div_ceil(blocks);
+                    left -= rows;
                     match rows {
                         1 => self.block::<S, 1>(s, [a, c], p, b, (next, step)),
                         2 => self.block::<S, 2>(s, [a, c], p, b, (next, step)),

@@ -44,9 +44,9 @@ impl Pointwise {
         crew.grid([blocks, 1], |range, _| {
             for block in range {
                 let pixels = share(pixels, block, blocks);
+                let [from, to] = [input, output].map(|view| view.pixel(pixels.start));
                 isa.run(Gemm {
-                    places: &[[input, output].map(|view| view.pixel(pixels.start))],
-                    rows: pixels.len(),
+                    places: &[[from, to, pixels.len()]],
                     depth: self.inputs,
                     a: (input.span, input.strides[0]),
                     b: &self.weights,

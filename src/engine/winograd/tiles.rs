@@ -1,6 +1,6 @@
 //! The two transforms of a tile: pixels to points, and products to pixels.
 
-use super::convolution::Block;
+use super::convolution::{Block, Tile};
 use super::gemm::Finisher;
 use super::simd::{Simd, WithSimd};
 use super::transforms::{Axis, MOST, input, output};
@@ -46,96 +46,103 @@ impl<X: Axis, T: Axis> WithSimd for Tiles<'_, X, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        match self.side {
-            Side::Inputs => self.inputs(s),
-            Side::Outputs => self.outputs(s),
+        let points = [X::ALGORITHM.points; 2];
+        let Page(memory) = &mut Page::<Volume<S::f32s>>([[[s.splat_f32s(0.0); MOST]; MOST]; MOST]);
+        for &tile in &self.block.tiles[self.tiles.clone()] {
+            for c in self.channels.clone().step_by(S::F32_LANES) {
+                // Compiled twice, once for the points of a whole tile.
+                if tile.points == points {
+                    self.transform(s, Tile { points, ..tile }, c, memory);
+                } else {
+                    self.transform(s, tile, c, memory);
+                }
+            }
         }
     }
 }
 
 impl<X: Axis, T: Axis> Tiles<'_, X, T> {
     #[inline(always)]
-    fn inputs<S: Simd>(self, s: S) {
+    fn transform<S: Simd>(&self, s: S, tile: Tile, c: usize, memory: &mut Volume<S::f32s>) {
+        match self.side {
+            Side::Inputs => self.input(s, tile, c, memory),
+            Side::Outputs => self.output(s, tile, c, memory),
+        }
+    }
+
+    /// Keeps the tile's frames in `window`.
+    #[inline(always)]
+    fn input<S: Simd>(&self, s: S, tile: Tile, c: usize, window: &mut Volume<S::f32s>) {
         let (space, time) = (X::ALGORITHM, T::ALGORITHM);
         let block = self.block;
         let step = time.outputs * time.stride;
         let zero = s.splat_f32s(0.0);
-        let Page(window) = &mut Page::<Volume<S::f32s>>([[[zero; MOST]; MOST]; MOST]);
-        for tile in self.tiles {
-            for c in self.channels.clone().step_by(S::F32_LANES) {
-                for t in 0..block.grid[2] {
-                    // Frames that this tile shares with the one before are transformed already.
-                    let known = if t == 0 {
-                        0
-                    } else {
-                        time.points.saturating_sub(step)
-                    };
-                    for k in known..time.points {
-                        let frame = (t * step + k).wrapping_sub(time.pad);
-                        let slot = (t * step + k) % time.points;
-                        let points = &mut window[slot];
-                        if frame < block.job.shape.frames {
-                            plane::<X, S>(s, block, (tile, frame, c), points);
-                        } else {
-                            *points = [[zero; MOST]; MOST];
-                        }
+        for t in 0..block.depth {
+            // Frames that this tile shares with the one before are transformed already.
+            let known = if t == 0 {
+                0
+            } else {
+                time.points.saturating_sub(step)
+            };
+            for k in known..time.points {
+                let frame = (t * step + k).wrapping_sub(time.pad);
+                let slot = (t * step + k) % time.points;
+                if frame < block.job.shape.frames {
+                    plane::<X, S>(s, block, tile, (frame, c), &mut window[slot]);
+                } else {
+                    window[slot] = [[zero; MOST]; MOST];
+                }
+            }
+            let row = (tile.row + t) * block.channels[0] + c;
+            for i in 0..tile.points[0] {
+                for j in 0..tile.points[1] {
+                    let mut column = [zero; MOST];
+                    for k in 0..time.points {
+                        column[k] = window[(t * step + k) % time.points][i][j];
                     }
-                    let row = (tile * block.grid[2] + t) * block.channels[0] + c;
-                    for i in 0..space.points {
-                        for j in 0..space.points {
-                            let mut column = [zero; MOST];
-                            for k in 0..time.points {
-                                column[k] = window[(t * step + k) % time.points][i][j];
-                            }
-                            column = input::<T, S>(s, column);
-                            for k in 0..time.points {
-                                let point = (k * space.points + i) * space.points + j;
-                                let at = point * block.strides[0] + row;
-                                // SAFETY: this tile's row of this point is written here and nowhere else.
-                                unsafe { block.v.store::<S>(at, column[k]) }
-                            }
-                        }
+                    column = input::<T, S>(s, time.points, column);
+                    for k in 0..time.points {
+                        let point = (k * space.points + i) * space.points + j;
+                        let at = point * block.strides[0] + row;
+                        // SAFETY: this tile's row of this point is written here and nowhere else.
+                        unsafe { block.v.store::<S>(at, column[k]) }
                     }
                 }
             }
         }
     }
 
+    /// Gathers the tile's frames in `columns`.
     #[inline(always)]
-    fn outputs<S: Simd>(self, s: S) {
+    fn output<S: Simd>(&self, s: S, tile: Tile, c: usize, columns: &mut Volume<S::f32s>) {
         let (space, time) = (X::ALGORITHM, T::ALGORITHM);
         let block = self.block;
         let zero = s.splat_f32s(0.0);
-        let mut columns: Volume<S::f32s> = [[[zero; MOST]; MOST]; MOST];
-        for tile in self.tiles {
-            for c in self.channels.clone().step_by(S::F32_LANES) {
-                let finisher = block.convolution.epilogue.at::<S>(c);
-                for t in 0..block.grid[2] {
-                    let row = (tile * block.grid[2] + t) * block.channels[1] + c;
-                    for j in 0..space.points {
-                        let mut lines = [[zero; MOST]; MOST];
-                        for i in 0..space.points {
-                            let mut column = [zero; MOST];
-                            for k in 0..time.points {
-                                let point = (k * space.points + i) * space.points + j;
-                                // SAFETY: the products are complete; nobody writes them meanwhile.
-                                column[k] =
-                                    unsafe { block.m.load::<S>(point * block.strides[1] + row) };
-                            }
-                            column = output::<T, S>(s, column);
-                            for k in 0..time.outputs {
-                                lines[k][i] = column[k];
-                            }
-                        }
-                        for k in 0..time.outputs {
-                            columns[k][j] = output::<X, S>(s, lines[k]);
-                        }
+        let finisher = block.convolution.epilogue.at::<S>(c);
+        for t in 0..block.depth {
+            let row = (tile.row + t) * block.channels[1] + c;
+            for j in 0..tile.points[1] {
+                let mut lines = [[zero; MOST]; MOST];
+                for i in 0..tile.points[0] {
+                    let mut column = [zero; MOST];
+                    for k in 0..time.points {
+                        let point = (k * space.points + i) * space.points + j;
+                        // SAFETY: the products are complete; nobody writes them meanwhile.
+                        column[k] = unsafe { block.m.load::<S>(point * block.strides[1] + row) };
                     }
-                    let first = t * time.outputs;
-                    for k in 0..time.outputs.min(block.output.frames - first) {
-                        finish::<X, S>(s, block, (tile, first + k, c), finisher, &columns[k]);
+                    column = output::<T, S>(s, time.points, column);
+                    for k in 0..time.outputs {
+                        lines[k][i] = column[k];
                     }
                 }
+                for k in 0..time.outputs {
+                    columns[k][j] = output::<X, S>(s, tile.points[0], lines[k]);
+                }
+            }
+            let first = t * time.outputs;
+            for k in 0..time.outputs.min(block.output.frames - first) {
+                let at = (first + k, c);
+                finish::<X, S>(s, block, tile, at, finisher, &columns[k]);
             }
         }
     }
@@ -146,12 +153,13 @@ impl<X: Axis, T: Axis> Tiles<'_, X, T> {
 fn plane<X: Axis, S: Simd>(
     s: S,
     block: &Block,
-    (tile, frame, c): (usize, usize, usize),
+    tile: Tile,
+    (frame, c): (usize, usize),
     points: &mut Plane<S::f32s>,
 ) {
     let space = X::ALGORITHM;
     let Shape { height, width, .. } = block.job.shape;
-    let [item, y, x] = block.place(tile);
+    let [item, y, x] = tile.place;
     let [top, left] = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
     let view = block.job.input;
     let [pixel, row, ..] = view.strides;
@@ -177,13 +185,13 @@ fn plane<X: Axis, S: Simd>(
                 }
             }
         }
-        column = input::<X, S>(s, column);
+        column = input::<X, S>(s, tile.points[0], column);
         for i in 0..space.points {
             columns[i][j] = column[i];
         }
     }
     for i in 0..space.points {
-        let line = input::<X, S>(s, columns[i]);
+        let line = input::<X, S>(s, tile.points[1], columns[i]);
         points[i][..space.points].copy_from_slice(&line[..space.points]);
     }
 }
@@ -193,12 +201,13 @@ fn plane<X: Axis, S: Simd>(
 fn finish<X: Axis, S: Simd>(
     s: S,
     block: &Block,
-    (tile, frame, c): (usize, usize, usize),
+    tile: Tile,
+    (frame, c): (usize, usize),
     finisher: Finisher<S>,
     columns: &Plane<S::f32s>,
 ) {
     let space = X::ALGORITHM;
-    let [item, y, x] = block.place(tile);
+    let [item, y, x] = tile.place;
     let (top, left) = (y * space.outputs, x * space.outputs);
     let Shape { height, width, .. } = block.output;
     for i in 0..space.outputs {
@@ -209,7 +218,7 @@ fn finish<X: Axis, S: Simd>(
         for j in 0..space.points {
             row[j] = columns[j][i];
         }
-        row = output::<X, S>(s, row);
+        row = output::<X, S>(s, tile.points[1], row);
         let at = |view: View| view.at(item, frame, top + i, left) + c;
         // The common case with a constant width, so that the loop over its pixels disappears.
         if left + space.outputs <= width {

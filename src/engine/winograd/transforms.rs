@@ -17,8 +17,12 @@ type Matrix = [[f32; MOST]; MOST];
 pub struct Algorithm {
     /// Inputs and products per tile.
     pub points: usize,
-    /// Points whose filters differ; the points after them use the last one again.
+    /// Points whose filters differ.
     pub filters: usize,
+    /// The point whose filter the point after it uses too, if there is one.
+    twice: usize,
+    /// Points of a short tile, one that half the outputs are enough for: the first ones.
+    pub short: usize,
     /// Outputs per tile.
     pub outputs: usize,
     /// Taps of the filter.
@@ -27,21 +31,28 @@ pub struct Algorithm {
     pub stride: usize,
     /// Zeros before the first input.
     pub pad: usize,
-    /// How often two points `p` and `-p` follow each other, from point 1 on. Sum and difference of such a pair are
-    /// computed instead of its points: their matrices have half as many numbers.
-    pairs: usize,
-    input: Matrix,
+    /// Whether this point is `p` and the next one `-p`. Sum and difference of such a pair are computed instead of its
+    /// points: their matrices have half as many numbers.
+    pairs: [bool; MOST],
+    /// For a whole tile and for a short one.
+    input: [Matrix; 2],
+    output: [Matrix; 2],
     filter: Matrix,
-    output: Matrix,
 }
 
 impl Algorithm {
     /// The points that use filter `f`.
     pub fn sharing(&self, f: usize) -> Range<usize> {
-        f..if f + 1 == self.filters {
+        let first = f + usize::from(f > self.twice);
+        first..first + 1 + usize::from(f == self.twice)
+    }
+
+    /// Points that tile `tile` of an axis with `extent` outputs needs.
+    pub fn needed(&self, tile: usize, extent: usize) -> usize {
+        if extent - tile * self.outputs > self.outputs / 2 {
             self.points
         } else {
-            f + 1
+            self.short
         }
     }
 }
@@ -62,50 +73,58 @@ pub struct F4x3;
 pub struct F4x4;
 /// Two outputs of a 3-tap filter with stride 2, exact additions only.
 ///
-/// Polyphase: the even inputs meet taps 0 and 2 in an F(2, 2) at 0, 1 and infinity, the odd inputs meet tap 1 alone.
+/// Polyphase: the even inputs meet taps 0 and 2 in an F(2, 2) at 0, infinity and 1, the odd inputs meet tap 1 alone.
 pub struct Stride2;
 
 impl Axis for Identity {
-    const ALGORITHM: &'static Algorithm = &cook_toom(&[], 0, [1, 1], 0);
+    const ALGORITHM: &'static Algorithm = &cook_toom(&[f64::INFINITY], [1, 1], 0);
 }
 
 impl Axis for F2x3 {
-    const ALGORITHM: &'static Algorithm = &cook_toom(&[0.0, 1.0, -1.0], 1, [2, 3], 1);
+    const ALGORITHM: &'static Algorithm = &cook_toom(&[0.0, 1.0, -1.0, f64::INFINITY], [2, 3], 1);
 }
 
 impl Axis for F4x3 {
     const ALGORITHM: &'static Algorithm =
-        &cook_toom(&[0.0, 0.625, -0.625, 1.5, -1.5], 2, [4, 3], 1);
+        &cook_toom(&[0.0, 0.625, -0.625, f64::INFINITY, 1.5, -1.5], [4, 3], 1);
 }
 
 impl Axis for F4x4 {
     const ALGORITHM: &'static Algorithm =
-        &cook_toom(&[0.0, 1.0, -1.0, 2.0, -2.0, 0.5], 2, [4, 4], 0);
+        &cook_toom(&[0.0, 1.0, -1.0, 2.0, -2.0, 0.5, f64::INFINITY], [4, 4], 0);
 }
 
 impl Axis for Stride2 {
     const ALGORITHM: &'static Algorithm = &Algorithm {
         points: 5,
         filters: 4,
+        twice: 2,
+        short: 3,
         outputs: 2,
         taps: 3,
         stride: 2,
         pad: 1,
-        pairs: 0,
-        input: matrix([
-            [1.0, 0.0, -1.0, 0.0, 0.0],
-            [0.0, 0.0, 1.0, 0.0, 0.0],
-            [0.0, 0.0, -1.0, 0.0, 1.0],
-            [0.0, 1.0, 0.0, 0.0, 0.0],
-            [0.0, 0.0, 0.0, 1.0, 0.0],
-        ]),
+        pairs: [false; MOST],
+        input: [
+            matrix([
+                [1.0, 0.0, -1.0, 0.0, 0.0],
+                [0.0, 0.0, -1.0, 0.0, 1.0],
+                [0.0, 1.0, 0.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0, 1.0, 0.0],
+                [0.0, 0.0, 1.0, 0.0, 0.0],
+            ]),
+            matrix([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]),
+        ],
+        output: [
+            matrix([[1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0]]),
+            matrix([[1.0, 1.0, 1.0]]),
+        ],
         filter: matrix([
             [1.0, 0.0, 0.0],
-            [1.0, 0.0, 1.0],
             [0.0, 0.0, 1.0],
             [0.0, 1.0, 0.0],
+            [1.0, 0.0, 1.0],
         ]),
-        output: matrix([[1.0, 1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0, 1.0]]),
     };
 }
 
@@ -120,76 +139,111 @@ const fn matrix<const ROWS: usize, const COLUMNS: usize>(rows: [[f32; COLUMNS]; 
     matrix
 }
 
-/// F(outputs, taps) with stride 1 at the given points and infinity, the first `pairs` after point 0 being pairs.
-const fn cook_toom(
-    points: &[f64],
-    pairs: usize,
-    [outputs, taps]: [usize; 2],
-    pad: usize,
-) -> Algorithm {
-    let last = points.len();
-    // A row for each point, what multiplies it along the row.
-    let [mut input, mut filter, mut output] = [[[0.0; MOST]; MOST]; 3];
-    let mut i = 0;
-    while i <= last {
-        // The polynomial with a root at every other point, and its value at this one.
-        input[i][0] = 1.0;
-        let (mut norm, mut j) = (1.0, 0);
-        while j < last {
-            if j != i {
-                let mut k = last;
-                while k > 0 {
-                    input[i][k] = input[i][k - 1] - points[j] * input[i][k];
-                    k -= 1;
-                }
-                input[i][0] *= -points[j];
-                norm *= if i < last { points[i] - points[j] } else { 1.0 };
-            }
-            j += 1;
-        }
-        // The powers of the point; infinity has the highest only.
-        let (mut power, mut k) = (1.0, 0);
-        while k < taps || k < outputs {
-            let at_infinity = [
-                (k + 1 == taps) as u8 as f64,
-                (k + 1 == outputs) as u8 as f64,
-            ];
-            let values = if i < last {
-                [power / norm, power]
-            } else {
-                at_infinity
-            };
-            filter[i][k] = if k < taps { values[0] } else { 0.0 };
-            output[i][k] = if k < outputs { values[1] } else { 0.0 };
-            power *= if i < last { points[i] } else { 1.0 };
-            k += 1;
-        }
+/// F(outputs, taps) with stride 1 at these points. A short tile computes F(outputs / 2, taps) with the same filters.
+const fn cook_toom(points: &[f64], [outputs, taps]: [usize; 2], pad: usize) -> Algorithm {
+    let (all, short) = (points.len(), points.len() - outputs / 2);
+    let mut pairs = [false; MOST];
+    let mut i = 1;
+    while i + 1 < all {
+        pairs[i] = points[i] == -points[i + 1];
         i += 1;
     }
+    let output = [
+        powers(points, all, outputs, false),
+        powers(points, short, outputs / 2, false),
+    ];
     Algorithm {
-        points: last + 1,
-        filters: last + 1,
+        points: all,
+        filters: all,
+        twice: MOST,
+        short,
         outputs,
         taps,
         stride: 1,
         pad,
         pairs,
-        input: paired(input, pairs, false),
-        filter: paired(filter, pairs, false),
-        output: paired(output, pairs, true),
+        input: [
+            paired(polynomials(points, all), pairs, false),
+            paired(polynomials(points, short), pairs, false),
+        ],
+        output: [
+            paired(output[0], pairs, true),
+            paired(output[1], pairs, true),
+        ],
+        filter: paired(powers(points, all, taps, true), pairs, false),
     }
 }
 
+/// For each of the first `used` points, the polynomial that is zero at the others of them. Filters are divided by a point's
+/// differences from all others, so those from the points that are left out are multiplied in here.
+const fn polynomials(points: &[f64], used: usize) -> [[f64; MOST]; MOST] {
+    let mut rows = [[0.0; MOST]; MOST];
+    let mut n = 0;
+    while n < used * points.len() {
+        let (i, j) = (n / points.len(), n % points.len());
+        let row = &mut rows[i];
+        if j == 0 {
+            row[0] = 1.0;
+        }
+        let mut k = if i != j && points[j].is_finite() {
+            MOST
+        } else {
+            0
+        };
+        while k > 0 {
+            k -= 1;
+            if j < used {
+                let shifted = if k > 0 { row[k - 1] } else { 0.0 };
+                row[k] = shifted - points[j] * row[k];
+            } else if points[i].is_finite() {
+                row[k] *= points[i] - points[j];
+            }
+        }
+        n += 1;
+    }
+    rows
+}
+
+/// For each of the first `used` points, its powers; infinity has the highest only. Divided by the product of the point's
+/// differences from all others when `divided`.
+const fn powers(points: &[f64], used: usize, count: usize, divided: bool) -> [[f64; MOST]; MOST] {
+    let mut rows = [[0.0; MOST]; MOST];
+    let mut i = 0;
+    while i < used {
+        let (finite, mut value, mut j) = (points[i].is_finite(), 1.0, 0);
+        while j < points.len() {
+            if divided && finite && j != i && points[j].is_finite() {
+                value /= points[i] - points[j];
+            }
+            j += 1;
+        }
+        let mut k = 0;
+        while k < count {
+            if finite {
+                rows[i][k] = value;
+                value *= points[i];
+            } else if k + 1 == count {
+                rows[i][k] = 1.0;
+            }
+            k += 1;
+        }
+        i += 1;
+    }
+    rows
+}
+
 /// A matrix with half the sum and half the difference of each pair of rows in their place, perhaps transposed.
-const fn paired(rows: [[f64; MOST]; MOST], pairs: usize, transposed: bool) -> Matrix {
+const fn paired(rows: [[f64; MOST]; MOST], pairs: [bool; MOST], transposed: bool) -> Matrix {
     let mut matrix = [[0.0; MOST]; MOST];
     let mut n = 0;
     while n < MOST * MOST {
         let (i, k) = (n / MOST, n % MOST);
-        let value = match (i == 0 || i > 2 * pairs, i % 2) {
-            (true, _) => rows[i][k],
-            (_, 1) => (rows[i][k] + rows[i + 1][k]) / 2.0,
-            _ => (rows[i - 1][k] - rows[i][k]) / 2.0,
+        let value = if pairs[i] {
+            (rows[i][k] + rows[i + 1][k]) / 2.0
+        } else if i > 0 && pairs[i - 1] {
+            (rows[i - 1][k] - rows[i][k]) / 2.0
+        } else {
+            rows[i][k]
         };
         let (y, x) = if transposed { (k, i) } else { (i, k) };
         matrix[y][x] = value as f32;
@@ -198,16 +252,32 @@ const fn paired(rows: [[f64; MOST]; MOST], pairs: usize, transposed: bool) -> Ma
     matrix
 }
 
-/// Inputs to points, along one axis.
+/// Inputs to points, along one axis of a tile with `points` points.
 #[inline(always)]
-pub fn input<A: Axis, S: Simd>(s: S, d: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    butterfly::<A, S>(s, multiply(s, &A::ALGORITHM.input, d))
+pub fn input<A: Axis, S: Simd>(s: S, points: usize, d: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    butterfly::<A, S>(s, choose::<A, S>(s, points, &A::ALGORITHM.input, d))
 }
 
-/// Products to outputs, along one axis.
+/// Products to outputs, along one axis of a tile with `points` points.
 #[inline(always)]
-pub fn output<A: Axis, S: Simd>(s: S, m: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    multiply(s, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
+pub fn output<A: Axis, S: Simd>(s: S, points: usize, m: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    choose::<A, S>(s, points, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
+}
+
+/// Multiplies by the matrix of a whole tile or of a short one. The calls are two, for each matrix to be known where it is
+/// used.
+#[inline(always)]
+fn choose<A: Axis, S: Simd>(
+    s: S,
+    points: usize,
+    [whole, short]: &[Matrix; 2],
+    x: [S::f32s; MOST],
+) -> [S::f32s; MOST] {
+    if A::ALGORITHM.short < points || A::ALGORITHM.short == A::ALGORITHM.points {
+        multiply(s, whole, x)
+    } else {
+        multiply(s, short, x)
+    }
 }
 
 /// Taps to the filters of the distinct points, along one axis.
@@ -219,10 +289,12 @@ pub fn filter<A: Axis, S: Simd>(s: S, g: [S::f32s; MOST]) -> [S::f32s; MOST] {
 /// Sum and difference of each pair.
 #[inline(always)]
 fn butterfly<A: Axis, S: Simd>(s: S, mut x: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    for pair in 0..A::ALGORITHM.pairs {
-        let (a, b) = (x[2 * pair + 1], x[2 * pair + 2]);
-        x[2 * pair + 1] = s.add_f32s(a, b);
-        x[2 * pair + 2] = s.sub_f32s(a, b);
+    for i in 1..MOST - 1 {
+        if A::ALGORITHM.pairs[i] {
+            let (a, b) = (x[i], x[i + 1]);
+            x[i] = s.add_f32s(a, b);
+            x[i + 1] = s.sub_f32s(a, b);
+        }
     }
     x
 }
