@@ -103,8 +103,6 @@ pub struct Block<'a> {
     /// The tiles: first those that are short across, then whole ones, then those that are short down, last both ways. So the
     /// tiles that have a point follow each other, whatever the point.
     pub tiles: Vec<Tile>,
-    /// Where each of the four groups begins, and where the last one ends.
-    groups: [usize; 5],
     /// Tiles along time, which are a row each.
     pub depth: usize,
     /// Channels per row of the points, inputs and products.
@@ -206,18 +204,13 @@ impl Convolution {
             }
         });
         let mut tiles: Vec<_> = tiles.collect();
-        let group = |tile: &Tile| match tile.points.map(|points| points < space.points) {
-            [false, true] => 0,
-            [false, false] => 1,
-            [true, false] => 2,
-            [true, true] => 3,
-        };
-        tiles.sort_by_key(group);
+        tiles.sort_by_key(|tile| {
+            let [down, across] = tile.points.map(|points| points < space.points);
+            (down, down == across)
+        });
         for (i, tile) in tiles.iter_mut().enumerate() {
             tile.row = i * depth;
         }
-        let begin = |g| tiles.partition_point(|tile| group(tile) < g);
-        let groups = std::array::from_fn(begin);
         let channels = self.channels();
         let strides = channels.map(|channels| tiles.len() * depth * channels + LINE);
         let [v, m] = scratch;
@@ -228,7 +221,6 @@ impl Convolution {
             job,
             output,
             tiles,
-            groups,
             depth,
             channels,
             strides,
@@ -289,7 +281,7 @@ impl Block<'_> {
                         for i in space.sharing(filter / n % n) {
                             for j in space.sharing(filter % n) {
                                 let point = (k * space.points + i) * space.points + j;
-                                let tiles = self.having([i, j].map(|at| at < space.short));
+                                let tiles = self.having(i, j);
                                 let [v, m] = [0, 1].map(|side| {
                                     let row = tiles.start * self.depth * self.channels[side];
                                     point * self.strides[side] + row
@@ -312,14 +304,10 @@ impl Block<'_> {
         );
     }
 
-    /// The tiles that have a point, by whether a tile that is short down, or across, has it.
-    fn having(&self, short: [bool; 2]) -> Range<usize> {
-        let [across, whole, down, both, end] = self.groups;
-        match short {
-            [true, true] => across..end,
-            [true, false] => whole..both,
-            [false, true] => across..down,
-            [false, false] => whole..down,
-        }
+    /// The tiles that have the points of row `i` and column `j`.
+    fn having(&self, i: usize, j: usize) -> Range<usize> {
+        let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
+        let first = self.tiles.iter().position(has).unwrap_or(0);
+        first..self.tiles.iter().rposition(has).map_or(0, |last| last + 1)
     }
 }
