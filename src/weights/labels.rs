@@ -1,5 +1,6 @@
 //! Class names: built in, or from a file in any of the forms people keep them in.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -89,7 +90,14 @@ pub(super) fn hint(metadata: &Metadata) -> Option<String> {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let len = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => {
+            let known: Vec<_> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
+            format!("no such file, and not one of {}", known.join(", "))
+        }
+        _ => e.to_string(),
+    })?;
+    let len = metadata.len();
     if len > MAX_FILE {
         return Err(format!("{len} bytes is too long for a list of names"));
     }
@@ -308,6 +316,15 @@ mod tests {
         assert_eq!(names[46..48], ["JumpingJack", "JumpRope"]);
         assert_eq!(names[67], "PoleVault");
         assert_eq!(names[100], "YoYo");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_from_a_list_that_is_built_in() {
+        let error = LabelSource::parse("kinetics40").read(None).unwrap_err();
+        assert!(
+            error.to_string().contains("kinetics400, ucf101, hmdb51"),
+            "{error}"
+        );
     }
 
     #[test]

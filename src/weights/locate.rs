@@ -70,18 +70,28 @@ impl Places {
     /// Finds weights; `asked_for` is a path or `demo`.
     ///
     /// # Errors
-    /// [`WeightsError::NoneFound`] when nothing was named and nothing imported, or when the file
-    /// imported last is gone.
+    /// [`WeightsError::NoneFound`] when the file named or imported last is not there, or when nothing
+    /// was named and nothing imported.
     pub fn find(&self, asked_for: Option<&str>) -> Result<Found, WeightsError> {
         let named = |name: &str, origin| match name {
-            DEMO => Found::Demo,
-            path => Found::File(PathBuf::from(path), origin),
+            DEMO => Ok(Found::Demo),
+            path if matches!(self.working_directory.join(path).try_exists(), Ok(false)) => {
+                let from = match origin {
+                    Origin::Environment => format!(" ({ENVIRONMENT})"),
+                    _ => String::new(),
+                };
+                Err(WeightsError::NoneFound(format!(
+                    "no weights {path}{from}: there is no such file\nname a file, or `{DEMO}` for the \
+                     embedded motion demo"
+                )))
+            }
+            path => Ok(Found::File(PathBuf::from(path), origin)),
         };
         if let Some(name) = asked_for {
-            return Ok(named(name, Origin::Argument));
+            return named(name, Origin::Argument);
         }
         if let Some(name) = &self.environment {
-            return Ok(named(name, Origin::Environment));
+            return named(name, Origin::Environment);
         }
         let homes = std::iter::once(self.local()).chain(self.data_directory.clone());
         for home in homes {
@@ -208,6 +218,8 @@ mod tests {
             places.find(None).unwrap(),
             Found::File(imported, Origin::LastImported)
         );
+        std::fs::create_dir_all(&places.working_directory).unwrap();
+        std::fs::write(places.working_directory.join("e.safetensors"), "x").unwrap();
         places.environment = Some("e.safetensors".into());
         assert_eq!(
             places.find(None).unwrap(),
@@ -241,6 +253,19 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("elsewhere/b.safetensors")
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_with_what_can_be_named_instead() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = places(dir.path())
+            .find(Some("dem"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("dem:") && error.contains("`demo`"),
+            "{error}"
         );
     }
 
