@@ -1,5 +1,6 @@
 //! Class names: built in, or from a file in any of the forms people keep them in.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     Ok(text.trim_start_matches('\u{feff}').to_string())
 }
 
-/// Reads a JSON list, a JSON map of index to name or name to index, `index,label` lines (also with
+/// Reads a JSON list, a JSON map of index to name or name to index, `index,label` or `label,index` lines (also with
 /// semicolons or tabs) with or without a header, `index label` lines, or one name per line.
 fn parse(text: &str) -> Result<Vec<String>, String> {
     match text.trim_start().as_bytes().first() {
@@ -165,6 +166,9 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
         if let Some(headers) = columns(&rows, separator)? {
             return table(text, separator, headers);
         }
+        if let Some(names) = labels_first(&rows, separator) {
+            return Ok(names);
+        }
     }
     Ok(numbered(&rows)
         .unwrap_or_else(|| rows.into_iter().map(|row| row.trim().to_string()).collect()))
@@ -198,6 +202,23 @@ fn numbered(rows: &[&str]) -> Option<Vec<String>> {
     };
     let pairs: Option<Vec<_>> = rows.iter().map(pair).collect();
     in_order(pairs?).ok()
+}
+
+/// `label,index` rows, perhaps under a header, if the labels are distinct and the numbers a complete set of indices.
+fn labels_first(rows: &[&str], separator: char) -> Option<Vec<String>> {
+    let pair = |row: &&str| {
+        let (name, at) = row.rsplit_once(separator)?;
+        let name = name.trim().trim_matches('"');
+        Some((index(at).ok()?, name.to_string()))
+    };
+    let headers = rows.first().is_some_and(|row| {
+        row.rsplit_once(separator)
+            .is_some_and(|(_, at)| index(at).is_err())
+    });
+    let pairs: Option<Vec<_>> = rows[usize::from(headers)..].iter().map(pair).collect();
+    let names = in_order(pairs?).ok()?;
+    let distinct: HashSet<_> = names.iter().collect();
+    (names.len() > 1 && distinct.len() == names.len()).then_some(names)
 }
 
 fn table(text: &str, separator: char, headers: bool) -> Result<Vec<String>, String> {
@@ -266,6 +287,8 @@ mod tests {
             "0\tzero\n1\tone, two\n",
             "\"0\",\"zero\"\n\"1\",\"one, two\"\n",
             "1 zero\n2 one, two\n",
+            "zero,0\n\"one, two\",1\n",
+            "label;index\none, two;2\nzero;1\n",
         ] {
             assert_eq!(parse(text).unwrap().len(), 2, "{text:?}");
             assert_eq!(parse(text).unwrap()[0], "zero", "{text:?}");
@@ -275,8 +298,13 @@ mod tests {
 
     #[test]
     fn numbers_that_are_no_indices_belong_to_the_names() {
-        let names = ["3 steps forward", "3 steps back"];
-        assert_eq!(parse(&names.join("\n")).unwrap(), names);
+        for names in [
+            ["3 steps forward", "3 steps back"],
+            ["take, 1", "take, 2"],
+            ["scene, 3", "shot, 5"],
+        ] {
+            assert_eq!(parse(&names.join("\n")).unwrap(), names);
+        }
     }
 
     #[test]
