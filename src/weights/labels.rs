@@ -164,9 +164,9 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
         .collect();
     for separator in [',', ';', '\t'] {
         if let Some(headers) = columns(&rows, separator)? {
-            return table(text, separator, headers);
+            return table(text, separator, headers, false);
         }
-        if let Some(names) = labels_first(&rows, separator) {
+        if let Some(names) = labels_first(text, rows.first(), separator) {
             return Ok(names);
         }
     }
@@ -204,24 +204,22 @@ fn numbered(rows: &[&str]) -> Option<Vec<String>> {
     in_order(pairs?).ok()
 }
 
-/// `label,index` rows, perhaps under a header, if the labels are distinct and the numbers a complete set of indices.
-fn labels_first(rows: &[&str], separator: char) -> Option<Vec<String>> {
-    let pair = |row: &&str| {
-        let (name, at) = row.rsplit_once(separator)?;
-        let name = name.trim().trim_matches('"');
-        Some((index(at).ok()?, name.to_string()))
-    };
-    let headers = rows.first().is_some_and(|row| {
-        row.rsplit_once(separator)
-            .is_some_and(|(_, at)| index(at).is_err())
-    });
-    let pairs: Option<Vec<_>> = rows[usize::from(headers)..].iter().map(pair).collect();
-    let names = in_order(pairs?).ok()?;
+/// `label,index` rows, perhaps under a header. Names may end in a number as well: it is an index if the numbers are a complete
+/// set and the names differ without them.
+fn labels_first(text: &str, first: Option<&&str>, separator: char) -> Option<Vec<String>> {
+    let (_, end) = first?.rsplit_once(separator)?;
+    let names = table(text, separator, index(end).is_err(), true).ok()?;
     let distinct: HashSet<_> = names.iter().collect();
     (names.len() > 1 && distinct.len() == names.len()).then_some(names)
 }
 
-fn table(text: &str, separator: char, headers: bool) -> Result<Vec<String>, String> {
+/// The labels of rows whose index is the first field, or the last one. An unquoted separator belongs to the label.
+fn table(
+    text: &str,
+    separator: char,
+    headers: bool,
+    index_last: bool,
+) -> Result<Vec<String>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(headers)
         .delimiter(separator as u8)
@@ -230,13 +228,12 @@ fn table(text: &str, separator: char, headers: bool) -> Result<Vec<String>, Stri
     let mut pairs = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|e| e.to_string())?;
-        let (Some(at), Some(name)) = (row.get(0), row.get(1)) else {
+        let mut fields: Vec<&str> = row.iter().collect();
+        if fields.len() < 2 {
             return Err("a row has no label".to_string());
-        };
-        // An unquoted separator belongs to the name.
-        let name = row.iter().skip(2).fold(name.to_string(), |name, more| {
-            format!("{name}{separator}{more}")
-        });
+        }
+        let at = fields.remove(if index_last { fields.len() - 1 } else { 0 });
+        let name = fields.join(&separator.to_string());
         pairs.push((index(at)?, name.trim().to_string()));
     }
     in_order(pairs)
@@ -289,6 +286,7 @@ mod tests {
             "1 zero\n2 one, two\n",
             "zero,0\n\"one, two\",1\n",
             "label;index\none, two;2\nzero;1\n",
+            "zero, 0\none, two, 1\n",
         ] {
             assert_eq!(parse(text).unwrap().len(), 2, "{text:?}");
             assert_eq!(parse(text).unwrap()[0], "zero", "{text:?}");
@@ -302,6 +300,7 @@ mod tests {
             ["3 steps forward", "3 steps back"],
             ["take, 1", "take, 2"],
             ["scene, 3", "shot, 5"],
+            ["scene", "shot, 0"],
         ] {
             assert_eq!(parse(&names.join("\n")).unwrap(), names);
         }

@@ -281,7 +281,7 @@ impl Block<'_> {
                         for i in space.sharing(filter / n % n) {
                             for j in space.sharing(filter % n) {
                                 let point = (k * space.points + i) * space.points + j;
-                                let tiles = self.having(i, j);
+                                let tiles = self.tiles_with(i, j);
                                 let [v, m] = [0, 1].map(|side| {
                                     let row = tiles.start * self.depth * self.channels[side];
                                     point * self.strides[side] + row
@@ -304,8 +304,8 @@ impl Block<'_> {
         );
     }
 
-    /// The tiles that have the points of row `i` and column `j`.
-    fn having(&self, i: usize, j: usize) -> Range<usize> {
+    /// Which tiles have the points in row `i` and column `j`.
+    fn tiles_with(&self, i: usize, j: usize) -> Range<usize> {
         let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
         let first = self.tiles.iter().position(has).unwrap_or(0);
         first..self.tiles.iter().rposition(has).map_or(0, |last| last + 1)

@@ -255,19 +255,22 @@ const fn paired(rows: [[f64; MOST]; MOST], pairs: [bool; MOST], transposed: bool
 /// Inputs to points, along one axis of a tile with `points` points.
 #[inline(always)]
 pub fn input<A: Axis, S: Simd>(s: S, points: usize, d: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    butterfly::<A, S>(s, choose::<A, S>(s, points, &A::ALGORITHM.input, d))
+    butterfly::<A, S>(
+        s,
+        multiply_either::<A, S>(s, points, &A::ALGORITHM.input, d),
+    )
 }
 
 /// Products to outputs, along one axis of a tile with `points` points.
 #[inline(always)]
 pub fn output<A: Axis, S: Simd>(s: S, points: usize, m: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    choose::<A, S>(s, points, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
+    multiply_either::<A, S>(s, points, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
 }
 
 /// Multiplies by the matrix of a whole tile or of a short one. The calls are two, for each matrix to be known where it is
 /// used.
 #[inline(always)]
-fn choose<A: Axis, S: Simd>(
+fn multiply_either<A: Axis, S: Simd>(
     s: S,
     points: usize,
     [whole, short]: &[Matrix; 2],
