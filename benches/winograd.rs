@@ -14,10 +14,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use winograd::buffer::{Buffer, LINE};
 use winograd::convolution::{Convolution, Job, Kind};
 use winograd::filters;
-use winograd::gemm::{Epilogue, Gemm};
+use winograd::gemm::{Epilogue, Gemm, Product, multiply};
 use winograd::simd::Isa;
 use winograd::threads::Crew;
-use winograd::tiles::Side;
+use winograd::tiles::Block;
 use winograd::view::{Shape, View};
 
 /// A convolution, its channels, the frames and side of its input, and how many of its tiles make a block.
@@ -37,23 +37,18 @@ fn gemm(c: &mut Criterion) {
     let isa = Isa::detect();
     let mut group = c.benchmark_group("gemm");
     for [rows, depth, columns] in [[14, 64, 192], [49, 64, 96], [64, 128, 128], [32, 512, 512]] {
-        let [mut a, b, mut c] = [rows * depth, depth * columns, rows * columns].map(Buffer::zeroed);
-        let (a, c) = (a.span(), c.span());
+        let [a, b, mut c] = [rows * depth, depth * columns, rows * columns].map(Buffer::zeroed);
+        let mut gemms = [Gemm {
+            b: &b,
+            depth,
+            strides: [depth, columns],
+            epilogue: None,
+            products: vec![Product::new(&a, &mut c, rows)],
+        }];
         group.throughput(Throughput::Elements((2 * rows * depth * columns) as u64));
         group.bench_function(
             BenchmarkId::from_parameter(format!("{rows}x{depth}x{columns}")),
-            |bench| {
-                bench.iter(|| {
-                    isa.run(Gemm {
-                        depth,
-                        places: &[[0, 0, rows]],
-                        a: (a, depth),
-                        b: black_box(&b),
-                        c: (c, columns),
-                        epilogue: None,
-                    });
-                });
-            },
+            |bench| bench.iter(|| multiply(isa, Crew::Alone, columns, black_box(&mut gemms))),
         );
     }
     group.finish();
@@ -75,31 +70,30 @@ fn convolution(c: &mut Criterion) {
         };
         let padded = inputs.next_multiple_of(LINE);
         let out = convolution.output_shape(shape);
-        let [mut x, mut y] = [shape.pixels() * padded, out.pixels() * outputs].map(Buffer::zeroed);
-        let job = Job {
-            input: View::dense(x.span(), shape, padded, 0),
-            shape,
-            output: View::dense(y.span(), out, outputs, 0),
+        let [x, mut y] = [shape.pixels() * padded, out.pixels() * outputs].map(Buffer::zeroed);
+        let mut job = Job {
+            input: View::new(&*x, shape, padded, padded),
+            output: View::new(&mut *y, out, outputs, outputs),
             raw: None,
             residual: None,
         };
         let mut scratch = <[Buffer; 2]>::default();
+        let block = Block::new(&convolution, shape, 0..tiles);
+        let [v, m] = block.memory(&mut scratch);
         let mut group = c.benchmark_group(name);
         group.sample_size(20);
-        // SAFETY: the views have the extents of the shapes; nobody else uses them.
-        unsafe {
-            let block = convolution.block(job, 0..tiles, &mut scratch);
-            group.bench_function("inputs", |bench| {
-                bench.iter(|| block.transform(isa, crew, Side::Inputs));
-            });
-            group.bench_function("products", |bench| bench.iter(|| block.multiply(isa, crew)));
-            group.bench_function("outputs", |bench| {
-                bench.iter(|| block.transform(isa, crew, Side::Outputs));
-            });
-            group.bench_function("whole", |bench| {
-                bench.iter(|| convolution.run(isa, crew, job, 0..tiles, &mut scratch));
-            });
-        }
+        group.bench_function("inputs", |bench| {
+            bench.iter(|| block.inputs(isa, crew, job.input, v));
+        });
+        group.bench_function("products", |bench| {
+            bench.iter(|| block.multiply(isa, crew, v, m));
+        });
+        group.bench_function("outputs", |bench| {
+            bench.iter(|| block.outputs(isa, crew, m, &mut job));
+        });
+        group.bench_function("whole", |bench| {
+            bench.iter(|| block.run(isa, crew, &mut job, &mut scratch));
+        });
         group.bench_function("filters", |bench| bench.iter(transform));
         group.finish();
     }

@@ -1,5 +1,7 @@
 //! Memory: an aligned buffer, and a view of it that several threads fill at disjoint places.
 
+#![allow(unsafe_code, reason = "threads share a slice through it")]
+
 use super::simd::Simd;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -27,17 +29,13 @@ impl Buffer {
         Self { data, start, len }
     }
 
-    /// Makes room for `len` floats; the content is lost when the buffer grows.
-    pub fn reserve(&mut self, len: usize) {
+    /// The first `len` floats. The buffer grows when it has less, and then loses its content.
+    pub fn room(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
             *self = Self::default();
             *self = Self::zeroed(len);
         }
-    }
-
-    /// The whole buffer as a [`Span`].
-    pub fn span(&mut self) -> Span<'_> {
-        Span::new(self)
+        &mut self[..len]
     }
 }
 
@@ -62,10 +60,10 @@ impl DerefMut for Buffer {
     }
 }
 
-/// An exclusively borrowed slice whose copies may be used by several threads at once.
+/// An exclusively borrowed slice that several threads fill at disjoint places.
 ///
-/// Reading and writing are unsafe: whoever hands copies out sees to it that no element is written by one thread while
-/// another one uses it. Positions are asserted in debug builds.
+/// Writing is unsafe: who hands copies to threads sees to it that no place is written by two of them. Positions are
+/// asserted in debug builds.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     ptr: *mut f32,
@@ -73,7 +71,7 @@ pub struct Span<'a> {
     borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: a Span is a borrowed slice of floats; the callers of its unsafe methods rule out data races.
+// SAFETY: a Span is a borrowed slice of floats; the callers of its unsafe method rule out data races.
 unsafe impl Send for Span<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Span<'_> {}
@@ -88,28 +86,15 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Where `len` floats from `at` on lie.
-    #[inline(always)]
-    pub fn part(self, at: usize, len: usize) -> *const f32 {
-        debug_assert!(at + len <= self.len, "{at} + {len} of {}", self.len);
-        self.ptr.wrapping_add(at)
-    }
-
-    /// The vector that starts at `at`.
-    ///
-    /// # Safety
-    /// `at + lanes <= len`, and no thread writes these floats meanwhile.
-    #[inline(always)]
-    pub unsafe fn load<S: Simd>(self, at: usize) -> S::f32s {
-        debug_assert!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
-        // SAFETY: in bounds and not written by others (contract); any bits are a vector of floats.
-        unsafe { self.ptr.add(at).cast::<S::f32s>().read_unaligned() }
+    /// Floats in it.
+    pub fn len(self) -> usize {
+        self.len
     }
 
     /// Writes the vector that starts at `at`.
     ///
     /// # Safety
-    /// `at + lanes <= len`, and no other thread uses these floats meanwhile.
+    /// `at + lanes <= len`, and no other thread writes these floats while the slice is borrowed.
     #[inline(always)]
     pub unsafe fn store<S: Simd>(self, at: usize, value: S::f32s) {
         debug_assert!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);

@@ -1,5 +1,7 @@
 //! Filter transform: `[outputs, inputs, time, rows, columns]` weights to one packed matrix per distinct point.
 
+#![allow(unsafe_code, reason = "a kernel")]
+
 use super::buffer::{Buffer, LINE, Span};
 use super::convolution::{Kind, for_kind};
 use super::simd::{Isa, Simd, WithSimd, load};
@@ -23,7 +25,7 @@ pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f
         let panels: Vec<&[f32]> = weights.iter().flat_map(|w| w.chunks_exact(size)).collect();
         let stride = stride(inputs, panels.len() * panel);
         let mut buffer = Buffer::zeroed(time.filters * space.filters * space.filters * stride);
-        let filters = buffer.span();
+        let filters = Span::new(&mut buffer);
         crew.grid([panels.len(), inputs / 4], |panels_here, quads| {
             for index in panels_here {
                 isa.run(Panel::<X, T> {

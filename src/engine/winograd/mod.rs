@@ -5,6 +5,7 @@
 //!
 //! The module depends on nothing else of this crate; tests, Miri and benchmarks also build it alone.
 
+#![deny(unsafe_code)]
 #![allow(
     clippy::needless_range_loop,
     reason = "the loops of a transform run over the same axis of several arrays"
@@ -33,11 +34,10 @@ pub use compile::{Source, Weight};
 
 use head::{Classifier, FEATURES};
 use image::{DEPTH_FRAME, DEPTH_SIDE, FRAME};
-use pooling::Scratch;
 use rayon::prelude::*;
 use simd::Isa;
 use std::sync::{Mutex, PoisonError};
-use steps::{Context, Memory, Step};
+use steps::{Memory, Step};
 use threads::{Crew, PerThread, share};
 use view::Shape;
 
@@ -90,8 +90,7 @@ pub struct Winograd {
     frame_steps: Vec<Step>,
     volume_steps: Vec<Step>,
     classifier: Classifier,
-    /// Working memory of each thread, for what it does alone: parts of layers, and frames.
-    scratch: PerThread<Scratch>,
+    /// Working memory of each thread for frames.
     frames: PerThread<Memory>,
     /// The same for what all threads do together: frames, and the 3-D network.
     shared: Mutex<[Memory; 2]>,
@@ -130,7 +129,6 @@ impl Winograd {
             volume_steps: compiler.volume_steps()?,
             classifier: compiler.classifier()?,
             pool,
-            scratch: PerThread::new(threads),
             frames: PerThread::new(threads),
             shared: Mutex::default(),
         })
@@ -189,49 +187,40 @@ impl Winograd {
     /// Features of one group of clips.
     fn features(&self, input: &[f32], clips: usize, shared: &mut [Memory; 2]) -> Vec<f32> {
         const SIZE: usize = MAP * MAP * MAP_CHANNELS;
-        let context = |crew| Context {
-            isa: self.isa,
-            crew,
-            scratch: &self.scratch,
-        };
-        let (alone, together) = (context(Crew::Alone), context(Crew::All));
         let [memory, volume] = shared;
         let frames = input.len() / FRAME;
-        volume[0].reserve(frames * SIZE);
         // A frame per thread needs no waiting; the frames that are left over are shared.
-        let shared = frames % self.threads();
-        let (input, last_input) = input.split_at((frames - shared) * FRAME);
-        let (maps, last_maps) = volume[0][..frames * SIZE].split_at_mut((frames - shared) * SIZE);
+        let split = frames - frames % self.threads();
+        let (input, last_input) = input.split_at(split * FRAME);
+        let maps = volume.buffers[0].get_mut().room(frames * SIZE);
+        let (maps, last_maps) = maps.split_at_mut(split * SIZE);
         maps.par_chunks_exact_mut(SIZE)
             .zip(input.par_chunks_exact(FRAME))
             .with_max_len(1)
             .for_each(|(map, frame)| {
-                self.frames
-                    .with(|memory| self.maps(alone, frame, memory, map));
+                let maps = |memory: &mut _| {
+                    map.copy_from_slice(self.maps(Crew::Alone, frame, memory));
+                };
+                self.frames.with(maps);
             });
-        self.maps(together, last_input, memory, last_maps);
+        if split < frames {
+            last_maps.copy_from_slice(self.maps(Crew::All, last_input, memory));
+        }
         let shape = Shape::square(clips, frames / clips, MAP);
-        let out = steps::run(&self.volume_steps, together, shape, volume);
-        let last = &output(&self.volume_steps, volume)[..out.pixels() * FEATURES];
-        let clips = last.chunks_exact(out.pixels() / clips * FEATURES);
+        let last = steps::run(&self.volume_steps, self.isa, Crew::All, shape, volume);
+        let clips = last.chunks_exact(last.len() / clips);
         clips.flat_map(head::mean).collect()
     }
 
     /// Maps of some frames, `[n, 3, 224, 224]` to `[n, 28, 28, 96]`.
-    fn maps(&self, context: Context, frames: &[f32], memory: &mut Memory, maps: &mut [f32]) {
+    fn maps<'m>(&self, crew: Crew, frames: &[f32], memory: &'m mut Memory) -> &'m [f32] {
         let items = frames.len() / FRAME;
-        memory[0].reserve(items * DEPTH_FRAME);
-        let images = memory[0].chunks_exact_mut(DEPTH_FRAME);
+        let images = memory.buffers[0].get_mut().room(items * DEPTH_FRAME);
+        let images = images.chunks_exact_mut(DEPTH_FRAME);
         for (frame, image) in frames.chunks_exact(FRAME).zip(images) {
             image::space_to_depth(frame, image);
         }
         let shape = Shape::square(items, 1, DEPTH_SIDE);
-        steps::run(&self.frame_steps, context, shape, memory);
-        maps.copy_from_slice(&output(&self.frame_steps, memory)[..maps.len()]);
+        steps::run(&self.frame_steps, self.isa, crew, shape, memory)
     }
-}
-
-/// What the last step wrote.
-fn output<'m>(steps: &[Step], memory: &'m Memory) -> &'m [f32] {
-    steps.last().map_or(&[], |step| &memory[step.to.buffer])
 }

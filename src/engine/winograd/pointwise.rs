@@ -1,9 +1,9 @@
 //! 1x1 convolutions: matrix products on the activation as it lies.
 
 use super::buffer::Buffer;
-use super::gemm::{Epilogue, Gemm};
+use super::gemm::{Epilogue, Gemm, Product, multiply};
 use super::simd::Isa;
-use super::threads::{Crew, share};
+use super::threads::Crew;
 use super::view::View;
 
 /// One or more 1x1 convolutions of the same input, their output channels side by side.
@@ -35,25 +35,20 @@ impl Pointwise {
         }
     }
 
-    /// Computes `pixels` pixels of dense views.
-    ///
-    /// # Safety
-    /// The views hold `pixels` pixels, the output's belong to this call alone and nobody writes the input's meanwhile.
-    pub unsafe fn run(&self, isa: Isa, crew: Crew, pixels: usize, input: View, output: View) {
-        let blocks = pixels.div_ceil(PIXELS);
-        crew.grid([blocks, 1], |range, _| {
-            for block in range {
-                let pixels = share(pixels, block, blocks);
-                let [from, to] = [input, output].map(|view| view.pixel(pixels.start));
-                isa.run(Gemm {
-                    places: &[[from, to, pixels.len()]],
-                    depth: self.inputs,
-                    a: (input.span, input.strides[0]),
-                    b: &self.weights,
-                    c: (output.span, output.strides[0]),
-                    epilogue: self.epilogue.as_ref(),
-                });
-            }
-        });
+    /// Computes every pixel.
+    pub fn run(&self, isa: Isa, crew: Crew, input: View<&[f32]>, output: View<&mut [f32]>) {
+        let (pixels, columns) = (input.shape().pixels(), output.channels());
+        let strides = [input.pixel(), output.pixel()];
+        let [from, to] = strides.map(|stride| PIXELS * stride);
+        let blocks = input.data().chunks(from).zip(output.data().chunks_mut(to));
+        let gemm = |(i, (a, c))| Gemm {
+            b: &self.weights,
+            depth: self.inputs,
+            strides,
+            epilogue: self.epilogue.as_ref(),
+            products: vec![Product::new(a, c, PIXELS.min(pixels - i * PIXELS))],
+        };
+        let mut gemms: Vec<_> = blocks.enumerate().map(gemm).collect();
+        multiply(isa, crew, columns, &mut gemms);
     }
 }

@@ -1,5 +1,7 @@
 //! SIMD: the instruction set, found at run time, and the few operations the kernels share.
 
+#![allow(unsafe_code, reason = "vectors are read and lines fetched by address")]
+
 pub use pulp::{Simd, WithSimd};
 
 /// The instruction set that kernels run on.
@@ -60,6 +62,23 @@ pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
 #[inline(always)]
 pub fn load<S: Simd>(slice: &[f32], at: usize) -> S::f32s {
     pulp::bytemuck::pod_read_unaligned(pulp::bytemuck::cast_slice(&slice[at..at + S::F32_LANES]))
+}
+
+/// The same where checks would cost; debug builds check all the same.
+///
+/// # Safety
+/// `at + lanes <= slice.len()`.
+#[inline(always)]
+pub unsafe fn load_unchecked<S: Simd>(slice: &[f32], at: usize) -> S::f32s {
+    debug_assert!(at + S::F32_LANES <= slice.len(), "{at} of {}", slice.len());
+    // SAFETY: in bounds (contract); any bits are a vector of floats.
+    unsafe { slice.as_ptr().add(at).cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes a vector to a slice, from `at` on.
+#[inline(always)]
+pub fn store<S: Simd>(slice: &mut [f32], at: usize, value: S::f32s) {
+    slice[at..at + S::F32_LANES].copy_from_slice(pulp::bytemuck::cast_slice(&[value]));
 }
 
 /// Asks for the line of `slice` at `at` to be brought near; nothing when it lies outside.

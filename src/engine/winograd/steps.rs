@@ -4,15 +4,20 @@ use super::buffer::Buffer;
 use super::convolution::{Convolution, Job};
 use super::gemm::Epilogue;
 use super::pointwise::Pointwise;
-use super::pooling::{PoolRow, STRIP_ROWS, Scratch, max_pool_extent, pooled};
+use super::pooling::{max_pool_extent, pool};
 use super::simd::Isa;
-use super::threads::{Crew, PerThread, share};
+use super::threads::Crew;
 use super::view::{Shape, View};
+use std::cell::RefCell;
 
-/// Buffers that the steps of a network share.
-pub const BUFFERS: usize = 5;
-/// Their memory.
-pub type Memory = [Buffer; BUFFERS];
+/// Working memory of a network.
+#[derive(Default)]
+pub struct Memory {
+    /// What its steps read and write. A step that wrote what it reads would panic.
+    pub buffers: [RefCell<Buffer>; 5],
+    /// Transformed inputs and products.
+    scratch: [Buffer; 2],
+}
 
 /// Where an activation lies: channels of the pixels of a buffer.
 #[derive(Clone, Copy)]
@@ -38,6 +43,17 @@ impl Place {
         }
     }
 
+    /// What lies there.
+    fn read(self, buffer: &[f32], shape: Shape) -> View<&[f32]> {
+        View::new(&buffer[self.first..], shape, self.width, self.channels)
+    }
+
+    /// Room for what will lie there.
+    fn write(self, buffer: &mut Buffer, shape: Shape) -> View<&mut [f32]> {
+        let room = buffer.room(shape.pixels() * self.width);
+        View::new(&mut room[self.first..], shape, self.width, self.channels)
+    }
+
     /// Some of these channels.
     pub fn part(self, first: usize, channels: usize) -> Self {
         Self {
@@ -52,12 +68,10 @@ impl Place {
 pub enum Layer {
     /// A convolution by tiles.
     Tiles(Convolution),
-    /// A 2-D convolution and the 3x3 stride-2 max pool after it.
-    Pooled(Convolution),
     /// 1x1 convolutions.
     Pixels(Pointwise),
-    /// A 3x3 stride-1 average pool.
-    Average(Epilogue),
+    /// An average pool and what follows it, or a max pool.
+    Pool(Option<Epilogue>),
 }
 
 /// A layer and what it reads and writes.
@@ -87,105 +101,59 @@ impl Step {
     }
 }
 
-/// What a run needs besides the network.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// The instruction set the filters are packed for.
-    pub isa: Isa,
-    /// Who shares the work.
-    pub crew: Crew,
-    /// Working memory of each thread.
-    pub scratch: &'a PerThread<Scratch>,
-}
-
-/// Runs a network on an activation of `shape` that lies where the first step reads; the shape of what the last one wrote.
-pub fn run(steps: &[Step], context: Context, shape: Shape, memory: &mut Memory) -> Shape {
-    steps.iter().fold(shape, |shape, step| {
+/// Runs a network on an activation of `shape` that lies where the first step reads. Returns what the last one wrote.
+pub fn run<'m>(
+    steps: &[Step],
+    isa: Isa,
+    crew: Crew,
+    mut shape: Shape,
+    Memory { buffers, scratch }: &'m mut Memory,
+) -> &'m [f32] {
+    for step in steps {
         let out = step.layer.output_shape(shape);
-        for place in [Some(step.to), step.raw].into_iter().flatten() {
-            memory[place.buffer].reserve(out.pixels() * place.width);
-        }
-        let spans = memory.each_mut().map(Buffer::span);
-        let view =
-            |shape, place: Place| View::dense(spans[place.buffer], shape, place.width, place.first);
+        let mut output = buffers[step.to.buffer].borrow_mut();
+        let mut raw = step.raw.map(|place| buffers[place.buffer].borrow_mut());
+        let input = buffers[step.from.buffer].borrow();
+        let residual = step.residual.map(|place| buffers[place.buffer].borrow());
         let job = Job {
-            input: view(shape, step.from),
-            shape,
-            output: view(out, step.to),
-            raw: step.raw.map(|place| view(out, place)),
-            residual: step.residual.map(|place| view(out, place)),
+            input: step.from.read(&input, shape),
+            output: step.to.write(&mut output, out),
+            raw: step
+                .raw
+                .zip(raw.as_mut())
+                .map(|(place, buffer)| place.write(buffer, out)),
+            residual: step
+                .residual
+                .zip(residual.as_ref())
+                .map(|(place, buffer)| place.read(buffer, out)),
         };
-        // SAFETY: dense views in buffers with room for them, and no step writes what it reads, but for a residual, which
-        // is read where the same pixel is written.
-        unsafe { step.layer.run(context, job) };
-        out
-    })
+        step.layer.run(isa, crew, job, scratch);
+        shape = out;
+    }
+    match steps.last() {
+        Some(Step { to, .. }) => buffers[to.buffer].get_mut().room(shape.pixels() * to.width),
+        None => &[],
+    }
 }
 
 impl Layer {
     fn output_shape(&self, shape: Shape) -> Shape {
         match self {
             Self::Tiles(convolution) => convolution.output_shape(shape),
-            Self::Pooled(convolution) => {
-                let out = convolution.output_shape(shape);
-                Shape {
-                    height: max_pool_extent(out.height),
-                    width: max_pool_extent(out.width),
-                    ..out
-                }
-            }
-            Self::Pixels(_) | Self::Average(_) => shape,
+            Self::Pool(None) => Shape {
+                height: max_pool_extent(shape.height),
+                width: max_pool_extent(shape.width),
+                ..shape
+            },
+            Self::Pixels(_) | Self::Pool(Some(_)) => shape,
         }
     }
 
-    /// # Safety
-    /// The views of the job hold the extents they are described by, and nobody else uses the outputs.
-    unsafe fn run(&self, context: Context, job: Job) {
-        let Context { isa, crew, scratch } = context;
-        let (items, height) = (job.shape.items, job.shape.height);
+    fn run(&self, isa: Isa, crew: Crew, mut job: Job, scratch: &mut [Buffer; 2]) {
         match self {
-            Self::Tiles(convolution) => {
-                let [down, across, _] = convolution.grid(job.shape);
-                let tiles = 0..items * down * across;
-                // SAFETY: the caller's contract.
-                scratch.with(|own| unsafe {
-                    convolution.run(isa, crew, job, tiles, &mut own.tiles);
-                });
-            }
-            Self::Pooled(convolution) => {
-                let rows = self.output_shape(job.shape).height;
-                let strips = rows / STRIP_ROWS;
-                crew.grid([items, strips], |items, range| {
-                    for item in items {
-                        let [first, end] =
-                            [range.start, range.end].map(|strip| share(rows, strip, strips).start);
-                        // SAFETY: the caller's contract; tasks have different rows.
-                        scratch.with(|own| unsafe {
-                            pooled(isa, convolution, job, item, first..end, own);
-                        });
-                    }
-                });
-            }
-            // SAFETY: the caller's contract.
-            Self::Pixels(layer) => unsafe {
-                layer.run(isa, crew, job.shape.pixels(), job.input, job.output);
-            },
-            Self::Average(epilogue) => crew.grid([items * height, 1], |rows, _| {
-                for row in rows {
-                    let (item, y) = (row / height, row % height);
-                    let near = y.saturating_sub(1)..(y + 2).min(height);
-                    let starts: Vec<_> = near.map(|y| job.input.at(item, 0, y, 0)).collect();
-                    isa.run(PoolRow {
-                        input: job.input.span,
-                        rows: &starts,
-                        width: job.shape.width,
-                        pixels: [job.input.strides[0], job.output.strides[0]],
-                        channels: epilogue.channels(),
-                        output: (job.output.span, job.output.at(item, 0, y, 0)),
-                        average: Some(epilogue),
-                    });
-                }
-            }),
+            Self::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
+            Self::Pixels(layer) => layer.run(isa, crew, job.input, job.output),
+            Self::Pool(average) => pool(isa, crew, average.as_ref(), job.input, job.output),
         }
     }
 }

@@ -3,10 +3,11 @@
 use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job, Kind};
 use super::filters;
-use super::gemm::{Epilogue, Gemm};
-use super::pooling::{PoolRow, max_pool_extent};
+use super::gemm::{Epilogue, Gemm, Product, multiply};
+use super::pooling::{max_pool_extent, pool};
 use super::simd::Isa;
-use super::threads::{Crew, pool};
+use super::threads::{self, Crew};
+use super::tiles::Block;
 use super::view::{Shape, View};
 
 /// Relative L2 error against float64. F(4x4x4), the worst, has 1.9e-6 at 128 channels.
@@ -157,21 +158,18 @@ impl Problem {
         }
         let size = out.pixels() * self.outputs;
         let [mut raw, mut activation] = [(); 2].map(|()| Buffer::zeroed(size));
-        let view = |span| View::dense(span, out, self.outputs, 0);
-        let mut residual = residual.map(Buffer::from);
-        let job = Job {
-            input: View::dense(input.span(), self.shape, padded, 0),
-            shape: self.shape,
-            output: view(activation.span()),
-            raw: Some(view(raw.span())),
-            residual: residual.as_mut().map(|buffer| view(buffer.span())),
+        let shared = |data| View::new(data, out, self.outputs, self.outputs);
+        let mut job = Job {
+            input: View::new(&*input, self.shape, padded, padded),
+            output: View::new(&mut *activation, out, self.outputs, self.outputs),
+            raw: Some(View::new(&mut *raw, out, self.outputs, self.outputs)),
+            residual: residual.map(shared),
         };
-        let [down, across, _] = convolution.grid(self.shape);
-        let tiles = down * across * self.shape.items;
+        let tiles = convolution.tiles(self.shape);
         for first in (0..tiles).step_by(block) {
             let range = first..tiles.min(first + block);
-            // SAFETY: the views have the extents of the shapes; everything is used by this call alone.
-            unsafe { convolution.run(isa, crew, job, range, &mut Default::default()) }
+            let block = Block::new(&convolution, self.shape, range);
+            block.run(isa, crew, &mut job, &mut Default::default());
         }
         [raw.to_vec(), activation.to_vec()]
     }
@@ -295,7 +293,7 @@ fn neither_threads_nor_the_cut_into_blocks_change_a_bit() {
         let problem = Problem::odd(kind);
         let alone = problem.run(Isa::detect(), Crew::Alone, 64);
         for (threads, block) in [(2, 64), (3, 1), (3, 7)] {
-            let shared = pool(threads)
+            let shared = threads::pool(threads)
                 .unwrap()
                 .install(|| problem.run(Isa::detect(), Crew::All, block));
             assert_eq!(
@@ -387,26 +385,22 @@ fn gemm_agrees_with_float64_for_any_number_of_rows() {
     for isa in [Isa::detect(), Isa::Portable] {
         for rows in 1..=if cfg!(miri) { 7 } else { 27 } {
             let mut random = Random(rows as u64);
-            let (mut a, b) = (
-                Buffer::from(&*random.take(rows * depth)),
-                random.take(depth * columns),
-            );
+            let [a, b] = [rows, columns].map(|extent| random.take(extent * depth));
             let panel = isa.panel();
             let mut packed = vec![0.0; b.len()];
             for (i, &value) in b.iter().enumerate() {
                 let (k, n) = (i / columns, i % columns);
                 packed[(n / panel * depth + k) * panel + n % panel] = value;
             }
-            let mut c = Buffer::zeroed(rows * columns);
-            let (left, right) = (a.span(), c.span());
-            isa.run(Gemm {
-                depth,
-                places: &[[0, 0, rows]],
-                a: (left, depth),
+            let mut c = vec![0.0; rows * columns];
+            let gemm = Gemm {
                 b: &packed,
-                c: (right, columns),
+                depth,
+                strides: [depth, columns],
                 epilogue: None,
-            });
+                products: vec![Product::new(&a, &mut c, rows)],
+            };
+            multiply(isa, Crew::Alone, columns, &mut [gemm]);
             let product = |i: usize| {
                 let terms = (0..depth).map(|k| {
                     f64::from(a[i / columns * depth + k]) * f64::from(b[k * columns + i % columns])
@@ -433,24 +427,16 @@ fn max_pool_rounds_up_as_ceil_mode_does() {
         ],
         [56, 28, 3, 4]
     );
-    let mut input = Buffer::from(&*Random(5).take(side * side * channels));
-    let mut output = Buffer::zeroed(out * out * channels);
-    let (from, to) = (input.span(), output.span());
-    for y in 0..out {
-        let rows: Vec<usize> = (2 * y..(2 * y + 3).min(side))
-            .map(|y| y * side * channels)
-            .collect();
-        let output = (to, y * out * channels);
-        Isa::detect().run(PoolRow {
-            input: from,
-            rows: &rows,
-            width: side,
-            pixels: [channels; 2],
-            channels,
-            output,
-            average: None,
-        });
-    }
+    let input = Random(5).take(side * side * channels);
+    let mut output = vec![0.0; out * out * channels];
+    let [from, to] = [side, out].map(|side| Shape::square(1, 1, side));
+    pool(
+        Isa::detect(),
+        Crew::Alone,
+        None,
+        View::new(&*input, from, channels, channels),
+        View::new(&mut *output, to, channels, channels),
+    );
     for (i, &found) in output.iter().enumerate() {
         let (y, x, c) = (i / channels / out, i / channels % out, i % channels);
         let window = (2 * y..(2 * y + 3).min(side))
@@ -465,22 +451,16 @@ fn max_pool_rounds_up_as_ceil_mode_does() {
 #[test]
 fn average_pool_counts_the_padding() {
     let (side, channels) = (3, 16);
-    let mut input = Buffer::from(&*vec![9.0; side * side * channels]);
-    let mut output = Buffer::zeroed(side * side * channels);
-    let (from, to) = (input.span(), output.span());
-    for y in 0..side {
-        let row = |y| y * side * channels;
-        let near: Vec<_> = (y.max(1) - 1..side.min(y + 2)).map(row).collect();
-        Isa::detect().run(PoolRow {
-            input: from,
-            rows: &near,
-            width: side,
-            pixels: [channels; 2],
-            channels,
-            output: (to, row(y)),
-            average: Some(&Epilogue::bias(&vec![0.0; channels])),
-        });
-    }
+    let shape = Shape::square(1, 1, side);
+    let input = vec![9.0; side * side * channels];
+    let mut output = vec![0.0; side * side * channels];
+    pool(
+        Isa::detect(),
+        Crew::Alone,
+        Some(&Epilogue::bias(&vec![0.0; channels])),
+        View::new(&*input, shape, channels, channels),
+        View::new(&mut *output, shape, channels, channels),
+    );
     let first: Vec<f32> = output
         .chunks_exact(channels)
         .map(|pixel| pixel[0])

@@ -35,6 +35,23 @@ impl Crew {
             task(row..row + 1, share(columns, i % parts, parts));
         });
     }
+
+    /// Runs `task` for every `size` floats of `data`, each once, in any order.
+    pub fn chunks(
+        self,
+        data: &mut [f32],
+        size: usize,
+        task: impl Fn(usize, &mut [f32]) + Sync + Send,
+    ) {
+        if self == Self::Alone {
+            return data
+                .chunks_mut(size)
+                .enumerate()
+                .for_each(|(i, part)| task(i, part));
+        }
+        let chunks = data.par_chunks_mut(size).enumerate().with_max_len(1);
+        chunks.for_each(|(i, part)| task(i, part));
+    }
 }
 
 /// Part `part` of `count` things cut into `parts` as evenly as whole things can be.

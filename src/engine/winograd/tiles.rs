@@ -1,266 +1,136 @@
-//! The two transforms of a tile: pixels to points, and products to pixels.
+//! A block of tiles, and the matrix products of their points.
+//!
+//! With `X` the algorithm of both spatial axes and `T` that of the time axis, a tile covers `X`'s points squared pixels in
+//! `T`'s points frames. Transformed inputs lie as `[point][tile][channel]`, products likewise, filters as
+//! `[distinct point][panel][channel][lane]` (see `gemm`). The rows of the product at one point are the tiles.
 
-use super::convolution::{Block, Tile};
-use super::gemm::Finisher;
-use super::simd::{Simd, WithSimd};
-use super::transforms::{Axis, MOST, input, output};
-use super::view::{Shape, View};
-use std::marker::PhantomData;
+mod transform;
+
+use super::buffer::{Buffer, LINE};
+use super::convolution::{Convolution, Job};
+use super::filters;
+use super::gemm::{Gemm, Product, multiply};
+use super::simd::Isa;
+use super::threads::Crew;
+use super::view::Shape;
 use std::ops::Range;
 
-/// A value for each point, or output, of one axis, of two, of three.
-type Line<V> = [V; MOST];
-type Plane<V> = Line<Line<V>>;
-type Volume<V> = Line<Plane<V>>;
-
-/// What starts on a page of memory. A load waits for the stores before it whose place within a page is the same, so where on
-/// the stack a window happened to lie would make up to a fifth of its transform's time.
-#[repr(align(4096))]
-struct Page<T>(T);
-
-/// Which of the two.
+/// A spatial tile.
 #[derive(Clone, Copy)]
-pub enum Side {
-    /// Pixels to points.
-    Inputs,
-    /// Products to pixels.
-    Outputs,
+struct Tile {
+    /// Item, row and column.
+    place: [usize; 3],
+    /// Points down and across: fewer where it is short.
+    points: [usize; 2],
 }
 
-/// The transform of some channels of some tiles; `X` is the algorithm of both spatial axes, `T` that of time.
-pub struct Tiles<'a, X, T> {
-    /// The block they belong to.
-    pub block: &'a Block<'a>,
-    /// Which transform.
-    pub side: Side,
-    /// Which tiles of the block.
-    pub tiles: Range<usize>,
-    /// Which channels.
-    pub channels: Range<usize>,
-    /// Space and time.
-    pub axes: PhantomData<(X, T)>,
+/// Some tiles of a convolution, each another one, and how their points lie in memory.
+pub struct Block<'a> {
+    convolution: &'a Convolution,
+    /// Extents of the input.
+    input: Shape,
+    /// Extents of the output.
+    output: Shape,
+    /// First those that are short across, then whole ones, then those that are short down, last both ways. So the tiles that
+    /// have a point follow each other, whatever the point.
+    tiles: Vec<Tile>,
+    /// Tiles along time, which are a row each.
+    depth: usize,
+    /// Channels per row of the points, inputs and products.
+    channels: [usize; 2],
+    /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
+    /// would compete for the same cache sets.
+    strides: [usize; 2],
 }
 
-impl<X: Axis, T: Axis> WithSimd for Tiles<'_, X, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let points = [X::ALGORITHM.points; 2];
-        let Page(memory) = &mut Page::<Volume<S::f32s>>([[[s.splat_f32s(0.0); MOST]; MOST]; MOST]);
-        for &tile in &self.block.tiles[self.tiles.clone()] {
-            for c in self.channels.clone().step_by(S::F32_LANES) {
-                // Compiled twice, once for the points of a whole tile.
-                if tile.points == points {
-                    self.transform(s, Tile { points, ..tile }, c, memory);
-                } else {
-                    self.transform(s, tile, c, memory);
-                }
-            }
-        }
-    }
-}
-
-impl<X: Axis, T: Axis> Tiles<'_, X, T> {
-    #[inline(always)]
-    fn transform<S: Simd>(&self, s: S, tile: Tile, c: usize, memory: &mut Volume<S::f32s>) {
-        match self.side {
-            Side::Inputs => self.input(s, tile, c, memory),
-            Side::Outputs => self.output(s, tile, c, memory),
-        }
-    }
-
-    /// Keeps the tile's frames in `window`.
-    #[inline(always)]
-    fn input<S: Simd>(&self, s: S, tile: Tile, c: usize, window: &mut Volume<S::f32s>) {
-        let (space, time) = (X::ALGORITHM, T::ALGORITHM);
-        let block = self.block;
-        let step = time.outputs * time.stride;
-        let zero = s.splat_f32s(0.0);
-        for t in 0..block.depth {
-            // Frames that this tile shares with the one before are transformed already.
-            let known = if t == 0 {
-                0
-            } else {
-                time.points.saturating_sub(step)
-            };
-            for k in known..time.points {
-                let frame = (t * step + k).wrapping_sub(time.pad);
-                let slot = (t * step + k) % time.points;
-                if frame < block.job.shape.frames {
-                    plane::<X, S>(s, block, tile, (frame, c), &mut window[slot]);
-                } else {
-                    window[slot] = [[zero; MOST]; MOST];
-                }
-            }
-            let row = (tile.row + t) * block.channels[0] + c;
-            for i in 0..tile.points[0] {
-                for j in 0..tile.points[1] {
-                    let mut column = [zero; MOST];
-                    for k in 0..time.points {
-                        column[k] = window[(t * step + k) % time.points][i][j];
-                    }
-                    column = input::<T, S>(s, time.points, column);
-                    for k in 0..time.points {
-                        let point = (k * space.points + i) * space.points + j;
-                        let at = point * block.strides[0] + row;
-                        // SAFETY: this tile's row of this point is written here and nowhere else.
-                        unsafe { block.v.store::<S>(at, column[k]) }
-                    }
-                }
-            }
+impl<'a> Block<'a> {
+    /// These spatial tiles of an input of `shape`.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn new(convolution: &'a Convolution, input: Shape, tiles: Range<usize>) -> Self {
+        let [space, _] = convolution.kind.axes();
+        let output = convolution.output_shape(input);
+        let [down, across, depth] = convolution.grid(input);
+        assert!(tiles.end <= convolution.tiles(input));
+        let tiles = tiles.map(|tile| {
+            let place = [tile / (down * across), tile / across % down, tile % across];
+            let points = [
+                space.needed(place[1], output.height),
+                space.needed(place[2], output.width),
+            ];
+            Tile { place, points }
+        });
+        let mut tiles: Vec<_> = tiles.collect();
+        tiles.sort_by_key(|tile| {
+            let [down, across] = tile.points.map(|points| points < space.points);
+            (down, down == across)
+        });
+        let channels = convolution.channels();
+        Self {
+            convolution,
+            input,
+            output,
+            depth,
+            channels,
+            strides: channels.map(|channels| tiles.len() * depth * channels + LINE),
+            tiles,
         }
     }
 
-    /// Gathers the tile's frames in `columns`.
-    #[inline(always)]
-    fn output<S: Simd>(&self, s: S, tile: Tile, c: usize, columns: &mut Volume<S::f32s>) {
-        let (space, time) = (X::ALGORITHM, T::ALGORITHM);
-        let block = self.block;
-        let zero = s.splat_f32s(0.0);
-        let finisher = block.convolution.epilogue.at::<S>(c);
-        for t in 0..block.depth {
-            let row = (tile.row + t) * block.channels[1] + c;
-            for j in 0..tile.points[1] {
-                let mut lines = [[zero; MOST]; MOST];
-                for i in 0..tile.points[0] {
-                    let mut column = [zero; MOST];
-                    for k in 0..time.points {
-                        let point = (k * space.points + i) * space.points + j;
-                        // SAFETY: the products are complete; nobody writes them meanwhile.
-                        column[k] = unsafe { block.m.load::<S>(point * block.strides[1] + row) };
-                    }
-                    column = output::<T, S>(s, time.points, column);
-                    for k in 0..time.outputs {
-                        lines[k][i] = column[k];
-                    }
-                }
-                for k in 0..time.outputs {
-                    columns[k][j] = output::<X, S>(s, tile.points[0], lines[k]);
-                }
-            }
-            let first = t * time.outputs;
-            for k in 0..time.outputs.min(block.output.frames - first) {
-                let at = (first + k, c);
-                finish::<X, S>(s, block, tile, at, finisher, &columns[k]);
-            }
-        }
+    /// Computes these tiles of a job.
+    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 2]) {
+        let [v, m] = self.memory(scratch);
+        self.inputs(isa, crew, job.input, v);
+        self.multiply(isa, crew, v, m);
+        self.outputs(isa, crew, m, job);
     }
-}
 
-/// `X`'s transform along both axes of a tile's pixels in one frame.
-#[inline(always)]
-fn plane<X: Axis, S: Simd>(
-    s: S,
-    block: &Block,
-    tile: Tile,
-    (frame, c): (usize, usize),
-    points: &mut Plane<S::f32s>,
-) {
-    let space = X::ALGORITHM;
-    let Shape { height, width, .. } = block.job.shape;
-    let [item, y, x] = tile.place;
-    let [top, left] = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
-    let view = block.job.input;
-    let [pixel, row, ..] = view.strides;
-    let shift = top.wrapping_mul(row).wrapping_add(left.wrapping_mul(pixel));
-    let first = (view.at(item, frame, 0, 0) + c).wrapping_add(shift);
-    let inside = |top: usize, extent: usize| top < extent && top + space.points <= extent;
-    let inside = inside(top, height) && inside(left, width);
-    let none = [s.splat_f32s(0.0); MOST];
-    let mut columns = [none; MOST];
-    for j in 0..space.points {
-        let mut column = none;
-        // SAFETY: these pixels lie inside the image, which nobody writes meanwhile.
-        unsafe {
-            if inside {
-                for i in 0..space.points {
-                    column[i] = view.span.load::<S>(first + i * row + j * pixel);
-                }
-            } else if left.wrapping_add(j) < width {
-                for i in 0..space.points {
-                    if top.wrapping_add(i) < height {
-                        column[i] = view.span.load::<S>(first.wrapping_add(i * row + j * pixel));
-                    }
-                }
-            }
-        }
-        column = input::<X, S>(s, tile.points[0], column);
-        for i in 0..space.points {
-            columns[i][j] = column[i];
-        }
+    /// Room for the transformed inputs and for the products.
+    pub fn memory<'m>(&self, [v, m]: &'m mut [Buffer; 2]) -> [&'m mut [f32]; 2] {
+        let points = self.convolution.points();
+        [
+            v.room(points * self.strides[0]),
+            m.room(points * self.strides[1]),
+        ]
     }
-    for i in 0..space.points {
-        let line = input::<X, S>(s, tile.points[1], columns[i]);
-        points[i][..space.points].copy_from_slice(&line[..space.points]);
-    }
-}
 
-/// Transforms a tile's plane along both axes and writes its pixels, as far as the image goes.
-#[inline(always)]
-fn finish<X: Axis, S: Simd>(
-    s: S,
-    block: &Block,
-    tile: Tile,
-    (frame, c): (usize, usize),
-    finisher: Finisher<S>,
-    columns: &Plane<S::f32s>,
-) {
-    let space = X::ALGORITHM;
-    let [item, y, x] = tile.place;
-    let (top, left) = (y * space.outputs, x * space.outputs);
-    let Shape { height, width, .. } = block.output;
-    for i in 0..space.outputs {
-        if top + i >= height {
-            break;
+    /// The matrix product of every point, of `v` to `m`.
+    pub fn multiply(&self, isa: Isa, crew: Crew, v: &[f32], m: &mut [f32]) {
+        let (inputs, outputs) = (self.convolution.inputs, self.convolution.outputs());
+        let [space, time] = self.convolution.kind.axes();
+        let filters = &self.convolution.filters;
+        let filters = filters.chunks_exact(filters::stride(inputs, outputs));
+        let gemm = |b| Gemm {
+            b,
+            depth: inputs,
+            strides: self.channels,
+            epilogue: None,
+            products: vec![],
+        };
+        let mut gemms: Vec<_> = filters.map(gemm).collect();
+        let points = v
+            .chunks_exact(self.strides[0])
+            .zip(m.chunks_exact_mut(self.strides[1]));
+        for (point, (v, m)) in points.enumerate() {
+            let (n, rows) = (space.points, point / space.points);
+            let (k, i, j) = (rows / n, rows % n, point % n);
+            let row = time.filter_of(k) * space.filters + space.filter_of(i);
+            let filter = row * space.filters + space.filter_of(j);
+            let tiles = self.tiles_with(i, j);
+            let [a, c] = self
+                .channels
+                .map(|channels| tiles.start * self.depth * channels);
+            let product = Product::new(&v[a..], &mut m[c..], tiles.len() * self.depth);
+            gemms[filter].products.push(product);
         }
-        let mut row = [s.splat_f32s(0.0); MOST];
-        for j in 0..space.points {
-            row[j] = columns[j][i];
-        }
-        row = output::<X, S>(s, tile.points[1], row);
-        let at = |view: View| view.at(item, frame, top + i, left) + c;
-        // The common case with a constant width, so that the loop over its pixels disappears.
-        if left + space.outputs <= width {
-            write(s, block, at, finisher, row, space.outputs);
-        } else {
-            write(s, block, at, finisher, row, width - left);
-        }
+        multiply(isa, crew, outputs, &mut gemms);
     }
-}
 
-/// Finishes and writes `width` neighbouring pixels, the first of which lies at `at(view)`.
-#[inline(always)]
-fn write<S: Simd>(
-    s: S,
-    block: &Block,
-    at: impl Fn(View) -> usize,
-    finisher: Finisher<S>,
-    mut row: Line<S::f32s>,
-    width: usize,
-) {
-    let job = &block.job;
-    // SAFETY: pixels of this tile inside the image, which belong to this task alone.
-    unsafe {
-        for j in 0..width {
-            row[j] = s.add_f32s(row[j], finisher.bias);
-        }
-        if let Some(view) = job.residual {
-            let (at, pixel) = (at(view), view.strides[0]);
-            for j in 0..width {
-                row[j] = s.add_f32s(row[j], view.span.load::<S>(at + j * pixel));
-            }
-        }
-        if let Some(view) = job.raw {
-            let (at, pixel) = (at(view), view.strides[0]);
-            for j in 0..width {
-                view.span.store::<S>(at + j * pixel, row[j]);
-            }
-        }
-        let (at, pixel) = (at(job.output), job.output.strides[0]);
-        for j in 0..width {
-            let value = finisher.activate(s, row[j]);
-            job.output.span.store::<S>(at + j * pixel, value);
-        }
+    /// Which tiles have the points in row `i` and column `j`.
+    fn tiles_with(&self, i: usize, j: usize) -> Range<usize> {
+        let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
+        let first = self.tiles.iter().position(has).unwrap_or(0);
+        first..self.tiles.iter().rposition(has).map_or(0, |last| last + 1)
     }
 }

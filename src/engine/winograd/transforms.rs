@@ -6,7 +6,6 @@
 //! section 4, by Cook-Toom interpolation.
 
 use super::simd::Simd;
-use std::ops::Range;
 
 /// Most points an algorithm has: arrays of one value per input, point, tap or output are this long.
 pub const MOST: usize = 7;
@@ -41,10 +40,9 @@ pub struct Algorithm {
 }
 
 impl Algorithm {
-    /// The points that use filter `f`.
-    pub fn sharing(&self, f: usize) -> Range<usize> {
-        let first = f + usize::from(f > self.twice);
-        first..first + 1 + usize::from(f == self.twice)
+    /// Which of the filters a point uses.
+    pub fn filter_of(&self, point: usize) -> usize {
+        point - usize::from(point > self.twice)
     }
 
     /// Points that tile `tile` of an axis with `extent` outputs needs.

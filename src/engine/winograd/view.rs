@@ -1,6 +1,7 @@
-//! Activations: channels-last, inside a span.
+//! Activations: channels-last, in borrowed memory.
 
 use super::buffer::Span;
+use std::ops::Deref;
 
 /// Extents of an activation. A 2-D layer takes each frame as an item of one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,41 +33,77 @@ impl Shape {
     }
 }
 
-/// An activation, `[items, frames, rows, columns, channels]`, or some of its channels.
+/// An activation, `[items, frames, rows, columns, channels]`, or some of its channels, in memory that holds all of it.
+/// `D` is `&[f32]` to read, `&mut [f32]` to write, and a [`Span`] where several threads write.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
-    /// The memory.
-    pub span: Span<'a>,
-    /// Position of the first float.
-    pub origin: usize,
-    /// The image row stored at `origin`; not zero for a view that holds a few rows only.
-    pub first_row: usize,
+pub struct View<D> {
+    data: D,
+    shape: Shape,
+    channels: usize,
     /// Floats between neighbouring pixels, rows, frames and items.
-    pub strides: [usize; 4],
+    strides: [usize; 4],
 }
 
-impl<'a> View<'a> {
-    /// The channels from `first` on of a dense activation of `width` channels.
-    pub fn dense(span: Span<'a>, shape: Shape, width: usize, first: usize) -> Self {
+impl<D: Deref<Target = [f32]>> View<D> {
+    /// The first `channels` of every `width` floats.
+    ///
+    /// # Panics
+    /// When `data` holds less than these channels of all pixels.
+    pub fn new(data: D, shape: Shape, width: usize, channels: usize) -> Self {
+        assert!(channels <= width && shape.pixels() * width <= data.len() + (width - channels));
         let row = shape.width * width;
         let frame = shape.height * row;
         Self {
-            span,
-            origin: first,
-            first_row: 0,
+            data,
+            shape,
+            channels,
             strides: [width, row, frame, shape.frames * frame],
         }
     }
+}
 
-    /// Position of channel 0 of pixel `n` of a dense activation.
-    pub fn pixel(self, n: usize) -> usize {
-        self.origin + n * self.strides[0]
+impl<D> View<D> {
+    /// The memory, from channel 0 of the first pixel on.
+    pub fn data(self) -> D {
+        self.data
+    }
+
+    /// Extents.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Channels.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Floats between neighbouring pixels.
+    pub fn pixel(&self) -> usize {
+        self.strides[0]
+    }
+
+    /// Floats between neighbouring rows.
+    pub fn row(&self) -> usize {
+        self.strides[1]
     }
 
     /// Position of channel 0 of a pixel.
     #[inline(always)]
-    pub fn at(self, item: usize, frame: usize, y: usize, x: usize) -> usize {
+    pub fn at(&self, [item, frame, y, x]: [usize; 4]) -> usize {
         let [pixel, row, per_frame, per_item] = self.strides;
-        self.origin + item * per_item + frame * per_frame + (y - self.first_row) * row + x * pixel
+        item * per_item + frame * per_frame + y * row + x * pixel
+    }
+}
+
+impl View<&mut [f32]> {
+    /// The same, for several threads to write.
+    pub fn share(&mut self) -> View<Span<'_>> {
+        View {
+            data: Span::new(self.data),
+            shape: self.shape,
+            channels: self.channels,
+            strides: self.strides,
+        }
     }
 }
