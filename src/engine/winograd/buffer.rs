@@ -1,4 +1,4 @@
-//! Memory: an aligned buffer, and a view of it that several threads fill at disjoint places.
+//! Memory: an aligned buffer, and a span of it that several threads fill at disjoint places.
 
 #![allow(unsafe_code, reason = "threads share a slice through it")]
 

@@ -81,7 +81,7 @@ pub fn store<S: Simd>(slice: &mut [f32], at: usize, value: S::f32s) {
     slice[at..at + S::F32_LANES].copy_from_slice(pulp::bytemuck::cast_slice(&[value]));
 }
 
-/// Asks for the line of `slice` at `at` to be brought near; nothing when it lies outside.
+/// Asks for the line at `pointer` to be brought near; nothing when no memory is there.
 #[inline(always)]
 pub fn prefetch<T>(pointer: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]

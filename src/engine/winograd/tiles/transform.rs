@@ -10,6 +10,7 @@ use super::super::threads::Crew;
 use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, input, output};
 use super::super::view::{Shape, View};
 use super::{Block, Tile};
+use std::iter::once;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -46,24 +47,18 @@ impl Block<'_> {
     /// The products `m` to the pixels of a job's outputs.
     ///
     /// # Panics
-    /// When the outputs lack pixels of the block.
+    /// When the views have other extents than the convolution's output, or too few channels.
     pub fn outputs(&self, isa: Isa, crew: Crew, m: &[f32], job: &mut Job) {
         let job = job.share();
         assert!(self.convolution.points() * self.strides[1] <= m.len());
-        let written = [Some(&job.output), job.raw.as_ref()];
-        let holds = |shape, channels| shape == self.output && self.channels[1] <= channels;
-        assert!(
-            written
-                .into_iter()
-                .flatten()
-                .all(|view| holds(view.shape(), view.channels()))
-        );
-        assert!(
-            job.residual
-                .iter()
-                .all(|view| holds(view.shape(), view.channels()))
-        );
+        let mut written = once(&job.output).chain(&job.raw);
+        assert!(written.all(|view| self.fits(view)));
+        assert!(job.residual.iter().all(|view| self.fits(view)));
         self.transform(isa, crew, self.channels[1], &Work::Outputs(m, &job));
+    }
+
+    fn fits<D>(&self, output: &View<D>) -> bool {
+        output.shape() == self.output && self.channels[1] <= output.channels()
     }
 
     fn transform(&self, isa: Isa, crew: Crew, channels: usize, work: &Work) {
