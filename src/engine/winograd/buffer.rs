@@ -91,6 +91,12 @@ impl<'a> Span<'a> {
         self.len
     }
 
+    /// Where position `at` is in memory, to be brought near: it may lie beyond the end.
+    #[inline(always)]
+    pub fn pointer(self, at: usize) -> *const f32 {
+        self.ptr.wrapping_add(at)
+    }
+
     /// Writes the vector that starts at `at`.
     ///
     /// # Safety

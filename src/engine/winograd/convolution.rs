@@ -85,7 +85,7 @@ pub struct Convolution {
 }
 
 /// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache.
-const SMALL: usize = 1 << 18;
+const SMALL: usize = 1 << 17;
 /// The same when all threads work on a block. They are written and read once each, between reading all the filters: fewer
 /// blocks read the filters less often, larger ones leave the last-level cache.
 const LARGE: usize = 4 << 20;
@@ -108,30 +108,28 @@ impl Convolution {
         }
     }
 
-    /// Tiles down, across and along time.
-    pub fn grid(&self, shape: Shape) -> [usize; 3] {
-        let [space, time] = self.kind.axes();
-        let out = self.output_shape(shape);
-        [
-            out.height.div_ceil(space.outputs),
-            out.width.div_ceil(space.outputs),
-            out.frames.div_ceil(time.outputs),
-        ]
+    /// Tiles down and across.
+    pub fn grid(&self, shape: Shape) -> [usize; 2] {
+        let [space, _] = self.kind.axes();
+        let Shape { height, width, .. } = self.output_shape(shape);
+        [height, width].map(|extent| extent.div_ceil(space.outputs))
     }
 
     /// Spatial tiles of all items.
     pub fn tiles(&self, shape: Shape) -> usize {
-        let [down, across, _] = self.grid(shape);
+        let [down, across] = self.grid(shape);
         shape.items * down * across
     }
 
-    /// Computes a job in blocks that suit the crew, with `scratch` for the transformed inputs and the products.
-    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 2]) {
+    /// Computes a job in blocks that suit the crew, with `scratch` for the transformed inputs, for the products, and for what
+    /// threads need in between.
+    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 3]) {
         let shape = job.input.shape();
         let tiles = self.tiles(shape);
         let limit = if crew == Crew::Alone { SMALL } else { LARGE };
         let [inputs, outputs] = self.channels();
-        let per_tile = self.points() * self.grid(shape)[2] * inputs.max(outputs);
+        let outputs = outputs * self.output_shape(shape).frames;
+        let per_tile = self.points() * (inputs * shape.frames).max(outputs);
         let blocks = tiles.div_ceil((limit / per_tile).max(1));
         for block in 0..blocks {
             Block::new(self, shape, share(tiles, block, blocks)).run(isa, crew, job, scratch);
@@ -143,9 +141,9 @@ impl Convolution {
         [self.inputs.next_multiple_of(LINE), self.outputs()]
     }
 
-    /// Points of a tile.
+    /// Points of a spatial tile.
     pub fn points(&self) -> usize {
-        let [space, time] = self.kind.axes();
-        time.points * space.points * space.points
+        let [space, _] = self.kind.axes();
+        space.points * space.points
     }
 }

@@ -109,7 +109,7 @@ impl<X: Axis, T: Axis> WithSimd for Panel<'_, X, T> {
                         }
                         g = filter::<X, S>(s, g);
                         for j in 0..n {
-                            let point = (k * n + i) * n + j;
+                            let point = (i * n + j) * time.filters + k;
                             let at = point * self.stride + self.first + channel * lanes + half;
                             // SAFETY: this part of this panel is filled here and nowhere else.
                             unsafe { self.filters.store::<S>(at, g[j]) }

@@ -8,9 +8,7 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::buffer::Span;
-use super::simd::{Isa, Simd, WithSimd, floor_at, load, prefetch};
-use super::threads::Crew;
-use std::ops::Range;
+use super::simd::{FAR, NEAR, Simd, WithSimd, floor_at, load, prefetch};
 
 /// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
 #[derive(Clone, Default)]
@@ -25,152 +23,121 @@ pub struct Epilogue {
     pub floor: Vec<f32>,
 }
 
-/// Products of several left matrices with one right matrix.
+/// A product `c = a * b`, and what is done with it.
 pub struct Gemm<'a> {
+    /// The left matrix.
+    pub a: &'a [f32],
     /// The right matrix, packed.
     pub b: &'a [f32],
-    /// Its rows, the columns of a left matrix.
+    /// Receives the product.
+    pub c: &'a mut [f32],
+    /// Rows of the left matrix.
+    pub rows: usize,
+    /// Its columns, the rows of the right matrix.
     pub depth: usize,
-    /// Floats between rows, of left matrices and of products.
+    /// Columns of the right matrix, whole panels.
+    pub columns: usize,
+    /// Floats between rows, of the left matrix and of the product.
     pub strides: [usize; 2],
     /// What is done with the sums before they are stored.
     pub epilogue: Option<&'a Epilogue>,
-    /// What is multiplied with it.
-    pub products: Vec<Product<'a>>,
 }
 
-/// A left matrix and its product.
-pub struct Product<'a> {
-    a: &'a [f32],
-    c: Span<'a>,
-    rows: usize,
-}
+impl WithSimd for Gemm<'_> {
+    type Output = ();
 
-impl<'a> Product<'a> {
-    /// `rows` rows of `a`, whose product goes to `c`.
-    pub fn new(a: &'a [f32], c: &'a mut [f32], rows: usize) -> Self {
-        let c = Span::new(c);
-        Self { a, c, rows }
+    /// Computes the product.
+    ///
+    /// # Panics
+    /// When a matrix lies beyond its slice.
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, s: S) {
+        let (lanes, rows) = (S::F32_LANES, self.rows);
+        assert!(self.columns.is_multiple_of(2 * lanes));
+        let sides = [(self.depth, self.a.len()), (self.columns, self.c.len())];
+        for ((columns, len), stride) in sides.into_iter().zip(self.strides) {
+            assert!(columns <= stride && rows * stride <= len + (stride - columns));
+        }
+        let c = Span::new(std::mem::take(&mut self.c));
+        let most = block_rows::<S>();
+        let blocks = rows.div_ceil(most);
+        // Each block brings its share of the next panel near.
+        let step = (2 * lanes * size_of::<f32>()).div_ceil(blocks.max(1));
+        for column in (0..self.columns).step_by(2 * lanes) {
+            let b = &self.b[column * self.depth..][..2 * lanes * self.depth];
+            let mut next = b.as_ptr_range().end;
+            let mut row = 0;
+            // Blocks of equal size: a small remainder could not hide the latency of its additions.
+            for blocks in (1..=blocks).rev() {
+                let rows = (rows - row).div_ceil(blocks);
+                let at = [row, column];
+                match rows {
+                    1 => self.block::<S, 1>(s, c, at, b, (next, step)),
+                    2 => self.block::<S, 2>(s, c, at, b, (next, step)),
+                    3 => self.block::<S, 3>(s, c, at, b, (next, step)),
+                    4 => self.block::<S, 4>(s, c, at, b, (next, step)),
+                    5 => self.block::<S, 5>(s, c, at, b, (next, step)),
+                    6 => self.block::<S, 6>(s, c, at, b, (next, step)),
+                    7 => self.block::<S, 7>(s, c, at, b, (next, step)),
+                    _ => self.block::<S, 8>(s, c, at, b, (next, step)),
+                }
+                next = next.wrapping_byte_add(self.depth * step);
+                row += rows;
+            }
+        }
     }
 }
 
 /// Rows that one call of the kernel keeps in registers, two vectors each.
-const BLOCK_ROWS: usize = 6;
-
-/// Computes products with right matrices of `columns` columns, whole panels.
-///
-/// # Panics
-/// When a matrix lies beyond its slice.
-pub fn multiply(isa: Isa, crew: Crew, columns: usize, gemms: &mut [Gemm]) {
-    let panels = columns / isa.panel();
-    assert_eq!(columns, panels * isa.panel());
-    for gemm in &*gemms {
-        for Product { a, c, rows } in &gemm.products {
-            let sides = [(gemm.depth, a.len()), (columns, c.len())];
-            for ((columns, len), stride) in sides.into_iter().zip(gemm.strides) {
-                assert!(columns <= stride && rows * stride <= len + (stride - columns));
-            }
-        }
-    }
-    let gemms = &*gemms;
-    crew.grid([gemms.len(), panels], |range, panels| {
-        for gemm in &gemms[range] {
-            let panels = panels.clone();
-            isa.run(Panels { gemm, panels });
-        }
-    });
+const fn block_rows<S: Simd>() -> usize {
+    if S::REGISTER_COUNT < 32 { 6 } else { 8 }
 }
 
-/// The products with some panels. They have room for all columns, and those of these panels belong to this task.
-struct Panels<'a> {
-    gemm: &'a Gemm<'a>,
-    panels: Range<usize>,
-}
-
-impl WithSimd for Panels<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let panel = 2 * S::F32_LANES * self.gemm.depth;
-        let blocks = |rows: usize| rows.div_ceil(BLOCK_ROWS);
-        // Each block brings its share of the next panel near.
-        let products = &self.gemm.products;
-        let all: usize = products.iter().map(|product| blocks(product.rows)).sum();
-        let step = (2 * S::F32_LANES * size_of::<f32>()).div_ceil(all.max(1));
-        for p in self.panels.clone() {
-            let b = &self.gemm.b[p * panel..][..panel];
-            let mut next = b.as_ptr_range().end;
-            for &Product { a, c, rows } in products {
-                let mut row = 0;
-                // Blocks of equal size: a small remainder could not hide the latency of its additions.
-                for blocks in (1..=blocks(rows)).rev() {
-                    let rows = (rows - row).div_ceil(blocks);
-                    match rows {
-                        1 => self.block::<S, 1>(s, (a, c), row, p, b, (next, step)),
-                        2 => self.block::<S, 2>(s, (a, c), row, p, b, (next, step)),
-                        3 => self.block::<S, 3>(s, (a, c), row, p, b, (next, step)),
-                        4 => self.block::<S, 4>(s, (a, c), row, p, b, (next, step)),
-                        5 => self.block::<S, 5>(s, (a, c), row, p, b, (next, step)),
-                        _ => self.block::<S, 6>(s, (a, c), row, p, b, (next, step)),
-                    }
-                    next = next.wrapping_byte_add(self.gemm.depth * step);
-                    row += rows;
-                }
-            }
-        }
-    }
-}
-
-impl Panels<'_> {
-    /// `R` rows of a product, from `first` on, in the columns of panel `p`, which is `b`. Meanwhile the rows after these are
+impl Gemm<'_> {
+    /// `R` rows of the product in the columns of one panel, `b`, from `row` and `column` on. Meanwhile the rows after these are
     /// brought near, and as much of the panel after this one as `next` says: from where, and bytes per step.
     #[inline(always)]
     fn block<S: Simd, const R: usize>(
         &self,
         s: S,
-        (a, c): (&[f32], Span),
-        first: usize,
-        p: usize,
+        c: Span,
+        [row, column]: [usize; 2],
         b: &[f32],
         next: (*const f32, usize),
     ) {
         let lanes = S::F32_LANES;
-        let Gemm {
-            depth,
-            strides: [a_stride, c_stride],
-            ..
-        } = *self.gemm;
+        let (depth, [a_stride, c_stride]) = (self.depth, self.strides);
         let rows: [&[f32]; R] = std::array::from_fn(|r| {
-            let at = first * a_stride + r * a_stride;
+            let at = (row + r) * a_stride;
             // SAFETY: the left matrix has this row.
-            unsafe { a.get_unchecked(at..at + depth) }
+            unsafe { self.a.get_unchecked(at..at + depth) }
         });
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
-        let pairs = b.chunks_exact(4 * lanes);
-        let last = pairs.remainder();
-        for (i, b) in pairs.enumerate() {
-            prefetch(next.0.wrapping_byte_add(2 * i * next.1));
-            prefetch(rows[0].as_ptr().wrapping_add(R * (a_stride + 2 * i)));
-            let (even, odd) = b.split_at(2 * lanes);
-            multiply_add(s, rows, 2 * i, even, &mut sums);
-            multiply_add(s, rows, 2 * i + 1, odd, &mut sums);
+        let unrolled = if S::REGISTER_COUNT < 32 { 2 } else { 1 };
+        let several = b.chunks_exact(unrolled * 2 * lanes);
+        let last = several.remainder();
+        for (i, b) in several.enumerate() {
+            let k = unrolled * i;
+            prefetch::<FAR>(next.0.wrapping_byte_add(k * next.1));
+            prefetch::<NEAR>(rows[0].as_ptr().wrapping_add(R * (a_stride + k)));
+            for (j, b) in b.chunks_exact(2 * lanes).enumerate() {
+                multiply_add(s, rows, k + j, b, &mut sums);
+            }
         }
         if !last.is_empty() {
             multiply_add(s, rows, depth - 1, last, &mut sums);
         }
         for half in 0..2 {
-            let column = (2 * p + half) * lanes;
-            if let Some(epilogue) = self.gemm.epilogue {
+            let column = column + half * lanes;
+            if let Some(epilogue) = self.epilogue {
                 let finisher = epilogue.at::<S>(column);
                 for sum in &mut sums {
                     sum[half] = finisher.activate(s, s.add_f32s(sum[half], finisher.bias));
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
-                let at = first * c_stride + r * c_stride + column;
-                // SAFETY: a row and a column of the product that this task alone writes.
-                unsafe { c.store::<S>(at, sum[half]) }
+                // SAFETY: the product has this row and these columns.
+                unsafe { c.store::<S>((row + r) * c_stride + column, sum[half]) }
             }
         }
     }

@@ -129,7 +129,7 @@ impl Winograd {
             volume_steps: compiler.volume_steps()?,
             classifier: compiler.classifier()?,
             pool,
-            frames: PerThread::new(threads),
+            frames: (0..threads).map(|_| Memory::default()).collect(),
             shared: Mutex::default(),
         })
     }

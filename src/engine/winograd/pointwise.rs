@@ -1,7 +1,7 @@
 //! 1x1 convolutions: matrix products on the activation as it lies.
 
 use super::buffer::Buffer;
-use super::gemm::{Epilogue, Gemm, Product, multiply};
+use super::gemm::{Epilogue, Gemm};
 use super::simd::Isa;
 use super::threads::Crew;
 use super::view::View;
@@ -15,7 +15,7 @@ pub struct Pointwise {
 }
 
 /// Pixels per product: they stay in the first-level cache while the panels pass.
-const PIXELS: usize = 60;
+const PIXELS: usize = 64;
 
 impl Pointwise {
     /// Packs weights given as `[outputs, inputs]` slices, one per convolution; `epilogue` is what follows.
@@ -37,18 +37,20 @@ impl Pointwise {
 
     /// Computes every pixel.
     pub fn run(&self, isa: Isa, crew: Crew, input: View<&[f32]>, output: View<&mut [f32]>) {
-        let (pixels, columns) = (input.shape().pixels(), output.channels());
         let strides = [input.pixel(), output.pixel()];
         let [from, to] = strides.map(|stride| PIXELS * stride);
-        let blocks = input.data().chunks(from).zip(output.data().chunks_mut(to));
-        let gemm = |(i, (a, c))| Gemm {
-            b: &self.weights,
-            depth: self.inputs,
-            strides,
-            epilogue: self.epilogue.as_ref(),
-            products: vec![Product::new(a, c, PIXELS.min(pixels - i * PIXELS))],
-        };
-        let mut gemms: Vec<_> = blocks.enumerate().map(gemm).collect();
-        multiply(isa, crew, columns, &mut gemms);
+        let (pixels, columns) = (input.shape().pixels(), output.channels());
+        crew.chunks(output.data(), to, |i, c| {
+            isa.run(Gemm {
+                a: &input.data()[i * from..],
+                b: &self.weights,
+                c,
+                rows: PIXELS.min(pixels - i * PIXELS),
+                depth: self.inputs,
+                columns,
+                strides,
+                epilogue: self.epilogue.as_ref(),
+            });
+        });
     }
 }

@@ -3,14 +3,24 @@
 #![allow(unsafe_code, reason = "vectors are read and lines fetched by address")]
 
 pub use pulp::{Simd, WithSimd};
+use std::fmt;
 
 /// The instruction set that kernels run on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Isa {
     /// Plain Rust on eight lanes: the same kernels, for tests, for Miri and for any CPU.
     Portable,
     /// The best the CPU has.
     Native(pulp::Arch),
+}
+
+impl fmt::Debug for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Portable => f.write_str("portable"),
+            Self::Native(_) => write!(f, "{} lanes", self.panel() / 2),
+        }
+    }
 }
 
 impl Isa {
@@ -22,6 +32,22 @@ impl Isa {
         } else {
             Self::Native(arch)
         }
+    }
+
+    /// Every form that runs here, for tests: the portable one, the best, and AVX2 where the best is wider.
+    #[cfg(test)]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Portable];
+        let best = Self::detect();
+        #[cfg(target_arch = "x86_64")]
+        if best.panel() > 16 {
+            let avx2 = pulp::x86::V3::try_new();
+            all.extend(avx2.map(|avx2| Self::Native(pulp::Arch::V3(avx2))));
+        }
+        if matches!(best, Self::Native(_)) {
+            all.push(best);
+        }
+        all
     }
 
     /// Runs a kernel compiled for this instruction set.
@@ -81,14 +107,18 @@ pub fn store<S: Simd>(slice: &mut [f32], at: usize, value: S::f32s) {
     slice[at..at + S::F32_LANES].copy_from_slice(pulp::bytemuck::cast_slice(&[value]));
 }
 
+/// Into the first-level cache.
+pub const NEAR: i32 = 3;
+/// Into the second-level cache.
+pub const FAR: i32 = 2;
+
 /// Asks for the line at `pointer` to be brought near; nothing when no memory is there.
 #[inline(always)]
-pub fn prefetch<T>(pointer: *const T) {
+pub fn prefetch<const LEVEL: i32>(pointer: *const f32) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch reads nothing and faults nowhere; SSE is part of x86-64.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(pointer.cast());
+        std::arch::x86_64::_mm_prefetch::<LEVEL>(pointer.cast());
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = pointer;

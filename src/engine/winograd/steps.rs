@@ -15,8 +15,8 @@ use std::cell::RefCell;
 pub struct Memory {
     /// What its steps read and write. A step that wrote what it reads would panic.
     pub buffers: [RefCell<Buffer>; 5],
-    /// Transformed inputs and products.
-    scratch: [Buffer; 2],
+    /// See [`Convolution::run`].
+    scratch: [Buffer; 3],
 }
 
 /// Where an activation lies: channels of the pixels of a buffer.
@@ -149,7 +149,7 @@ impl Layer {
         }
     }
 
-    fn run(&self, isa: Isa, crew: Crew, mut job: Job, scratch: &mut [Buffer; 2]) {
+    fn run(&self, isa: Isa, crew: Crew, mut job: Job, scratch: &mut [Buffer; 3]) {
         match self {
             Self::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
             Self::Pixels(layer) => layer.run(isa, crew, job.input, job.output),

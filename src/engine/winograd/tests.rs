@@ -3,7 +3,7 @@
 use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job, Kind};
 use super::filters;
-use super::gemm::{Epilogue, Gemm, Product, multiply};
+use super::gemm::{Epilogue, Gemm};
 use super::pooling::{max_pool_extent, pool};
 use super::simd::Isa;
 use super::threads::{self, Crew};
@@ -229,9 +229,8 @@ impl Problem {
         let expected = self.direct();
         let [raw, activation] = self.run(isa, Crew::Alone, 5);
         let error = relative_error(&raw, &expected);
-        let form = if isa.is_wide() { "native" } else { "portable" };
         println!(
-            "{:?}, {} channels, {form}: {error:.1e}",
+            "{:?}, {} channels, {isa:?}: {error:.1e}",
             self.kind, self.inputs
         );
         assert!(error < TOLERANCE, "{:?} raw: {error:.1e}", self.kind);
@@ -262,28 +261,22 @@ const KINDS: [Kind; 5] = [
 
 #[test]
 fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
-    for kind in KINDS {
-        Problem::odd(kind).check(Isa::detect());
+    for isa in Isa::all() {
+        for kind in KINDS {
+            Problem::odd(kind).check(isa);
+        }
     }
 }
 
 #[test]
-fn every_convolution_agrees_with_a_direct_one_in_portable_form() {
-    for kind in KINDS {
-        Problem::odd(kind).check(Isa::Portable);
-    }
-}
-
-#[test]
-fn portable_and_native_forms_give_the_same_bits() {
+fn every_form_gives_the_same_bits() {
     for kind in KINDS {
         let problem = Problem::odd(kind);
         let portable = problem.run(Isa::Portable, Crew::Alone, 64);
-        assert_eq!(
-            portable,
-            problem.run(Isa::detect(), Crew::Alone, 64),
-            "{kind:?}"
-        );
+        for isa in Isa::all() {
+            let found = problem.run(isa, Crew::Alone, 64);
+            assert_eq!(portable, found, "{kind:?} in {isa:?}");
+        }
     }
 }
 
@@ -382,7 +375,7 @@ fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
 #[test]
 fn gemm_agrees_with_float64_for_any_number_of_rows() {
     let (depth, columns) = (if cfg!(miri) { 5 } else { 100 }, 64);
-    for isa in [Isa::detect(), Isa::Portable] {
+    for isa in Isa::all() {
         for rows in 1..=if cfg!(miri) { 7 } else { 27 } {
             let mut random = Random(rows as u64);
             let [a, b] = [rows, columns].map(|extent| random.take(extent * depth));
@@ -393,14 +386,16 @@ fn gemm_agrees_with_float64_for_any_number_of_rows() {
                 packed[(n / panel * depth + k) * panel + n % panel] = value;
             }
             let mut c = vec![0.0; rows * columns];
-            let gemm = Gemm {
+            isa.run(Gemm {
+                a: &a,
                 b: &packed,
+                c: &mut c,
+                rows,
                 depth,
+                columns,
                 strides: [depth, columns],
                 epilogue: None,
-                products: vec![Product::new(&a, &mut c, rows)],
-            };
-            multiply(isa, Crew::Alone, columns, &mut [gemm]);
+            });
             let product = |i: usize| {
                 let terms = (0..depth).map(|k| {
                     f64::from(a[i / columns * depth + k]) * f64::from(b[k * columns + i % columns])

@@ -16,6 +16,14 @@ pub enum Crew {
 }
 
 impl Crew {
+    /// How many threads these are.
+    pub fn threads(self) -> usize {
+        match self {
+            Self::Alone => 1,
+            Self::All => rayon::current_num_threads(),
+        }
+    }
+
     /// Runs `task` for every cell of a grid, each once, in any order. Alone that is one call. A crew takes row by row, and
     /// cuts rows into ranges of columns where there are too few for all to be busy to the end.
     pub fn grid(
@@ -23,8 +31,8 @@ impl Crew {
         [rows, columns]: [usize; 2],
         task: impl Fn(Range<usize>, Range<usize>) + Sync + Send,
     ) {
-        let threads = rayon::current_num_threads();
-        if self == Self::Alone || threads == 1 {
+        let threads = self.threads();
+        if threads == 1 {
             return task(0..rows, 0..columns);
         }
         let parts = (threads * TASKS_PER_THREAD).div_ceil(rows.max(1));
@@ -66,15 +74,17 @@ const TASKS_PER_THREAD: usize = 4;
 /// Something each thread has one of.
 pub struct PerThread<T>(Vec<Mutex<T>>);
 
-impl<T: Default> PerThread<T> {
-    /// One for each of `threads`.
-    pub fn new(threads: usize) -> Self {
-        Self((0..threads).map(|_| Mutex::default()).collect())
+impl<T> FromIterator<T> for PerThread<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(each: I) -> Self {
+        Self(each.into_iter().map(Mutex::new).collect())
     }
+}
 
+impl<T> PerThread<T> {
     /// Lends the calling thread its own. Must not be nested.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        let mine = &self.0[rayon::current_thread_index().unwrap_or(0)];
+        // Who works alone may have the only one.
+        let mine = &self.0[rayon::current_thread_index().unwrap_or(0) % self.0.len()];
         // Working memory carries nothing from one task to the next: what a panic left behind is as good as new.
         work(&mut mine.lock().unwrap_or_else(PoisonError::into_inner))
     }

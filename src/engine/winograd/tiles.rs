@@ -1,15 +1,16 @@
 //! A block of tiles, and the matrix products of their points.
 //!
-//! With `X` the algorithm of both spatial axes and `T` that of the time axis, a tile covers `X`'s points squared pixels in
-//! `T`'s points frames. Transformed inputs lie as `[point][tile][channel]`, products likewise, filters as
-//! `[distinct point][panel][channel][lane]` (see `gemm`). The rows of the product at one point are the tiles.
+//! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
+//! `[point][tile][frame][channel]`, products likewise, filters as `[distinct point][point in time][panel][channel][lane]`
+//! (see `gemm`). What happens along time, between inputs and products, is in `time`.
 
+mod time;
 mod transform;
 
 use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job};
 use super::filters;
-use super::gemm::{Gemm, Product, multiply};
+use super::gemm::Gemm;
 use super::simd::Isa;
 use super::threads::Crew;
 use super::view::Shape;
@@ -34,13 +35,21 @@ pub struct Block<'a> {
     /// First those that are short across, then whole ones, then those that are short down, last both ways. So the tiles that
     /// have a point follow each other, whatever the point.
     tiles: Vec<Tile>,
-    /// Tiles along time, which are a row each.
-    depth: usize,
     /// Channels per row of the points, inputs and products.
     channels: [usize; 2],
     /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
     /// would compete for the same cache sets.
     strides: [usize; 2],
+}
+
+/// What belongs to one spatial point.
+struct Point<'a> {
+    /// The tiles that have it.
+    tiles: Range<usize>,
+    /// The transformed inputs of all tiles.
+    inputs: &'a [f32],
+    /// The filters of all points in time, one after the other.
+    filters: &'a [f32],
 }
 
 impl<'a> Block<'a> {
@@ -51,7 +60,7 @@ impl<'a> Block<'a> {
     pub fn new(convolution: &'a Convolution, input: Shape, tiles: Range<usize>) -> Self {
         let [space, _] = convolution.kind.axes();
         let output = convolution.output_shape(input);
-        let [down, across, depth] = convolution.grid(input);
+        let [down, across] = convolution.grid(input);
         assert!(tiles.end <= convolution.tiles(input));
         let tiles = tiles.map(|tile| {
             let place = [tile / (down * across), tile / across % down, tile % across];
@@ -67,70 +76,71 @@ impl<'a> Block<'a> {
             (down, down == across)
         });
         let channels = convolution.channels();
+        let [rows_in, rows_out] = [input, output].map(|shape| tiles.len() * shape.frames);
         Self {
             convolution,
             input,
             output,
-            depth,
-            channels,
-            strides: channels.map(|channels| tiles.len() * depth * channels + LINE),
             tiles,
+            channels,
+            strides: [rows_in * channels[0] + LINE, rows_out * channels[1] + LINE],
         }
     }
 
     /// Computes these tiles of a job.
-    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 2]) {
-        let [v, m] = self.memory(scratch);
-        self.inputs(isa, crew, job.input, v);
-        self.multiply(isa, crew, v, m);
-        self.outputs(isa, crew, m, job);
+    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 3]) {
+        let [w, y, own] = self.memory(crew, scratch);
+        self.inputs(isa, crew, job.input, w);
+        self.multiply(isa, crew, w, y, own);
+        self.outputs(isa, crew, y, job);
     }
 
-    /// Room for the transformed inputs and for the products.
-    pub fn memory<'m>(&self, [v, m]: &'m mut [Buffer; 2]) -> [&'m mut [f32]; 2] {
+    /// Room for the transformed inputs, for the products, and for what the crew's threads need in between.
+    pub fn memory<'m>(&self, crew: Crew, [w, y, own]: &'m mut [Buffer; 3]) -> [&'m mut [f32]; 3] {
         let points = self.convolution.points();
         [
-            v.room(points * self.strides[0]),
-            m.room(points * self.strides[1]),
+            w.room(points * self.strides[0]),
+            y.room(points * self.strides[1]),
+            own.room(crew.threads() * self.memory_in_time()),
         ]
     }
 
-    /// The matrix product of every point, of `v` to `m`.
-    pub fn multiply(&self, isa: Isa, crew: Crew, v: &[f32], m: &mut [f32]) {
-        let (inputs, outputs) = (self.convolution.inputs, self.convolution.outputs());
-        let [space, time] = self.convolution.kind.axes();
-        let filters = &self.convolution.filters;
-        let filters = filters.chunks_exact(filters::stride(inputs, outputs));
-        let gemm = |b| Gemm {
-            b,
-            depth: inputs,
-            strides: self.channels,
-            epilogue: None,
-            products: vec![],
-        };
-        let mut gemms: Vec<_> = filters.map(gemm).collect();
-        let points = v
-            .chunks_exact(self.strides[0])
-            .zip(m.chunks_exact_mut(self.strides[1]));
-        for (point, (v, m)) in points.enumerate() {
-            let (n, rows) = (space.points, point / space.points);
-            let (k, i, j) = (rows / n, rows % n, point % n);
-            let row = time.filter_of(k) * space.filters + space.filter_of(i);
-            let filter = row * space.filters + space.filter_of(j);
-            let tiles = self.tiles_with(i, j);
-            let [a, c] = self
-                .channels
-                .map(|channels| tiles.start * self.depth * channels);
-            let product = Product::new(&v[a..], &mut m[c..], tiles.len() * self.depth);
-            gemms[filter].products.push(product);
+    /// Computes the products of every point, of `w` to `y`.
+    pub fn multiply(&self, isa: Isa, crew: Crew, w: &[f32], y: &mut [f32], own: &mut [f32]) {
+        let [_, time] = self.convolution.kind.axes();
+        if time.points > 1 {
+            return self.multiply_in_time(isa, crew, w, y, own);
         }
-        multiply(isa, crew, outputs, &mut gemms);
+        crew.chunks(y, self.strides[1], |point, y| {
+            let point = self.point(point, w);
+            let [a, c] = self.channels.map(|channels| point.tiles.start * channels);
+            isa.run(Gemm {
+                a: &point.inputs[a..],
+                b: point.filters,
+                c: &mut y[c..],
+                rows: point.tiles.len(),
+                depth: self.convolution.inputs,
+                columns: self.channels[1],
+                strides: self.channels,
+                epilogue: None,
+            });
+        });
     }
 
-    /// Which tiles have the points in row `i` and column `j`.
-    fn tiles_with(&self, i: usize, j: usize) -> Range<usize> {
+    /// What belongs to spatial point `point` of the transformed inputs `w`.
+    fn point<'s>(&'s self, point: usize, w: &'s [f32]) -> Point<'s> {
+        let convolution = self.convolution;
+        let [space, time] = convolution.kind.axes();
+        let (i, j) = (point / space.points, point % space.points);
         let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
         let first = self.tiles.iter().position(has).unwrap_or(0);
-        first..self.tiles.iter().rposition(has).map_or(0, |last| last + 1)
+        let end = self.tiles.iter().rposition(has).map_or(0, |last| last + 1);
+        let size = time.filters * filters::stride(convolution.inputs, convolution.outputs());
+        let filter = space.filter_of(i) * space.filters + space.filter_of(j);
+        Point {
+            tiles: first..end,
+            inputs: &w[point * self.strides[0]..][..self.strides[0]],
+            filters: &convolution.filters[filter * size..][..size],
+        }
     }
 }

@@ -88,6 +88,18 @@ impl<D> View<D> {
         self.strides[1]
     }
 
+    /// Floats from a pixel to the one that tiles of this width come to soon after: in the next frame, or in the next tile of
+    /// the only one.
+    #[inline(always)]
+    pub fn ahead(&self, width: usize) -> usize {
+        let [pixel, _, frame, _] = self.strides;
+        if self.shape.frames > 1 {
+            frame
+        } else {
+            width * pixel
+        }
+    }
+
     /// Position of channel 0 of a pixel.
     #[inline(always)]
     pub fn at(&self, [item, frame, y, x]: [usize; 4]) -> usize {
