@@ -71,7 +71,7 @@ pub struct Span<'a> {
     borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: a Span is a borrowed slice of floats; the callers of its unsafe method rule out data races.
+// SAFETY: a Span is a borrowed slice of floats; the callers of its unsafe methods rule out data races.
 unsafe impl Send for Span<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Span<'_> {}
@@ -95,6 +95,17 @@ impl<'a> Span<'a> {
     #[inline(always)]
     pub fn pointer(self, at: usize) -> *const f32 {
         self.ptr.wrapping_add(at)
+    }
+
+    /// Reads the vector that starts at `at`.
+    ///
+    /// # Safety
+    /// As for [`Span::store`].
+    #[inline(always)]
+    pub unsafe fn load<S: Simd>(self, at: usize) -> S::f32s {
+        debug_assert!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
+        // SAFETY: in bounds and not used by others (contract); any bits are a vector of floats.
+        unsafe { self.ptr.add(at).cast::<S::f32s>().read_unaligned() }
     }
 
     /// Writes the vector that starts at `at`.

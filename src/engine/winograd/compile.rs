@@ -47,16 +47,13 @@ impl<'w> Compiler<'_, 'w> {
     pub fn frame_steps(&self) -> Result<Vec<Step>, Error> {
         let name = |layer: &str| format!("eco_2d.basic_conv.{layer}");
         let image = Place::new(0, DEPTH_CHANNELS);
-        let (whole, half, reduced) = (Place::new(4, 64), Place::new(1, 64), Place::new(2, 64));
-        let (wide, mut from) = (Place::new(4, 192), Place::new(3, 192));
-        let stem = self.stem(&name("conv1_7x7_s2"))?;
-        let second = self.plane(&name("conv2_3x3"), 64, 192)?;
+        let (first, reduced, mut from) = (Place::new(1, 64), Place::new(2, 64), Place::new(3, 192));
+        let stem = self.stem(&name("conv1_7x7_s2"))?.with_max_pool();
+        let second = self.plane(&name("conv2_3x3"), 64, 192)?.with_max_pool();
         let mut steps = vec![
-            Step::new(Layer::Tiles(stem), image, whole),
-            Step::new(Layer::Pool(None), whole, half),
-            self.pointwise(&[name("conv2_3x3_reduce")], half, reduced)?,
-            Step::new(Layer::Tiles(second), reduced, wide),
-            Step::new(Layer::Pool(None), wide, from),
+            Step::new(Layer::Tiles(stem), image, first),
+            self.pointwise(&[name("conv2_3x3_reduce")], first, reduced)?,
+            Step::new(Layer::Tiles(second), reduced, from),
         ];
         for (block, single, projected) in [("a", 64, 32), ("b", 96, 64)] {
             let name = |layer: &str| format!("eco_2d.inception_{block}.inception_3{block}_{layer}");
@@ -80,7 +77,7 @@ impl<'w> Compiler<'_, 'w> {
             steps.push(Step::new(Layer::Pixels(pixels), from, projection));
             let norm = self.epilogue(&project, &format!("{project}_bn"), projected)?;
             let pooled = to.part(160 + single, projected);
-            steps.push(Step::new(Layer::Pool(Some(norm)), projection, pooled));
+            steps.push(Step::new(Layer::Average(norm), projection, pooled));
             steps.push(plane("3x3", reduced.part(0, 64), to.part(64, single))?);
             steps.push(plane("double_3x3_1", reduced.part(64, 64), middle)?);
             steps.push(plane("double_3x3_2", middle, to.part(64 + single, 96))?);
@@ -209,6 +206,7 @@ impl<'w> Compiler<'_, 'w> {
             inputs,
             filters,
             epilogue,
+            max_pool: false,
         }
     }
 

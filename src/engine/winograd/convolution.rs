@@ -82,6 +82,19 @@ pub struct Convolution {
     pub filters: Buffer,
     /// What follows the sum.
     pub epilogue: Epilogue,
+    /// Whether a max pool follows that, of 3x3 pixels with stride 2, no padding, and last windows that may be cut off
+    /// (`ceil_mode`).
+    pub max_pool: bool,
+}
+
+/// Extents of a max pool of an activation.
+fn max_pool_shape(shape: Shape) -> Shape {
+    let extent = |input: usize| (input - 2) / 2 + 1;
+    Shape {
+        height: extent(shape.height),
+        width: extent(shape.width),
+        ..shape
+    }
 }
 
 /// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache.
@@ -91,13 +104,21 @@ const SMALL: usize = 1 << 17;
 const LARGE: usize = 4 << 20;
 
 impl Convolution {
+    /// The same, followed by a max pool.
+    pub fn with_max_pool(self) -> Self {
+        Self {
+            max_pool: true,
+            ..self
+        }
+    }
+
     /// Output channels.
     pub fn outputs(&self) -> usize {
         self.epilogue.channels()
     }
 
-    /// Extents of the output.
-    pub fn output_shape(&self, shape: Shape) -> Shape {
+    /// Extents of the convolution itself.
+    pub fn extents(&self, shape: Shape) -> Shape {
         let extent = |axis: &Algorithm, n| (n + 2 * axis.pad - axis.taps) / axis.stride + 1;
         let [space, time] = self.kind.axes();
         Shape {
@@ -108,10 +129,20 @@ impl Convolution {
         }
     }
 
+    /// Extents of the output: of the convolution, or of the max pool after it.
+    pub fn output_shape(&self, shape: Shape) -> Shape {
+        let shape = self.extents(shape);
+        if self.max_pool {
+            max_pool_shape(shape)
+        } else {
+            shape
+        }
+    }
+
     /// Tiles down and across.
     pub fn grid(&self, shape: Shape) -> [usize; 2] {
         let [space, _] = self.kind.axes();
-        let Shape { height, width, .. } = self.output_shape(shape);
+        let Shape { height, width, .. } = self.extents(shape);
         [height, width].map(|extent| extent.div_ceil(space.outputs))
     }
 
@@ -128,9 +159,12 @@ impl Convolution {
         let tiles = self.tiles(shape);
         let limit = if crew == Crew::Alone { SMALL } else { LARGE };
         let [inputs, outputs] = self.channels();
-        let outputs = outputs * self.output_shape(shape).frames;
+        let outputs = outputs * self.extents(shape).frames;
         let per_tile = self.points() * (inputs * shape.frames).max(outputs);
         let blocks = tiles.div_ceil((limit / per_tile).max(1));
+        if self.max_pool {
+            job.output.fill(f32::NEG_INFINITY);
+        }
         for block in 0..blocks {
             Block::new(self, shape, share(tiles, block, blocks)).run(isa, crew, job, scratch);
         }

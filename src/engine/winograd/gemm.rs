@@ -9,6 +9,7 @@
 
 use super::buffer::Span;
 use super::simd::{FAR, NEAR, Simd, WithSimd, floor_at, load, prefetch};
+use std::hint::black_box;
 
 /// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
 #[derive(Clone, Default)]
@@ -109,20 +110,19 @@ impl Gemm<'_> {
         let (depth, [a_stride, c_stride]) = (self.depth, self.strides);
         let rows: [&[f32]; R] = std::array::from_fn(|r| {
             let at = (row + r) * a_stride;
-            // SAFETY: the left matrix has this row.
-            unsafe { self.a.get_unchecked(at..at + depth) }
+            // SAFETY: the left matrix has this row. The compiler must not know that rows are equally far apart: it would
+            // compute each address from the one before, in every step.
+            black_box(unsafe { self.a.get_unchecked(at..at + depth) })
         });
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
-        let unrolled = if S::REGISTER_COUNT < 32 { 2 } else { 1 };
-        let several = b.chunks_exact(unrolled * 2 * lanes);
-        let last = several.remainder();
-        for (i, b) in several.enumerate() {
-            let k = unrolled * i;
-            prefetch::<FAR>(next.0.wrapping_byte_add(k * next.1));
-            prefetch::<NEAR>(rows[0].as_ptr().wrapping_add(R * (a_stride + k)));
-            for (j, b) in b.chunks_exact(2 * lanes).enumerate() {
-                multiply_add(s, rows, k + j, b, &mut sums);
-            }
+        let pairs = b.chunks_exact(4 * lanes);
+        let last = pairs.remainder();
+        for (i, b) in pairs.enumerate() {
+            prefetch::<FAR>(next.0.wrapping_byte_add(2 * i * next.1));
+            prefetch::<NEAR>(rows[0].as_ptr().wrapping_add(R * (a_stride + 2 * i)));
+            let (even, odd) = b.split_at(2 * lanes);
+            multiply_add(s, rows, 2 * i, even, &mut sums);
+            multiply_add(s, rows, 2 * i + 1, odd, &mut sums);
         }
         if !last.is_empty() {
             multiply_add(s, rows, depth - 1, last, &mut sums);

@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::convolution::{Convolution, Job};
 use super::gemm::Epilogue;
 use super::pointwise::Pointwise;
-use super::pooling::{max_pool_extent, pool};
+use super::pooling::average;
 use super::simd::Isa;
 use super::threads::Crew;
 use super::view::{Shape, View};
@@ -70,8 +70,8 @@ pub enum Layer {
     Tiles(Convolution),
     /// 1x1 convolutions.
     Pixels(Pointwise),
-    /// An average pool and what follows it, or a max pool.
-    Pool(Option<Epilogue>),
+    /// An average pool and what follows it.
+    Average(Epilogue),
 }
 
 /// A layer and what it reads and writes.
@@ -140,12 +140,7 @@ impl Layer {
     fn output_shape(&self, shape: Shape) -> Shape {
         match self {
             Self::Tiles(convolution) => convolution.output_shape(shape),
-            Self::Pool(None) => Shape {
-                height: max_pool_extent(shape.height),
-                width: max_pool_extent(shape.width),
-                ..shape
-            },
-            Self::Pixels(_) | Self::Pool(Some(_)) => shape,
+            Self::Pixels(_) | Self::Average(_) => shape,
         }
     }
 
@@ -153,7 +148,7 @@ impl Layer {
         match self {
             Self::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
             Self::Pixels(layer) => layer.run(isa, crew, job.input, job.output),
-            Self::Pool(average) => pool(isa, crew, average.as_ref(), job.input, job.output),
+            Self::Average(epilogue) => average(isa, crew, epilogue, job.input, job.output),
         }
     }
 }

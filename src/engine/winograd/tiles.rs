@@ -30,7 +30,7 @@ pub struct Block<'a> {
     convolution: &'a Convolution,
     /// Extents of the input.
     input: Shape,
-    /// Extents of the output.
+    /// Extents of the convolution.
     output: Shape,
     /// First those that are short across, then whole ones, then those that are short down, last both ways. So the tiles that
     /// have a point follow each other, whatever the point.
@@ -59,7 +59,7 @@ impl<'a> Block<'a> {
     /// When there are not so many.
     pub fn new(convolution: &'a Convolution, input: Shape, tiles: Range<usize>) -> Self {
         let [space, _] = convolution.kind.axes();
-        let output = convolution.output_shape(input);
+        let output = convolution.extents(input);
         let [down, across] = convolution.grid(input);
         assert!(tiles.end <= convolution.tiles(input));
         let tiles = tiles.map(|tile| {

@@ -109,6 +109,14 @@ impl<D> View<D> {
 }
 
 impl View<&mut [f32]> {
+    /// Makes every value of these channels `value`.
+    pub fn fill(&mut self, value: f32) {
+        let pixels = self.data.chunks_mut(self.strides[0]);
+        for pixel in pixels.take(self.shape.pixels()) {
+            pixel[..self.channels].fill(value);
+        }
+    }
+
     /// The same, for several threads to write.
     pub fn share(&mut self) -> View<Span<'_>> {
         View {

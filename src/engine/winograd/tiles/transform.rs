@@ -4,12 +4,11 @@
 
 use super::super::buffer::{LINE, Span};
 use super::super::convolution::{Job, Kind, for_kind};
-use super::super::simd::{Isa, NEAR, Simd, WithSimd, load_unchecked, prefetch};
-use super::super::threads::Crew;
+use super::super::simd::{Isa, NEAR, Simd, WithSimd, floor_at, load_unchecked, prefetch};
+use super::super::threads::{Crew, share};
 use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, input, output};
 use super::super::view::{Shape, View};
 use super::{Block, Tile};
-use std::iter::once;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -22,53 +21,64 @@ enum Work<'a> {
 }
 
 impl Block<'_> {
-    /// Pixels of `from` to the points `v`.
+    /// Pixels of `from` to the points `w`.
     ///
     /// # Panics
-    /// When these are not the pixels the block was made for.
-    pub fn inputs(&self, isa: Isa, crew: Crew, from: View<&[f32]>, v: &mut [f32]) {
+    /// When these are not the pixels the block was made for, or `w` is too short.
+    pub fn inputs(&self, isa: Isa, crew: Crew, from: View<&[f32]>, w: &mut [f32]) {
         assert!(from.shape() == self.input && self.channels[0] <= from.channels());
-        assert!(self.convolution.points() * self.strides[0] <= v.len());
-        let work = Work::Inputs(from, Span::new(v));
-        self.transform(isa, crew, self.channels[0], &work);
+        assert!(self.convolution.points() * self.strides[0] <= w.len());
+        let tasks = [self.tiles.len(), self.channels[0] / LINE];
+        self.transform(isa, crew, tasks, &Work::Inputs(from, Span::new(w)));
     }
 
-    /// The products `m` to the pixels of a job's outputs.
+    /// The products `y` to the pixels of a job's outputs.
     ///
     /// # Panics
-    /// When the views have other extents than the convolution's output, or too few channels.
-    pub fn outputs(&self, isa: Isa, crew: Crew, m: &[f32], job: &mut Job) {
+    /// When the views have other extents than the convolution's output, or too few channels, or `y` is too short.
+    pub fn outputs(&self, isa: Isa, crew: Crew, y: &[f32], job: &mut Job) {
         let job = job.share();
-        assert!(self.convolution.points() * self.strides[1] <= m.len());
-        let mut written = once(&job.output).chain(&job.raw);
-        assert!(written.all(|view| self.fits(view)));
-        assert!(job.residual.iter().all(|view| self.fits(view)));
-        self.transform(isa, crew, self.channels[1], &Work::Outputs(m, &job));
+        assert!(self.convolution.points() * self.strides[1] <= y.len());
+        let output = self.convolution.output_shape(self.input);
+        assert!(self.fits(&job.output, output));
+        assert!(job.raw.iter().all(|view| self.fits(view, self.output)));
+        assert!(job.residual.iter().all(|view| self.fits(view, self.output)));
+        // Neighbouring tiles share windows of a max pool: a task takes all of them.
+        let tasks = if self.convolution.max_pool {
+            1
+        } else {
+            self.tiles.len()
+        };
+        let tasks = [tasks, self.channels[1] / LINE];
+        self.transform(isa, crew, tasks, &Work::Outputs(y, &job));
     }
 
-    fn fits<D>(&self, output: &View<D>) -> bool {
-        output.shape() == self.output && self.channels[1] <= output.channels()
+    fn fits<D>(&self, view: &View<D>, shape: Shape) -> bool {
+        view.shape() == shape && self.channels[1] <= view.channels()
     }
 
-    fn transform(&self, isa: Isa, crew: Crew, channels: usize, work: &Work) {
+    /// Work dealt out in as many parts: of tiles, and of lines of channels.
+    fn transform(&self, isa: Isa, crew: Crew, parts: [usize; 2], work: &Work) {
         fn run<X: Axis, T: Axis>(
             block: &Block,
             isa: Isa,
             crew: Crew,
-            channels: usize,
+            parts: [usize; 2],
             work: &Work,
         ) {
-            crew.grid([block.tiles.len(), channels / LINE], |tiles, lines| {
+            crew.grid(parts, |tiles, lines| {
+                let first = share(block.tiles.len(), tiles.start, parts[0]).start;
+                let end = share(block.tiles.len(), tiles.end - 1, parts[0]).end;
                 isa.run(Transform::<X> {
                     block,
                     work,
-                    tiles,
+                    tiles: first..end,
                     channels: lines.start * LINE..lines.end * LINE,
                     axis: PhantomData,
                 });
             });
         }
-        for_kind!(self.convolution.kind, run(self, isa, crew, channels, work));
+        for_kind!(self.convolution.kind, run(self, isa, crew, parts, work));
     }
 }
 
@@ -114,7 +124,10 @@ impl<X: Axis> Transform<'_, X> {
     fn tile<S: Simd>(&self, s: S, row: usize, tile: Tile, at: (usize, usize)) {
         match self.work {
             Work::Inputs(from, w) => self.input(s, from, *w, row, tile, at),
-            Work::Outputs(y, job) => self.output(s, y, job, row, tile, at),
+            Work::Outputs(y, job) if self.block.convolution.max_pool => {
+                self.output::<S, true>(s, y, job, row, tile, at)
+            }
+            Work::Outputs(y, job) => self.output::<S, false>(s, y, job, row, tile, at),
         }
     }
 
@@ -182,7 +195,7 @@ impl<X: Axis> Transform<'_, X> {
     }
 
     #[inline(always)]
-    fn output<S: Simd>(
+    fn output<S: Simd, const POOL: bool>(
         &self,
         s: S,
         products: &[f32],
@@ -213,37 +226,94 @@ impl<X: Axis> Transform<'_, X> {
         let finisher = self.block.convolution.epilogue.at::<S>(c);
         let [item, y, x] = tile.place;
         let (top, left) = (y * space.outputs, x * space.outputs);
+        let rows = space.outputs.min(image.height - top);
         let columns = space.outputs.min(image.width - left);
-        for i in 0..space.outputs.min(image.height - top) {
+        let mut windows = [[s.splat_f32s(f32::NEG_INFINITY); MOST]; MOST];
+        for i in 0..space.outputs {
+            if i >= rows {
+                break;
+            }
             let mut line = output::<X, S>(s, tile.points[1], lines[i]);
             let first = [item, frame, top + i, left];
-            for j in 0..columns {
+            // Loops end at constants, so that a line stays in registers.
+            for j in 0..space.outputs {
                 line[j] = s.add_f32s(line[j], finisher.bias);
             }
-            let output = &job.output;
             // SAFETY: pixels of this tile inside the image, which this task alone writes.
             unsafe {
                 if let Some(view) = &job.residual {
-                    for j in 0..columns {
-                        let at = view.at(first) + j * view.pixel() + c;
-                        let near = at + view.ahead(space.outputs);
-                        prefetch::<NEAR>(view.data().as_ptr().wrapping_add(near));
-                        line[j] = s.add_f32s(line[j], load_unchecked::<S>(view.data(), at));
+                    let (first, ahead) = (view.at(first) + c, view.ahead(space.outputs));
+                    for j in 0..space.outputs {
+                        if j < columns {
+                            let at = first + j * view.pixel();
+                            prefetch::<NEAR>(view.data().as_ptr().wrapping_add(at + ahead));
+                            line[j] = s.add_f32s(line[j], load_unchecked::<S>(view.data(), at));
+                        }
                     }
                 }
                 if let Some(view) = &job.raw {
-                    for j in 0..columns {
-                        let at = view.at(first) + j * view.pixel() + c;
-                        prefetch::<NEAR>(view.data().pointer(at + view.ahead(space.outputs)));
-                        view.data().store::<S>(at, line[j]);
+                    let (first, ahead) = (view.at(first) + c, view.ahead(space.outputs));
+                    for j in 0..space.outputs {
+                        if j < columns {
+                            let at = first + j * view.pixel();
+                            prefetch::<NEAR>(view.data().pointer(at + ahead));
+                            view.data().store::<S>(at, line[j]);
+                        }
                     }
                 }
-                for j in 0..columns {
-                    let at = output.at(first) + j * output.pixel() + c;
-                    prefetch::<NEAR>(output.data().pointer(at + output.ahead(space.outputs)));
-                    output.data().store::<S>(at, finisher.activate(s, line[j]));
+                let view = &job.output;
+                let ahead = view.ahead(space.outputs);
+                for j in 0..space.outputs {
+                    if j < columns {
+                        line[j] = finisher.activate(s, line[j]);
+                        if !POOL {
+                            let at = view.at(first) + c + j * view.pixel();
+                            prefetch::<NEAR>(view.data().pointer(at + ahead));
+                            view.data().store::<S>(at, line[j]);
+                        }
+                    } else {
+                        line[j] = s.splat_f32s(f32::NEG_INFINITY);
+                    }
+                }
+            }
+            if POOL {
+                let line = maxima(s, space.outputs, line);
+                for b in 0..=space.outputs / 2 {
+                    windows[b][i] = line[b];
+                }
+            }
+        }
+        if POOL {
+            let (view, Shape { height, width, .. }) = (&job.output, job.output.shape());
+            for b in 0..=space.outputs / 2 {
+                let column = maxima(s, space.outputs, windows[b]);
+                for a in 0..=space.outputs / 2 {
+                    // The first window begins in the tile above, or to the left.
+                    let [y, x] = [top / 2 + a, left / 2 + b].map(|at| at.wrapping_sub(1));
+                    if y < height && x < width {
+                        let at = view.at([item, frame, y, x]) + c;
+                        // SAFETY: a window inside the pooled image, whose channels this task alone reads and writes.
+                        unsafe {
+                            let before = view.data().load::<S>(at);
+                            view.data().store::<S>(at, floor_at(s, column[a], before));
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// The maxima of the windows of a max pool, along one axis, as far as they lie in a tile of `outputs` pixels: three pixels,
+/// the first of them ending with the tile's first pixel, and each beginning two after the one before.
+#[inline(always)]
+fn maxima<S: Simd>(s: S, outputs: usize, pixels: [S::f32s; MOST]) -> [S::f32s; MOST] {
+    let mut windows = [pixels[0]; MOST];
+    for a in 1..=outputs / 2 {
+        windows[a] = floor_at(s, pixels[2 * a - 1], pixels[2 * a - 2]);
+        if 2 * a < outputs {
+            windows[a] = floor_at(s, pixels[2 * a], windows[a]);
+        }
+    }
+    windows
 }
