@@ -14,7 +14,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use winograd::buffer::{Buffer, LINE};
 use winograd::convolution::{Convolution, Job, Kind};
 use winograd::filters;
-use winograd::gemm::{Epilogue, Gemm, Product, multiply};
+use winograd::gemm::{Epilogue, Gemm};
 use winograd::simd::Isa;
 use winograd::threads::Crew;
 use winograd::tiles::Block;
@@ -38,17 +38,24 @@ fn gemm(c: &mut Criterion) {
     let mut group = c.benchmark_group("gemm");
     for [rows, depth, columns] in [[14, 64, 192], [49, 64, 96], [64, 128, 128], [32, 512, 512]] {
         let [a, b, mut c] = [rows * depth, depth * columns, rows * columns].map(Buffer::zeroed);
-        let mut gemms = [Gemm {
-            b: &b,
-            depth,
-            strides: [depth, columns],
-            epilogue: None,
-            products: vec![Product::new(&a, &mut c, rows)],
-        }];
         group.throughput(Throughput::Elements((2 * rows * depth * columns) as u64));
         group.bench_function(
             BenchmarkId::from_parameter(format!("{rows}x{depth}x{columns}")),
-            |bench| bench.iter(|| multiply(isa, Crew::Alone, columns, black_box(&mut gemms))),
+            |bench| {
+                bench.iter(|| {
+                    isa.run(Gemm {
+                        a: black_box(&a),
+                        b: &b,
+                        c: &mut c,
+                        rows,
+                        depth,
+                        columns,
+                        strides: [depth, columns],
+                        epilogue: None,
+                        next: &b,
+                    });
+                });
+            },
         );
     }
     group.finish();
@@ -67,29 +74,31 @@ fn convolution(c: &mut Criterion) {
             inputs,
             filters: transform(),
             epilogue: Epilogue::bias(&vec![0.0; outputs]),
+            max_pool: false,
         };
         let padded = inputs.next_multiple_of(LINE);
         let out = convolution.output_shape(shape);
-        let [x, mut y] = [shape.pixels() * padded, out.pixels() * outputs].map(Buffer::zeroed);
+        let sizes = [shape.pixels() * padded, out.pixels() * outputs];
+        let [input, mut output] = sizes.map(Buffer::zeroed);
         let mut job = Job {
-            input: View::new(&*x, shape, padded, padded),
-            output: View::new(&mut *y, out, outputs, outputs),
+            input: View::new(&*input, shape, padded, padded),
+            output: View::new(&mut *output, out, outputs, outputs),
             raw: None,
             residual: None,
         };
-        let mut scratch = <[Buffer; 2]>::default();
+        let mut scratch = <[Buffer; 3]>::default();
         let block = Block::new(&convolution, shape, 0..tiles);
-        let [v, m] = block.memory(&mut scratch);
+        let [w, y, own] = block.memory(isa, crew, &mut scratch);
         let mut group = c.benchmark_group(name);
         group.sample_size(20);
         group.bench_function("inputs", |bench| {
-            bench.iter(|| block.inputs(isa, crew, job.input, v));
+            bench.iter(|| block.inputs(isa, crew, job.input, w));
         });
         group.bench_function("products", |bench| {
-            bench.iter(|| block.multiply(isa, crew, v, m));
+            bench.iter(|| block.multiply(isa, crew, w, y, own));
         });
         group.bench_function("outputs", |bench| {
-            bench.iter(|| block.outputs(isa, crew, m, &mut job));
+            bench.iter(|| block.outputs(isa, crew, y, &mut job));
         });
         group.bench_function("whole", |bench| {
             bench.iter(|| block.run(isa, crew, &mut job, &mut scratch));

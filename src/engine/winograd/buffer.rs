@@ -86,11 +86,6 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Floats in it.
-    pub fn len(self) -> usize {
-        self.len
-    }
-
     /// Where position `at` is in memory, to be brought near: it may lie beyond the end.
     #[inline(always)]
     pub fn pointer(self, at: usize) -> *const f32 {

@@ -1,4 +1,5 @@
-//! Filter transform: `[outputs, inputs, time, rows, columns]` weights to one packed matrix per distinct point.
+//! Filter transform: `[outputs, inputs, time, rows, columns]` weights to one packed matrix per distinct point,
+//! `[spatial point][panel][point in time][input][lane]`.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
@@ -10,27 +11,34 @@ use super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, filter}
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Floats from point to point. One line more than the matrix needs: points a power of two apart would compete for the same
-/// cache sets while they are written.
-pub fn stride(inputs: usize, outputs: usize) -> usize {
-    inputs * outputs + LINE
+/// Floats from spatial point to spatial point. One line more than the matrices need: points a power of two apart would compete
+/// for the same cache sets while they are written.
+pub fn stride(kind: Kind, inputs: usize, outputs: usize) -> usize {
+    let [_, time] = kind.axes();
+    time.filters * inputs * outputs + LINE
 }
 
 /// Transforms the weights of a convolution, given as consecutive output channels, a whole number of panels each.
 pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f32]]) -> Buffer {
-    fn run<X: Axis, T: Axis>(isa: Isa, crew: Crew, inputs: usize, weights: &[&[f32]]) -> Buffer {
+    fn run<X: Axis, T: Axis>(
+        isa: Isa,
+        crew: Crew,
+        kind: Kind,
+        inputs: usize,
+        weights: &[&[f32]],
+    ) -> Buffer {
         let (space, time) = (X::ALGORITHM, T::ALGORITHM);
         let panel = isa.panel();
         let size = panel * inputs * time.taps * space.taps * space.taps;
         let panels: Vec<&[f32]> = weights.iter().flat_map(|w| w.chunks_exact(size)).collect();
-        let stride = stride(inputs, panels.len() * panel);
-        let mut buffer = Buffer::zeroed(time.filters * space.filters * space.filters * stride);
+        let stride = stride(kind, inputs, panels.len() * panel);
+        let mut buffer = Buffer::zeroed(space.filters * space.filters * stride);
         let filters = Span::new(&mut buffer);
         crew.grid([panels.len(), inputs / 4], |panels_here, quads| {
             for index in panels_here {
                 isa.run(Panel::<X, T> {
                     weights: panels[index],
-                    first: index * panel * inputs,
+                    first: index * panel * time.filters * inputs,
                     inputs,
                     part: quads.start * 4..quads.end * 4,
                     stride,
@@ -41,19 +49,19 @@ pub fn transform(isa: Isa, crew: Crew, kind: Kind, inputs: usize, weights: &[&[f
         });
         buffer
     }
-    for_kind!(kind, run(isa, crew, inputs, weights))
+    for_kind!(kind, run(isa, crew, kind, inputs, weights))
 }
 
 /// The transform of some input channels of one panel of output channels.
 struct Panel<'a, X, T> {
     /// Weights of the panel's output channels, `[panel, inputs, time, rows, columns]`.
     weights: &'a [f32],
-    /// Where the panel begins in every point's matrix.
+    /// Where the panel begins in every spatial point's matrices.
     first: usize,
     inputs: usize,
     /// The input channels.
     part: Range<usize>,
-    /// Floats from point to point.
+    /// Floats from spatial point to spatial point.
     stride: usize,
     /// All filters of the convolution.
     filters: Span<'a>,
@@ -95,6 +103,7 @@ impl<X: Axis, T: Axis> WithSimd for Panel<'_, X, T> {
                     }
                 }
                 for k in 0..time.filters {
+                    let to = self.first + (k * self.inputs + channel) * lanes + half;
                     for x in 0..r {
                         let mut g = none;
                         for y in 0..r {
@@ -109,8 +118,7 @@ impl<X: Axis, T: Axis> WithSimd for Panel<'_, X, T> {
                         }
                         g = filter::<X, S>(s, g);
                         for j in 0..n {
-                            let point = (i * n + j) * time.filters + k;
-                            let at = point * self.stride + self.first + channel * lanes + half;
+                            let at = (i * n + j) * self.stride + to;
                             // SAFETY: this part of this panel is filled here and nowhere else.
                             unsafe { self.filters.store::<S>(at, g[j]) }
                         }

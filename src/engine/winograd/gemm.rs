@@ -42,6 +42,8 @@ pub struct Gemm<'a> {
     pub strides: [usize; 2],
     /// What is done with the sums before they are stored.
     pub epilogue: Option<&'a Epilogue>,
+    /// What is read soon after: brought near meanwhile, step by step.
+    pub next: &'a [f32],
 }
 
 impl WithSimd for Gemm<'_> {
@@ -60,13 +62,13 @@ impl WithSimd for Gemm<'_> {
             assert!(columns <= stride && rows * stride <= len + (stride - columns));
         }
         let c = Span::new(std::mem::take(&mut self.c));
-        let most = block_rows::<S>();
-        let blocks = rows.div_ceil(most);
-        // Each block brings its share of the next panel near.
-        let step = (2 * lanes * size_of::<f32>()).div_ceil(blocks.max(1));
+        let blocks = rows.div_ceil(block_rows::<S>());
+        let panels = self.columns / (2 * lanes);
+        let steps = (panels * blocks * self.depth).max(1);
+        let step = size_of_val(self.next).div_ceil(steps);
+        let mut next = self.next.as_ptr();
         for column in (0..self.columns).step_by(2 * lanes) {
             let b = &self.b[column * self.depth..][..2 * lanes * self.depth];
-            let mut next = b.as_ptr_range().end;
             let mut row = 0;
             // Blocks of equal size: a small remainder could not hide the latency of its additions.
             for blocks in (1..=blocks).rev() {

@@ -50,6 +50,10 @@ impl Pointwise {
                 columns,
                 strides,
                 epilogue: self.epilogue.as_ref(),
+                next: self
+                    .weights
+                    .get(isa.panel() * self.inputs..)
+                    .unwrap_or_default(),
             });
         });
     }

@@ -1,7 +1,7 @@
 //! A block of tiles, and the matrix products of their points.
 //!
 //! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
-//! `[point][tile][frame][channel]`, products likewise, filters as `[distinct point][point in time][panel][channel][lane]`
+//! `[point][tile][frame][channel]`, products likewise, filters as `[distinct point][panel][point in time][channel][lane]`
 //! (see `gemm`). What happens along time, between inputs and products, is in `time`.
 
 mod time;
@@ -48,7 +48,7 @@ struct Point<'a> {
     tiles: Range<usize>,
     /// The transformed inputs of all tiles.
     inputs: &'a [f32],
-    /// The filters of all points in time, one after the other.
+    /// The filters of all its points in time, and what follows them in memory.
     filters: &'a [f32],
 }
 
@@ -56,12 +56,12 @@ impl<'a> Block<'a> {
     /// These spatial tiles of an input of `shape`.
     ///
     /// # Panics
-    /// When there are not so many.
+    /// When there are not so many, or none.
     pub fn new(convolution: &'a Convolution, input: Shape, tiles: Range<usize>) -> Self {
         let [space, _] = convolution.kind.axes();
         let output = convolution.extents(input);
         let [down, across] = convolution.grid(input);
-        assert!(tiles.end <= convolution.tiles(input));
+        assert!(!tiles.is_empty() && tiles.end <= convolution.tiles(input));
         let tiles = tiles.map(|tile| {
             let place = [tile / (down * across), tile / across % down, tile % across];
             let points = [
@@ -89,19 +89,24 @@ impl<'a> Block<'a> {
 
     /// Computes these tiles of a job.
     pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 3]) {
-        let [w, y, own] = self.memory(crew, scratch);
+        let [w, y, own] = self.memory(isa, crew, scratch);
         self.inputs(isa, crew, job.input, w);
         self.multiply(isa, crew, w, y, own);
         self.outputs(isa, crew, y, job);
     }
 
     /// Room for the transformed inputs, for the products, and for what the crew's threads need in between.
-    pub fn memory<'m>(&self, crew: Crew, [w, y, own]: &'m mut [Buffer; 3]) -> [&'m mut [f32]; 3] {
+    pub fn memory<'m>(
+        &self,
+        isa: Isa,
+        crew: Crew,
+        [w, y, own]: &'m mut [Buffer; 3],
+    ) -> [&'m mut [f32]; 3] {
         let points = self.convolution.points();
         [
             w.room(points * self.strides[0]),
             y.room(points * self.strides[1]),
-            own.room(crew.threads() * self.memory_in_time()),
+            own.room(crew.threads() * self.memory_in_time(isa)),
         ]
     }
 
@@ -111,6 +116,8 @@ impl<'a> Block<'a> {
         if time.points > 1 {
             return self.multiply_in_time(isa, crew, w, y, own);
         }
+        let (depth, columns) = (self.convolution.inputs, self.channels[1]);
+        let size = depth * columns;
         crew.chunks(y, self.strides[1], |point, y| {
             let point = self.point(point, w);
             let [a, c] = self.channels.map(|channels| point.tiles.start * channels);
@@ -119,10 +126,11 @@ impl<'a> Block<'a> {
                 b: point.filters,
                 c: &mut y[c..],
                 rows: point.tiles.len(),
-                depth: self.convolution.inputs,
-                columns: self.channels[1],
+                depth,
+                columns,
                 strides: self.channels,
                 epilogue: None,
+                next: upto(size, &point.filters[isa.panel() * depth..]),
             });
         });
     }
@@ -130,17 +138,22 @@ impl<'a> Block<'a> {
     /// What belongs to spatial point `point` of the transformed inputs `w`.
     fn point<'s>(&'s self, point: usize, w: &'s [f32]) -> Point<'s> {
         let convolution = self.convolution;
-        let [space, time] = convolution.kind.axes();
+        let [space, _] = convolution.kind.axes();
         let (i, j) = (point / space.points, point % space.points);
         let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
         let first = self.tiles.iter().position(has).unwrap_or(0);
         let end = self.tiles.iter().rposition(has).map_or(0, |last| last + 1);
-        let size = time.filters * filters::stride(convolution.inputs, convolution.outputs());
+        let size = filters::stride(convolution.kind, convolution.inputs, convolution.outputs());
         let filter = space.filter_of(i) * space.filters + space.filter_of(j);
         Point {
             tiles: first..end,
             inputs: &w[point * self.strides[0]..][..self.strides[0]],
-            filters: &convolution.filters[filter * size..][..size],
+            filters: &convolution.filters[filter * size..],
         }
     }
+}
+
+/// The first floats of a slice, as many as there are up to `len`.
+fn upto(len: usize, slice: &[f32]) -> &[f32] {
+    &slice[..len.min(slice.len())]
 }

@@ -1,6 +1,6 @@
-//! The time axis of a volume. Between the two spatial transforms each spatial point is a problem of its own: its frames are
-//! transformed to points in time, each of these has a matrix product, and the products are transformed to frames. What is
-//! only needed in between stays in the caches of one thread.
+//! The time axis of a volume. Between the two spatial transforms each spatial point is a problem of its own: its frames and its
+//! filters are transformed to points in time, each of these has a matrix product, and the products are transformed to frames.
+//! What is only needed in between stays in the caches of one thread.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
@@ -10,38 +10,23 @@ use super::super::gemm::Gemm;
 use super::super::simd::{Isa, NEAR, Simd, WithSimd, load, prefetch, store};
 use super::super::threads::{Crew, PerThread};
 use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, input, output};
-use super::{Block, Point};
+use super::{Block, Point, upto};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Floats of points in time, inputs and products, that a thread computes together: they stay in its second-level cache.
-const TOGETHER: usize = 1 << 18;
-
 impl Block<'_> {
-    /// Floats of points in time per spatial tile.
-    fn tile_in_time(&self) -> usize {
-        let [_, time] = self.convolution.kind.axes();
-        time.points * self.steps() * (self.channels[0] + self.channels[1])
-    }
-
     /// Tiles along time.
     fn steps(&self) -> usize {
         let [_, time] = self.convolution.kind.axes();
         self.output.frames.div_ceil(time.outputs)
     }
 
-    /// Spatial tiles that are computed together.
-    fn together(&self) -> usize {
-        (TOGETHER / self.tile_in_time())
-            .min(self.tiles.len())
-            .max(1)
-    }
-
     /// Floats that a thread needs for itself: none where there is no time.
-    pub(super) fn memory_in_time(&self) -> usize {
+    pub(super) fn memory_in_time(&self, isa: Isa) -> usize {
         let [_, time] = self.convolution.kind.axes();
+        let rows = self.tiles.len() * self.steps();
         if time.points > 1 {
-            self.together() * self.tile_in_time()
+            time.points * rows * (self.channels[0] + isa.panel())
         } else {
             0
         }
@@ -61,80 +46,72 @@ impl Block<'_> {
     ) {
         let points = self.convolution.points();
         assert!(points * self.strides[1] <= y.len());
-        let (y, panel) = (Span::new(y), isa.panel());
-        let own: PerThread<_> = own.chunks_mut(self.memory_in_time()).collect();
-        crew.grid([points, self.channels[1] / panel], |points, panels| {
-            let columns = panels.start * panel..panels.end * panel;
+        let y = Span::new(y);
+        let own: PerThread<_> = own.chunks_mut(self.memory_in_time(isa)).collect();
+        let panels = self.channels[1] / isa.panel();
+        crew.grid([points, panels], |points, panels| {
             own.with(|own| {
                 for index in points {
                     let point = self.point(index, w);
-                    for first in point.tiles.clone().step_by(self.together()) {
-                        let end = point.tiles.end.min(first + self.together());
-                        let product = Columns {
-                            block: self,
-                            point: &point,
-                            tiles: first..end,
-                            columns: columns.clone(),
-                            y,
-                            at: index * self.strides[1],
-                        };
-                        for_kind!(self.convolution.kind, run(product, isa, own));
-                    }
+                    let (at, panels) = (index * self.strides[1], panels.clone());
+                    for_kind!(
+                        self.convolution.kind,
+                        run(self, isa, &point, panels, own, (y, at))
+                    );
                 }
             });
         });
     }
 }
 
-/// Some columns of the products of some tiles at one spatial point. They belong to one task, and `y` has room for all.
-struct Columns<'a> {
-    block: &'a Block<'a>,
-    point: &'a Point<'a>,
-    tiles: Range<usize>,
-    columns: Range<usize>,
-    /// The products of all spatial points.
-    y: Span<'a>,
-    /// Where this point's begin.
-    at: usize,
-}
-
-/// Computes them by the algorithm `T`.
-fn run<X: Axis, T: Axis>(product: Columns, isa: Isa, own: &mut [f32]) {
-    let Columns { block, point, .. } = product;
-    let (time, depth, channels) = (T::ALGORITHM, block.convolution.inputs, block.channels[0]);
-    let (rows, columns) = (product.tiles.len() * block.steps(), product.columns.len());
-    let (v, m) = own.split_at_mut(time.points * rows * channels);
-    let m = &mut m[..time.points * rows * columns];
+/// Some panels of the products at one spatial point, by the algorithm `T`. They belong to this task, and the products of this
+/// point lie in `y` from `at` on.
+fn run<X: Axis, T: Axis>(
+    block: &Block,
+    isa: Isa,
+    point: &Point,
+    panels: Range<usize>,
+    own: &mut [f32],
+    (y, at): (Span, usize),
+) {
+    let (time, depth, panel) = (T::ALGORITHM, block.convolution.inputs, isa.panel());
+    let (rows, channels) = (point.tiles.len() * block.steps(), block.channels[0]);
+    let (v, own) = own.split_at_mut(time.points * rows * channels);
+    let m = &mut own[..time.points * rows * panel];
     let tile = block.input.frames * channels;
     isa.run(Inputs::<T> {
         block,
-        from: &point.inputs[product.tiles.start * tile..product.tiles.end * tile],
+        from: &point.inputs[point.tiles.start * tile..point.tiles.end * tile],
         to: v,
         axis: PhantomData,
     });
-    let filters = point
-        .filters
-        .chunks_exact(point.filters.len() / time.filters);
-    for (filter, b) in filters.enumerate() {
-        // Points that share a filter follow each other, and so do their rows.
-        let mut points = (0..time.points).filter(|&k| time.filter_of(k) == filter);
-        let first = points.next().unwrap_or(0) * rows;
-        isa.run(Gemm {
-            a: &v[first * channels..],
-            b: &b[product.columns.start * depth..],
-            c: &mut m[first * columns..],
-            rows: rows * (1 + points.count()),
-            depth,
-            columns,
-            strides: [channels, columns],
-            epilogue: None,
+    for index in panels {
+        let size = depth * panel;
+        for filter in 0..time.filters {
+            // Points that share a filter follow each other, and so do their rows.
+            let mut points = (0..time.points).filter(|&k| time.filter_of(k) == filter);
+            let first = points.next().unwrap_or(0) * rows;
+            let (b, next) = point.filters[(index * time.filters + filter) * size..].split_at(size);
+            isa.run(Gemm {
+                a: &v[first * channels..],
+                b,
+                c: &mut m[first * panel..],
+                rows: rows * (1 + points.count()),
+                depth,
+                columns: panel,
+                strides: [channels, panel],
+                epilogue: None,
+                next: upto(size, next),
+            });
+        }
+        isa.run(Outputs::<T> {
+            block,
+            tiles: point.tiles.clone(),
+            from: m,
+            to: (y, at + index * panel),
+            axis: PhantomData,
         });
     }
-    isa.run(Outputs::<T> {
-        product,
-        from: m,
-        axis: PhantomData,
-    });
 }
 
 /// Frames to points in time: `[tile][frame][channel]` to `[point][tile][step][channel]`.
@@ -178,10 +155,13 @@ impl<T: Axis> WithSimd for Inputs<'_, T> {
     }
 }
 
-/// Products in time to frames: `[point][tile][step][column]` to the columns of `[tile][frame][channel]`.
+/// Products in time to frames: `[point][tile][step][lane]` to a panel's columns of `[tile][frame][channel]`.
 struct Outputs<'a, T> {
-    product: Columns<'a>,
+    block: &'a Block<'a>,
+    tiles: Range<usize>,
     from: &'a [f32],
+    /// The products of all spatial points, and where this panel's columns begin.
+    to: (Span<'a>, usize),
     axis: PhantomData<T>,
 }
 
@@ -190,23 +170,16 @@ impl<T: Axis> WithSimd for Outputs<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Columns {
-            block,
-            ref tiles,
-            ref columns,
-            y,
-            at,
-            ..
-        } = self.product;
-        let (time, steps) = (T::ALGORITHM, block.steps());
-        let (frames, channels) = (block.output.frames, block.channels[1]);
+        let (time, steps, panel) = (T::ALGORITHM, self.block.steps(), 2 * S::F32_LANES);
+        let (frames, channels) = (self.block.output.frames, self.block.channels[1]);
         let point = self.from.len() / time.points;
-        for (i, tile) in tiles.clone().enumerate() {
+        let (y, at) = self.to;
+        for (i, tile) in self.tiles.enumerate() {
             for t in 0..steps {
-                let row = (i * steps + t) * columns.len();
+                let row = (i * steps + t) * panel;
                 let first = t * time.outputs;
-                let to = at + (tile * frames + first) * channels + columns.start;
-                for c in (0..columns.len()).step_by(S::F32_LANES) {
+                let to = at + (tile * frames + first) * channels;
+                for c in (0..panel).step_by(S::F32_LANES) {
                     let mut column = [s.splat_f32s(0.0); MOST];
                     for k in 0..time.points {
                         column[k] = load::<S>(self.from, k * point + row + c);
@@ -216,7 +189,7 @@ impl<T: Axis> WithSimd for Outputs<'_, T> {
                         let at = to + k * channels + c;
                         // The same frame of the next tile.
                         prefetch::<NEAR>(y.pointer(at + frames * channels));
-                        // SAFETY: a frame and a channel of a tile whose products this task alone writes.
+                        // SAFETY: a frame and a column of a tile whose products this task alone writes.
                         unsafe { y.store::<S>(at, column[k]) }
                     }
                 }

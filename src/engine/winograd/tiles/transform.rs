@@ -143,38 +143,17 @@ impl<X: Axis> Transform<'_, X> {
     ) {
         let space = X::ALGORITHM;
         let (channels, stride) = (self.block.channels[0], self.block.strides[0]);
-        let (pixel, line, data) = (from.pixel(), from.row(), from.data());
         let Shape { height, width, .. } = from.shape();
         let [item, y, x] = tile.place;
-        let corner = |at: usize| (at * space.outputs * space.stride).wrapping_sub(space.pad);
-        let (top, left) = (corner(y), corner(x));
-        let shift = top
-            .wrapping_mul(line)
-            .wrapping_add(left.wrapping_mul(pixel));
-        let first = (from.at([item, frame, 0, 0]) + c).wrapping_add(shift);
+        let corner = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
         let inside = |first: usize, extent: usize| first < extent && first + space.points <= extent;
-        let none = [s.splat_f32s(0.0); MOST];
-        let mut pixels = [none; MOST];
-        if inside(top, height) && inside(left, width) {
-            for j in 0..space.points {
-                for i in 0..space.points {
-                    let at = first.wrapping_add(i * line + j * pixel);
-                    // SAFETY: a pixel inside the image.
-                    pixels[j][i] = unsafe { load_unchecked::<S>(data, at) };
-                }
-            }
+        let place = (item, frame, corner, c);
+        let pixels = if inside(corner[0], height) && inside(corner[1], width) {
+            pixels::<X, S, true>(s, from, place)
         } else {
-            for j in 0..space.points {
-                for i in 0..space.points {
-                    if top.wrapping_add(i) < height && left.wrapping_add(j) < width {
-                        let at = first.wrapping_add(i * line + j * pixel);
-                        // SAFETY: a pixel inside the image.
-                        pixels[j][i] = unsafe { load_unchecked::<S>(data, at) };
-                    }
-                }
-            }
-        }
-        let mut columns = [none; MOST];
+            pixels::<X, S, false>(s, from, place)
+        };
+        let mut columns = [[s.splat_f32s(0.0); MOST]; MOST];
         for j in 0..space.points {
             let column = input::<X, S>(s, tile.points[0], pixels[j]);
             for i in 0..space.points {
@@ -302,6 +281,32 @@ impl<X: Axis> Transform<'_, X> {
             }
         }
     }
+}
+
+/// The pixels under a tile whose corner this is, `[column][row]`, zero outside the image. Whether all are `INSIDE` is known when
+/// this is compiled: most tiles are, and need no questions.
+#[inline(always)]
+fn pixels<X: Axis, S: Simd, const INSIDE: bool>(
+    s: S,
+    from: &View<&[f32]>,
+    (item, frame, [top, left], c): (usize, usize, [usize; 2], usize),
+) -> [[S::f32s; MOST]; MOST] {
+    let space = X::ALGORITHM;
+    let Shape { height, width, .. } = from.shape();
+    let (data, row, pixel) = (from.data(), from.row(), from.pixel());
+    let shift = top.wrapping_mul(row).wrapping_add(left.wrapping_mul(pixel));
+    let first = (from.at([item, frame, 0, 0]) + c).wrapping_add(shift);
+    let mut pixels = [[s.splat_f32s(0.0); MOST]; MOST];
+    for j in 0..space.points {
+        for i in 0..space.points {
+            if INSIDE || (top.wrapping_add(i) < height && left.wrapping_add(j) < width) {
+                let at = first.wrapping_add(i * row + j * pixel);
+                // SAFETY: a pixel inside the image.
+                pixels[j][i] = unsafe { load_unchecked::<S>(data, at) };
+            }
+        }
+    }
+    pixels
 }
 
 /// The maxima of the windows of a max pool, along one axis, as far as they lie in a tile of `outputs` pixels: three pixels,
