@@ -131,6 +131,7 @@ impl<X: Axis> Transform<'_, X> {
         }
     }
 
+    /// One vector of channels of a tile in one frame, pixels to points.
     #[inline(always)]
     fn input<S: Simd>(
         &self,
@@ -173,6 +174,7 @@ impl<X: Axis> Transform<'_, X> {
         }
     }
 
+    /// The same of products, to pixels, or to the windows of a max pool.
     #[inline(always)]
     fn output<S: Simd, const POOL: bool>(
         &self,
@@ -214,7 +216,7 @@ impl<X: Axis> Transform<'_, X> {
             }
             let mut line = output::<X, S>(s, tile.points[1], lines[i]);
             let first = [item, frame, top + i, left];
-            // Loops end at constants, so that a line stays in registers.
+            // This loop and those below end at constants, so that the line stays in registers.
             for j in 0..space.outputs {
                 line[j] = s.add_f32s(line[j], finisher.bias);
             }
@@ -231,31 +233,21 @@ impl<X: Axis> Transform<'_, X> {
                     }
                 }
                 if let Some(view) = &job.raw {
-                    let (first, ahead) = (view.at(first) + c, view.ahead(space.outputs));
-                    for j in 0..space.outputs {
-                        if j < columns {
-                            let at = first + j * view.pixel();
-                            prefetch::<NEAR>(view.data().pointer(at + ahead));
-                            view.data().store::<S>(at, line[j]);
-                        }
-                    }
+                    put::<X, S>(view, first, c, columns, line);
                 }
-                let view = &job.output;
-                let ahead = view.ahead(space.outputs);
                 for j in 0..space.outputs {
-                    if j < columns {
-                        line[j] = finisher.activate(s, line[j]);
-                        if !POOL {
-                            let at = view.at(first) + c + j * view.pixel();
-                            prefetch::<NEAR>(view.data().pointer(at + ahead));
-                            view.data().store::<S>(at, line[j]);
-                        }
-                    } else {
-                        line[j] = s.splat_f32s(f32::NEG_INFINITY);
-                    }
+                    line[j] = finisher.activate(s, line[j]);
+                }
+                if !POOL {
+                    put::<X, S>(&job.output, first, c, columns, line);
                 }
             }
             if POOL {
+                for j in 0..space.outputs {
+                    if j >= columns {
+                        line[j] = s.splat_f32s(f32::NEG_INFINITY);
+                    }
+                }
                 let line = maxima(s, space.outputs, line);
                 for b in 0..=space.outputs / 2 {
                     windows[b][i] = line[b];
@@ -307,6 +299,30 @@ fn pixels<X: Axis, S: Simd, const INSIDE: bool>(
         }
     }
     pixels
+}
+
+/// Writes the first `columns` pixels of a tile's line, and brings near what is written after them.
+///
+/// # Safety
+/// They lie in the image, and no other thread writes these channels of them.
+#[inline(always)]
+unsafe fn put<X: Axis, S: Simd>(
+    view: &View<Span>,
+    first: [usize; 4],
+    c: usize,
+    columns: usize,
+    line: [S::f32s; MOST],
+) {
+    let (first, ahead) = (view.at(first) + c, view.ahead(X::ALGORITHM.outputs));
+    // Ends at a constant, so that the line stays in registers.
+    for j in 0..X::ALGORITHM.outputs {
+        if j < columns {
+            let at = first + j * view.pixel();
+            prefetch::<NEAR>(view.data().pointer(at + ahead));
+            // SAFETY: a pixel of the image that this thread alone writes (contract).
+            unsafe { view.data().store::<S>(at, line[j]) }
+        }
+    }
 }
 
 /// The maxima of the windows of a max pool, along one axis, as far as they lie in a tile of `outputs` pixels: three pixels,
