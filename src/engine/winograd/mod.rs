@@ -134,7 +134,7 @@ impl Winograd {
         })
     }
 
-    /// Whether this CPU has the instructions that make the engine fast: AVX2 and FMA.
+    /// Whether this CPU has the instructions that make the engine fast: AVX2 and FMA, or AVX-512.
     pub fn is_fast_here() -> bool {
         Isa::detect().is_wide()
     }
