@@ -49,7 +49,7 @@ pub struct Gemm<'a> {
 impl WithSimd for Gemm<'_> {
     type Output = ();
 
-    /// Computes the product.
+    /// Computes the product, panel by panel.
     ///
     /// # Panics
     /// When a matrix lies beyond its slice.
@@ -98,7 +98,7 @@ const fn block_rows<S: Simd>() -> usize {
 
 impl Gemm<'_> {
     /// `R` rows of the product in the columns of one panel, `b`, from `row` and `column` on. Meanwhile the rows after these are
-    /// brought near, and as much of the panel after this one as `next` says: from where, and bytes per step.
+    /// brought near, and of what is read next as much as `next` says: from where, and bytes per step.
     #[inline(always)]
     fn block<S: Simd, const R: usize>(
         &self,

@@ -1,6 +1,6 @@
-//! The time axis of a volume. Between the two spatial transforms each spatial point is a problem of its own: its frames and its
-//! filters are transformed to points in time, each of these has a matrix product, and the products are transformed to frames.
-//! What is only needed in between stays in the caches of one thread.
+//! The time axis of a volume. Between the two spatial transforms each spatial point is a problem of its own: its frames are
+//! transformed to points in time, each of these has a matrix product, and the products are transformed to frames. What is
+//! only needed in between stays in the caches of one thread.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
