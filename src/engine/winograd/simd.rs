@@ -34,22 +34,6 @@ impl Isa {
         }
     }
 
-    /// Every form that runs here, for tests: the portable one, the best, and AVX2 where the best is wider.
-    #[cfg(test)]
-    pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Portable];
-        let best = Self::detect();
-        #[cfg(target_arch = "x86_64")]
-        if best.panel() > 16 {
-            let avx2 = pulp::x86::V3::try_new();
-            all.extend(avx2.map(|avx2| Self::Native(pulp::Arch::V3(avx2))));
-        }
-        if matches!(best, Self::Native(_)) {
-            all.push(best);
-        }
-        all
-    }
-
     /// Runs a kernel compiled for this instruction set.
     #[inline]
     pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {

@@ -25,6 +25,21 @@ const CHANNELS: usize = if cfg!(miri) {
 /// Output channels: whole panels of the widest vectors, under Miri one of the portable form's.
 const OUTPUTS: usize = if cfg!(miri) { 16 } else { 32 };
 
+/// Every form of the kernels that runs here: the portable one, the best, and AVX2 where the best is wider.
+fn forms() -> Vec<Isa> {
+    let mut forms = vec![Isa::Portable];
+    let best = Isa::detect();
+    #[cfg(target_arch = "x86_64")]
+    if best.panel() > 16 {
+        let avx2 = pulp::x86::V3::try_new();
+        forms.extend(avx2.map(|avx2| Isa::Native(pulp::Arch::V3(avx2))));
+    }
+    if matches!(best, Isa::Native(_)) {
+        forms.push(best);
+    }
+    forms
+}
+
 /// Deterministic values with mean 0 and variance 1, roughly normal.
 struct Random(u64);
 
@@ -265,7 +280,7 @@ const KINDS: [Kind; 5] = [
 
 #[test]
 fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
-    for isa in Isa::all() {
+    for isa in forms() {
         for kind in KINDS {
             Problem::odd(kind).check(isa);
         }
@@ -277,7 +292,7 @@ fn every_form_gives_the_same_bits() {
     for kind in KINDS {
         let problem = Problem::odd(kind);
         let portable = problem.run(Isa::Portable, Crew::Alone, 64);
-        for isa in Isa::all() {
+        for isa in forms() {
             let found = problem.run(isa, Crew::Alone, 64);
             assert_eq!(portable, found, "{kind:?} in {isa:?}");
         }
@@ -379,7 +394,7 @@ fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
 #[test]
 fn gemm_agrees_with_float64_for_any_number_of_rows() {
     let (depth, columns) = (if cfg!(miri) { 5 } else { 100 }, 64);
-    for isa in Isa::all() {
+    for isa in forms() {
         for rows in 1..=if cfg!(miri) { 7 } else { 27 } {
             let mut random = Random(rows as u64);
             let [a, b] = [rows, columns].map(|extent| random.take(extent * depth));
