@@ -51,6 +51,7 @@ fn gemm(c: &mut Criterion) {
                         depth,
                         columns,
                         strides: [depth, columns],
+                        add: false,
                         epilogue: None,
                         next: &b,
                     });

@@ -5,7 +5,7 @@ use super::gemm::Epilogue;
 use super::simd::Isa;
 use super::threads::{Crew, share};
 use super::tiles::Block;
-use super::transforms::{Algorithm, Axis, F2x3, F4x3, F4x4, Identity, Stride2};
+use super::transforms::{Algorithm, Axis, F2x3, F4x3, F4x4, Identity, Stride2, Stride4};
 use super::view::{Shape, View};
 
 /// The convolutions the network has, with the tile each is computed by.
@@ -17,21 +17,21 @@ pub enum Kind {
     Plane,
     /// 3-D, 3x3x3, stride 1, padding 1; tiles of 4x4x4.
     Volume4,
-    /// 3-D, 3x3x3, stride 1, padding 1; tiles of 2x2x2.
+    /// 3-D, 3x3x3, stride 1, padding 1; tiles of 4 frames of 2x2.
     Volume2,
-    /// 3-D, 3x3x3, stride 2, padding 1; tiles of 2x2x2.
+    /// 3-D, 3x3x3, stride 2, padding 1; tiles of 4 frames of 2x2.
     Stride2,
 }
 
-/// Runs a generic function for the algorithms of a kind, space then time.
+/// Runs a generic function for the algorithms of a kind, space then time, and the numbers of their points.
 macro_rules! for_kind {
     ($kind:expr, $name:ident ( $($argument:expr),* )) => {
         match $kind {
-            Kind::Stem => $name::<F4x4, Identity>($($argument),*),
-            Kind::Plane => $name::<F4x3, Identity>($($argument),*),
-            Kind::Volume4 => $name::<F4x3, F4x3>($($argument),*),
-            Kind::Volume2 => $name::<F2x3, F2x3>($($argument),*),
-            Kind::Stride2 => $name::<Stride2, Stride2>($($argument),*),
+            Kind::Stem => $name::<F4x4, Identity, 7, 1>($($argument),*),
+            Kind::Plane => $name::<F4x3, Identity, 6, 1>($($argument),*),
+            Kind::Volume4 => $name::<F4x3, F4x3, 6, 6>($($argument),*),
+            Kind::Volume2 => $name::<F2x3, F4x3, 4, 6>($($argument),*),
+            Kind::Stride2 => $name::<Stride2, Stride4, 5, 9>($($argument),*),
         }
     };
 }
@@ -40,7 +40,8 @@ pub(super) use for_kind;
 impl Kind {
     /// The algorithms of both spatial axes and of time.
     pub fn axes(self) -> [&'static Algorithm; 2] {
-        fn axes<X: Axis, T: Axis>() -> [&'static Algorithm; 2] {
+        fn axes<X: Axis, T: Axis, const N: usize, const M: usize>() -> [&'static Algorithm; 2] {
+            const { assert!(N == X::ALGORITHM.points && M == T::ALGORITHM.points) };
             [X::ALGORITHM, T::ALGORITHM]
         }
         for_kind!(self, axes())

@@ -11,14 +11,14 @@ use super::buffer::Span;
 use super::simd::{FAR, NEAR, Simd, WithSimd, floor_at, load, prefetch};
 use std::hint::black_box;
 
-/// Per channel: `raw = sum + bias + residual`, then `max(raw * scale + shift, floor)`.
+/// Per channel: `max(sum * scale + shift, floor)`, the residual being in the sum.
 #[derive(Clone, Default)]
 pub struct Epilogue {
-    /// Added first: the convolution's.
+    /// The convolution's: what the sum lacks where it is wanted itself.
     pub bias: Vec<f32>,
     /// Batch norm's factor.
     pub scale: Vec<f32>,
-    /// Batch norm's offset.
+    /// Batch norm's offset, and what the bias becomes.
     pub shift: Vec<f32>,
     /// 0 for ReLU, minus infinity for none.
     pub floor: Vec<f32>,
@@ -40,6 +40,8 @@ pub struct Gemm<'a> {
     pub columns: usize,
     /// Floats between rows, of the left matrix and of the product.
     pub strides: [usize; 2],
+    /// Whether it is added to what `c` holds: the depth comes in pieces.
+    pub add: bool,
     /// What is done with the sums before they are stored.
     pub epilogue: Option<&'a Epilogue>,
     /// What is read soon after: brought near meanwhile, step by step.
@@ -117,6 +119,13 @@ impl Gemm<'_> {
             black_box(unsafe { self.a.get_unchecked(at..at + depth) })
         });
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
+        if self.add {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let at = (row + r) * c_stride + column;
+                // SAFETY: the product has this row and these columns.
+                *sum = unsafe { [c.load::<S>(at), c.load::<S>(at + lanes)] };
+            }
+        }
         let pairs = b.chunks_exact(4 * lanes);
         let last = pairs.remainder();
         for (i, b) in pairs.enumerate() {
@@ -134,7 +143,7 @@ impl Gemm<'_> {
             if let Some(epilogue) = self.epilogue {
                 let finisher = epilogue.at::<S>(column);
                 for sum in &mut sums {
-                    sum[half] = finisher.activate(s, s.add_f32s(sum[half], finisher.bias));
+                    sum[half] = finisher.activate(s, sum[half]);
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
@@ -172,7 +181,7 @@ impl Epilogue {
         Self {
             bias: bias.to_vec(),
             scale: fill(1.0),
-            shift: fill(0.0),
+            shift: bias.to_vec(),
             floor: fill(f32::NEG_INFINITY),
         }
     }
@@ -194,7 +203,6 @@ impl Epilogue {
     #[inline(always)]
     pub fn at<S: Simd>(&self, channel: usize) -> Finisher<S> {
         Finisher {
-            bias: load::<S>(&self.bias, channel),
             scale: load::<S>(&self.scale, channel),
             shift: load::<S>(&self.shift, channel),
             floor: load::<S>(&self.floor, channel),
@@ -205,17 +213,15 @@ impl Epilogue {
 /// An [`Epilogue`] of some channels, in registers.
 #[derive(Clone, Copy)]
 pub struct Finisher<S: Simd> {
-    /// See [`Epilogue::bias`].
-    pub bias: S::f32s,
     scale: S::f32s,
     shift: S::f32s,
     floor: S::f32s,
 }
 
 impl<S: Simd> Finisher<S> {
-    /// `max(raw * scale + shift, floor)`.
+    /// `max(sum * scale + shift, floor)`.
     #[inline(always)]
-    pub fn activate(self, s: S, raw: S::f32s) -> S::f32s {
-        floor_at(s, s.mul_add_f32s(raw, self.scale, self.shift), self.floor)
+    pub fn activate(self, s: S, sum: S::f32s) -> S::f32s {
+        floor_at(s, s.mul_add_f32s(sum, self.scale, self.shift), self.floor)
     }
 }

@@ -49,6 +49,7 @@ impl Pointwise {
                 depth: self.inputs,
                 columns,
                 strides,
+                add: false,
                 epilogue: self.epilogue.as_ref(),
                 next: self
                     .weights

@@ -68,7 +68,7 @@ impl WithSimd for Row<'_> {
                     }
                 }
                 let finisher = self.epilogue.at::<S>(c);
-                let value = finisher.activate(s, s.mul_add_f32s(sum, ninth, finisher.bias));
+                let value = finisher.activate(s, s.mul_f32s(sum, ninth));
                 store::<S>(self.output, x * self.pixels[1] + c, value);
             }
         }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "vectors are read and lines fetched by address")]
 
 pub use pulp::{Simd, WithSimd};
+use std::any::TypeId;
 use std::fmt;
 
 /// The instruction set that kernels run on.
@@ -65,7 +66,13 @@ impl Isa {
 /// `max(x, floor)`, keeping NaN as PyTorch's ReLU does.
 #[inline(always)]
 pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
-    s.select_f32s(s.less_than_f32s(x, floor), floor, x)
+    if TypeId::of::<S>() == TypeId::of::<pulp::Scalar256b>() {
+        // Rust's maximum of a number and NaN is the number.
+        s.select_f32s(s.less_than_f32s(x, floor), floor, x)
+    } else {
+        // Processors answer NaN: x86 the second of the two if one is NaN, ARM NaN.
+        s.max_f32s(floor, x)
+    }
 }
 
 /// The vector at `at` of a slice.

@@ -253,20 +253,24 @@ impl Problem {
             self.kind, self.inputs
         );
         assert!(error < TOLERANCE, "{:?} raw: {error:.1e}", self.kind);
-        let Epilogue {
-            scale,
-            shift,
-            floor,
-            ..
-        } = &self.epilogue;
-        let finished = |(i, sum): (usize, &f64)| {
-            let channel = i % self.outputs;
-            (sum * f64::from(scale[channel]) + f64::from(shift[channel]))
-                .max(f64::from(floor[channel]))
-        };
-        let expected: Vec<f64> = expected.iter().enumerate().map(finished).collect();
-        let error = relative_error(&activation, &expected);
+        let error = relative_error(&activation, &self.finished(&expected));
         assert!(error < TOLERANCE, "{:?} activation: {error:.1e}", self.kind);
+    }
+
+    /// The activation that follows a raw output: the bias, which that contains, is in `shift` too.
+    fn finished(&self, raw: &[f64]) -> Vec<f64> {
+        let finished = |(i, raw): (usize, &f64)| {
+            let of = |values: &[f32]| f64::from(values[i % self.outputs]);
+            let sum = raw - of(&self.epilogue.bias);
+            let Epilogue {
+                scale,
+                shift,
+                floor,
+                ..
+            } = &self.epilogue;
+            (sum * of(scale) + of(shift)).max(of(floor))
+        };
+        raw.iter().enumerate().map(finished).collect()
     }
 }
 
@@ -375,20 +379,14 @@ fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
     let [plain, _] = problem.run(isa, Crew::Alone, 64);
     let residual = Random(3).take(plain.len());
     let [raw, activation] = problem.run_with(isa, Crew::Alone, 64, Some(&residual));
-    for (i, sum) in plain.iter().enumerate() {
-        assert_eq!(raw[i], sum + residual[i]);
-        let c = i % problem.outputs;
-        let Epilogue {
-            scale,
-            shift,
-            floor,
-            ..
-        } = &problem.epilogue;
-        assert_eq!(
-            activation[i],
-            raw[i].mul_add(scale[c], shift[c]).max(floor[c])
-        );
-    }
+    let sums = plain.iter().zip(&residual);
+    let expected: Vec<f64> = sums
+        .map(|(&sum, &residual)| f64::from(sum) + f64::from(residual))
+        .collect();
+    let error = relative_error(&raw, &expected);
+    assert!(error < 1e-6, "raw: {error:.1e}");
+    let error = relative_error(&activation, &problem.finished(&expected));
+    assert!(error < 1e-6, "activation: {error:.1e}");
 }
 
 #[test]
@@ -405,22 +403,27 @@ fn gemm_agrees_with_float64_for_any_number_of_rows() {
                 packed[(n / panel * depth + k) * panel + n % panel] = value;
             }
             let mut c = vec![0.0; rows * columns];
-            isa.run(Gemm {
-                a: &a,
-                b: &packed,
-                c: &mut c,
-                rows,
-                depth,
-                columns,
-                strides: [depth, columns],
-                epilogue: None,
-                next: &[],
-            });
+            let mut multiply = |add| {
+                isa.run(Gemm {
+                    a: &a,
+                    b: &packed,
+                    c: &mut c,
+                    rows,
+                    depth,
+                    columns,
+                    strides: [depth, columns],
+                    add,
+                    epilogue: None,
+                    next: &[],
+                });
+            };
+            multiply(false);
+            multiply(true);
             let product = |i: usize| {
                 let terms = (0..depth).map(|k| {
                     f64::from(a[i / columns * depth + k]) * f64::from(b[k * columns + i % columns])
                 });
-                terms.sum::<f64>()
+                2.0 * terms.sum::<f64>()
             };
             let expected: Vec<f64> = (0..rows * columns).map(product).collect();
             let error = relative_error(&c, &expected);

@@ -129,6 +129,7 @@ impl<'a> Block<'a> {
                 depth,
                 columns,
                 strides: self.channels,
+                add: false,
                 epilogue: None,
                 next: upto(size, &point.filters[isa.panel() * depth..]),
             });

@@ -7,8 +7,8 @@
 
 use super::simd::Simd;
 
-/// Most points an algorithm has: arrays of one value per input, point, tap or output are this long.
-pub const MOST: usize = 7;
+/// Most points an algorithm has.
+pub const MOST: usize = 9;
 /// A linear map; what is beyond an algorithm's extents is zero.
 type Matrix = [[f32; MOST]; MOST];
 
@@ -18,8 +18,8 @@ pub struct Algorithm {
     pub points: usize,
     /// Points whose filters differ.
     pub filters: usize,
-    /// The point whose filter the point after it uses too, if there is one.
-    twice: usize,
+    /// The first and the last of the points that use the same filter.
+    same: [usize; 2],
     /// Points of a short tile, one that half the outputs are enough for: the first ones.
     pub short: usize,
     /// Outputs per tile.
@@ -42,7 +42,19 @@ pub struct Algorithm {
 impl Algorithm {
     /// Which of the filters a point uses.
     pub fn filter_of(&self, point: usize) -> usize {
-        point - usize::from(point > self.twice)
+        let [first, last] = self.same;
+        point - (point.min(last) - point.min(first))
+    }
+
+    /// How many points use a filter.
+    pub fn users(&self, filter: usize) -> usize {
+        let [first, last] = self.same;
+        if filter == first { last - first + 1 } else { 1 }
+    }
+
+    /// What a filter takes of each tap.
+    pub fn of_taps(&self, filter: usize) -> &[f32] {
+        &self.filter[filter][..self.taps]
     }
 
     /// Points that tile `tile` of an axis with `extent` outputs needs.
@@ -69,10 +81,10 @@ pub struct F2x3;
 pub struct F4x3;
 /// F(4, 4), on an image that is padded already.
 pub struct F4x4;
-/// Two outputs of a 3-tap filter with stride 2, exact additions only.
-///
-/// Polyphase: the even inputs meet taps 0 and 2 in an F(2, 2) at 0, infinity and 1, the odd inputs meet tap 1 alone.
+/// Two outputs of a 3-tap filter with stride 2: five products.
 pub struct Stride2;
+/// Four outputs of a 3-tap filter with stride 2: nine products.
+pub struct Stride4;
 
 impl Axis for Identity {
     const ALGORITHM: &'static Algorithm = &cook_toom(&[f64::INFINITY], [1, 1], 0);
@@ -93,48 +105,11 @@ impl Axis for F4x4 {
 }
 
 impl Axis for Stride2 {
-    const ALGORITHM: &'static Algorithm = &Algorithm {
-        points: 5,
-        filters: 4,
-        twice: 2,
-        short: 3,
-        outputs: 2,
-        taps: 3,
-        stride: 2,
-        pad: 1,
-        pairs: [false; MOST],
-        input: [
-            matrix([
-                [1.0, 0.0, -1.0, 0.0, 0.0],
-                [0.0, 0.0, -1.0, 0.0, 1.0],
-                [0.0, 1.0, 0.0, 0.0, 0.0],
-                [0.0, 0.0, 0.0, 1.0, 0.0],
-                [0.0, 0.0, 1.0, 0.0, 0.0],
-            ]),
-            matrix([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]),
-        ],
-        output: [
-            matrix([[1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0]]),
-            matrix([[1.0, 1.0, 1.0]]),
-        ],
-        filter: matrix([
-            [1.0, 0.0, 0.0],
-            [0.0, 0.0, 1.0],
-            [0.0, 1.0, 0.0],
-            [1.0, 0.0, 1.0],
-        ]),
-    };
+    const ALGORITHM: &'static Algorithm = &polyphase(&[0.0, f64::INFINITY, 1.0], 2);
 }
 
-/// Fills a matrix up with zeros.
-const fn matrix<const ROWS: usize, const COLUMNS: usize>(rows: [[f32; COLUMNS]; ROWS]) -> Matrix {
-    let mut matrix = [[0.0; MOST]; MOST];
-    let mut i = 0;
-    while i < ROWS * COLUMNS {
-        matrix[i / COLUMNS][i % COLUMNS] = rows[i / COLUMNS][i % COLUMNS];
-        i += 1;
-    }
-    matrix
+impl Axis for Stride4 {
+    const ALGORITHM: &'static Algorithm = &polyphase(&[0.0, 1.0, -1.0, f64::INFINITY, 0.5], 4);
 }
 
 /// F(outputs, taps) with stride 1 at these points. A short tile computes F(outputs / 2, taps) with the same filters.
@@ -147,13 +122,13 @@ const fn cook_toom(points: &[f64], [outputs, taps]: [usize; 2], pad: usize) -> A
         i += 1;
     }
     let output = [
-        powers(points, all, outputs, false),
-        powers(points, short, outputs / 2, false),
+        powers(points, all, outputs, true),
+        powers(points, short, outputs / 2, true),
     ];
     Algorithm {
         points: all,
         filters: all,
-        twice: MOST,
+        same: [MOST, MOST],
         short,
         outputs,
         taps,
@@ -168,17 +143,70 @@ const fn cook_toom(points: &[f64], [outputs, taps]: [usize; 2], pad: usize) -> A
             paired(output[0], pairs, true),
             paired(output[1], pairs, true),
         ],
-        filter: paired(powers(points, all, taps, true), pairs, false),
+        filter: paired(powers(points, all, taps, false), [false; MOST], false),
     }
 }
 
-/// For each of the first `used` points, the polynomial that is zero at the others of them. Filters are divided by a point's
-/// differences from all others, so those from the points that are left out are multiplied in here.
+/// This many outputs of a 3-tap filter with stride 2: the even inputs meet taps 0 and 2 in an F(outputs, 2) at these points,
+/// the odd inputs meet tap 1 alone, in a product per output. The odd ones stand where a short tile has its even ones before
+/// them and leaves out what is after them.
+const fn polyphase(points: &[f64], outputs: usize) -> Algorithm {
+    let even = cook_toom(points, [outputs, 2], 0);
+    let odd = even.short;
+    let mut all = Algorithm {
+        points: even.points + outputs,
+        filters: even.points + 1,
+        same: [odd, odd + outputs - 1],
+        short: odd + outputs / 2,
+        outputs,
+        taps: 3,
+        stride: 2,
+        pad: 1,
+        pairs: [false; MOST],
+        input: [[[0.0; MOST]; MOST]; 2],
+        output: [[[0.0; MOST]; MOST]; 2],
+        filter: [[0.0; MOST]; MOST],
+    };
+    let mut i = 0;
+    while i < even.points {
+        let after = i >= odd;
+        let at = if after { i + outputs } else { i };
+        all.pairs[at] = even.pairs[i];
+        let mut k = 0;
+        while k < even.points {
+            let mut form = 0;
+            while form < 2 {
+                all.input[form][at][2 * k] = even.input[form][i][k];
+                all.output[form][k][at] = even.output[form][k][i];
+                form += 1;
+            }
+            k += 1;
+        }
+        let [first, last, ..] = even.filter[i];
+        all.filter[i + after as usize] = [first, 0.0, last, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        i += 1;
+    }
+    all.filter[odd][1] = 1.0;
+    let mut k = 0;
+    while k < outputs {
+        // A short tile's later ones are not computed.
+        let mut form = 0;
+        while form < 2 {
+            all.input[form][odd + k][2 * k + 1] = 1.0;
+            all.output[form][k][odd + k] = 1.0;
+            form += 1;
+        }
+        k += 1;
+    }
+    all
+}
+
+/// For each of the first `used` points, the polynomial that is zero at the others of them.
 const fn polynomials(points: &[f64], used: usize) -> [[f64; MOST]; MOST] {
     let mut rows = [[0.0; MOST]; MOST];
     let mut n = 0;
-    while n < used * points.len() {
-        let (i, j) = (n / points.len(), n % points.len());
+    while n < used * used {
+        let (i, j) = (n / used, n % used);
         let row = &mut rows[i];
         if j == 0 {
             row[0] = 1.0;
@@ -190,12 +218,8 @@ const fn polynomials(points: &[f64], used: usize) -> [[f64; MOST]; MOST] {
         };
         while k > 0 {
             k -= 1;
-            if j < used {
-                let shifted = if k > 0 { row[k - 1] } else { 0.0 };
-                row[k] = shifted - points[j] * row[k];
-            } else if points[i].is_finite() {
-                row[k] *= points[i] - points[j];
-            }
+            let shifted = if k > 0 { row[k - 1] } else { 0.0 };
+            row[k] = shifted - points[j] * row[k];
         }
         n += 1;
     }
@@ -203,13 +227,13 @@ const fn polynomials(points: &[f64], used: usize) -> [[f64; MOST]; MOST] {
 }
 
 /// For each of the first `used` points, its powers; infinity has the highest only. Divided by the product of the point's
-/// differences from all others when `divided`.
+/// differences from the others of them when `divided`.
 const fn powers(points: &[f64], used: usize, count: usize, divided: bool) -> [[f64; MOST]; MOST] {
     let mut rows = [[0.0; MOST]; MOST];
     let mut i = 0;
     while i < used {
         let (finite, mut value, mut j) = (points[i].is_finite(), 1.0, 0);
-        while j < points.len() {
+        while j < used {
             if divided && finite && j != i && points[j].is_finite() {
                 value /= points[i] - points[j];
             }
@@ -250,30 +274,42 @@ const fn paired(rows: [[f64; MOST]; MOST], pairs: [bool; MOST], transposed: bool
     matrix
 }
 
-/// Inputs to points, along one axis of a tile with `points` points.
+/// Inputs to points, along one axis of a tile with `points` points. Arrays have room for the points of a whole tile, `N`; more
+/// room would cost time.
 #[inline(always)]
-pub fn input<A: Axis, S: Simd>(s: S, points: usize, d: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    butterfly::<A, S>(
-        s,
-        multiply_either::<A, S>(s, points, &A::ALGORITHM.input, d),
-    )
+pub fn input<A: Axis, S: Simd, const N: usize>(
+    s: S,
+    points: usize,
+    d: [S::f32s; N],
+) -> [S::f32s; N] {
+    butterfly::<A, S, N>(s, either::<A, S, N>(s, points, &A::ALGORITHM.input, d))
 }
 
 /// Products to outputs, along one axis of a tile with `points` points.
 #[inline(always)]
-pub fn output<A: Axis, S: Simd>(s: S, points: usize, m: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    multiply_either::<A, S>(s, points, &A::ALGORITHM.output, butterfly::<A, S>(s, m))
+pub fn output<A: Axis, S: Simd, const N: usize>(
+    s: S,
+    points: usize,
+    m: [S::f32s; N],
+) -> [S::f32s; N] {
+    either::<A, S, N>(s, points, &A::ALGORITHM.output, butterfly::<A, S, N>(s, m))
+}
+
+/// Taps to the filters of the distinct points, along one axis.
+#[inline(always)]
+pub fn filter<A: Axis, S: Simd, const N: usize>(s: S, g: [S::f32s; N]) -> [S::f32s; N] {
+    multiply(s, &A::ALGORITHM.filter, g)
 }
 
 /// Multiplies by the matrix of a whole tile or of a short one. The calls are two, for each matrix to be known where it is
 /// used.
 #[inline(always)]
-fn multiply_either<A: Axis, S: Simd>(
+fn either<A: Axis, S: Simd, const N: usize>(
     s: S,
     points: usize,
     [whole, short]: &[Matrix; 2],
-    x: [S::f32s; MOST],
-) -> [S::f32s; MOST] {
+    x: [S::f32s; N],
+) -> [S::f32s; N] {
     if A::ALGORITHM.short < points || A::ALGORITHM.short == A::ALGORITHM.points {
         multiply(s, whole, x)
     } else {
@@ -281,16 +317,10 @@ fn multiply_either<A: Axis, S: Simd>(
     }
 }
 
-/// Taps to the filters of the distinct points, along one axis.
-#[inline(always)]
-pub fn filter<A: Axis, S: Simd>(s: S, g: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    butterfly::<A, S>(s, multiply(s, &A::ALGORITHM.filter, g))
-}
-
 /// Sum and difference of each pair.
 #[inline(always)]
-fn butterfly<A: Axis, S: Simd>(s: S, mut x: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    for i in 1..MOST - 1 {
+fn butterfly<A: Axis, S: Simd, const N: usize>(s: S, mut x: [S::f32s; N]) -> [S::f32s; N] {
+    for i in 1..N - 1 {
         if A::ALGORITHM.pairs[i] {
             let (a, b) = (x[i], x[i + 1]);
             x[i] = s.add_f32s(a, b);
@@ -300,27 +330,27 @@ fn butterfly<A: Axis, S: Simd>(s: S, mut x: [S::f32s; MOST]) -> [S::f32s; MOST] 
     x
 }
 
-/// Matrix times vector. The rows stand side by side, for the compiler to see which numbers are zero or one.
+/// Matrix times vector. The rows stand one below the other, for the compiler to see which numbers are zero or one.
 #[inline(always)]
-fn multiply<S: Simd>(s: S, matrix: &Matrix, x: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    let [a, b, c, d, e, f, g] = matrix;
-    [
-        dot(s, a, x),
-        dot(s, b, x),
-        dot(s, c, x),
-        dot(s, d, x),
-        dot(s, e, x),
-        dot(s, f, x),
-        dot(s, g, x),
-    ]
+fn multiply<S: Simd, const N: usize>(s: S, matrix: &Matrix, x: [S::f32s; N]) -> [S::f32s; N] {
+    let mut y = x;
+    macro_rules! rows {
+        ($($row:literal)*) => {
+            $(if $row < N {
+                y[$row] = dot(s, &matrix[$row], x);
+            })*
+        };
+    }
+    rows!(0 1 2 3 4 5 6 7 8);
+    y
 }
 
 /// Sum of `row[j] * x[j]`, without the terms that are zero. The last comes first: in an input matrix its factor is one.
 #[inline(always)]
-fn dot<S: Simd>(s: S, row: &[f32; MOST], x: [S::f32s; MOST]) -> S::f32s {
+fn dot<S: Simd, const N: usize>(s: S, row: &[f32; MOST], x: [S::f32s; N]) -> S::f32s {
     let mut sum = s.splat_f32s(0.0);
     let mut empty = true;
-    for j in (0..MOST).rev() {
+    for j in (0..N).rev() {
         if row[j] != 0.0 {
             sum = match (empty, row[j] == 1.0) {
                 (true, true) => x[j],

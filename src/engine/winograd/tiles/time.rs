@@ -6,10 +6,11 @@
 
 use super::super::buffer::Span;
 use super::super::convolution::{Kind, for_kind};
+use super::super::filters::{self, PIECE};
 use super::super::gemm::Gemm;
 use super::super::simd::{Isa, NEAR, Simd, WithSimd, load, prefetch, store};
-use super::super::threads::{Crew, PerThread};
-use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, input, output};
+use super::super::threads::{Crew, PerThread, share};
+use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, Stride2, Stride4, input, output};
 use super::{Block, Point, upto};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -26,7 +27,7 @@ impl Block<'_> {
         let [_, time] = self.convolution.kind.axes();
         let rows = self.tiles.len() * self.steps();
         if time.points > 1 {
-            time.points * rows * (self.channels[0] + isa.panel())
+            PIECE * isa.panel() + time.points * rows * (self.channels[0] + isa.panel())
         } else {
             0
         }
@@ -64,9 +65,9 @@ impl Block<'_> {
     }
 }
 
-/// Some panels of the products at one spatial point, by the algorithm `T`. They belong to this task, and the products of this
-/// point lie in `y` from `at` on.
-fn run<X: Axis, T: Axis>(
+/// Some panels of the products at one spatial point, by the algorithm `T` with `M` points. They belong to this task, and the
+/// products of this point lie in `y` from `at` on.
+fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
     block: &Block,
     isa: Isa,
     point: &Point,
@@ -76,35 +77,46 @@ fn run<X: Axis, T: Axis>(
 ) {
     let (time, depth, panel) = (T::ALGORITHM, block.convolution.inputs, isa.panel());
     let (rows, channels) = (point.tiles.len() * block.steps(), block.channels[0]);
-    let (v, own) = own.split_at_mut(time.points * rows * channels);
-    let m = &mut own[..time.points * rows * panel];
+    let (u, own) = own.split_at_mut(PIECE * panel);
+    let (v, own) = own.split_at_mut(M * rows * channels);
+    let m = &mut own[..M * rows * panel];
     let tile = block.input.frames * channels;
-    isa.run(Inputs::<T> {
+    isa.run(Inputs::<T, M> {
         block,
         from: &point.inputs[point.tiles.start * tile..point.tiles.end * tile],
         to: v,
         axis: PhantomData,
     });
+    let size = time.taps * panel;
     for index in panels {
-        let size = depth * panel;
-        for filter in 0..time.filters {
-            // Points that share a filter follow each other, and so do their rows.
-            let mut points = (0..time.points).filter(|&k| time.filter_of(k) == filter);
-            let first = points.next().unwrap_or(0) * rows;
-            let (b, next) = point.filters[(index * time.filters + filter) * size..].split_at(size);
-            isa.run(Gemm {
-                a: &v[first * channels..],
-                b,
-                c: &mut m[first * panel..],
-                rows: rows * (1 + points.count()),
-                depth,
-                columns: panel,
-                strides: [channels, panel],
-                epilogue: None,
-                next: upto(size, next),
-            });
+        for first in (0..depth).step_by(PIECE) {
+            let inputs = PIECE.min(depth - first);
+            let (taps, next) =
+                point.filters[(index * depth + first) * size..].split_at(inputs * size);
+            let next = upto(PIECE * size, next);
+            // Rows of the piece.
+            let (v, stride) = (&v[first * M * rows..], PIECE.min(channels - first));
+            let mut row = 0;
+            for filter in 0..time.filters {
+                let b = filters::of_taps(isa, time.of_taps(filter), taps, &mut u[..inputs * panel]);
+                // Points that share a filter follow each other, and so do their rows.
+                let rows = time.users(filter) * rows;
+                isa.run(Gemm {
+                    a: &v[row * stride..],
+                    b,
+                    c: &mut m[row * panel..],
+                    rows,
+                    depth: inputs,
+                    columns: panel,
+                    strides: [stride, panel],
+                    add: first > 0,
+                    epilogue: None,
+                    next: &next[share(next.len(), filter, time.filters)],
+                });
+                row += rows;
+            }
         }
-        isa.run(Outputs::<T> {
+        isa.run(Outputs::<T, M> {
             block,
             tiles: point.tiles.clone(),
             from: m,
@@ -114,29 +126,29 @@ fn run<X: Axis, T: Axis>(
     }
 }
 
-/// Frames to points in time: `[tile][frame][channel]` to `[point][tile][step][channel]`.
-struct Inputs<'a, T> {
+/// Frames to points in time: `[tile][frame][channel]` to `[piece][point][tile][step][channel]`, pieces being those of the
+/// filters.
+struct Inputs<'a, T, const M: usize> {
     block: &'a Block<'a>,
     from: &'a [f32],
     to: &'a mut [f32],
     axis: PhantomData<T>,
 }
 
-impl<T: Axis> WithSimd for Inputs<'_, T> {
+impl<T: Axis, const M: usize> WithSimd for Inputs<'_, T, M> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let (time, steps) = (T::ALGORITHM, self.block.steps());
         let (frames, channels) = (self.block.input.frames, self.block.channels[0]);
-        let point = self.to.len() / time.points;
+        let rows = self.to.len() / M / channels;
         for (tile, from) in self.from.chunks_exact(frames * channels).enumerate() {
             for t in 0..steps {
                 let first = t * time.outputs * time.stride;
-                let row = (tile * steps + t) * channels;
                 for c in (0..channels).step_by(S::F32_LANES) {
-                    let mut column = [s.splat_f32s(0.0); MOST];
-                    for k in 0..time.points {
+                    let mut column = [s.splat_f32s(0.0); M];
+                    for k in 0..M {
                         let frame = (first + k).wrapping_sub(time.pad);
                         if frame < frames {
                             let at = frame * channels + c;
@@ -145,9 +157,12 @@ impl<T: Axis> WithSimd for Inputs<'_, T> {
                             column[k] = load::<S>(from, at);
                         }
                     }
-                    column = input::<T, S>(s, time.points, column);
-                    for k in 0..time.points {
-                        store::<S>(self.to, k * point + row + c, column[k]);
+                    column = input::<T, S, M>(s, M, column);
+                    let (row, first) = (tile * steps + t, c / PIECE * PIECE);
+                    let stride = PIECE.min(channels - first);
+                    for k in 0..M {
+                        let at = first * M * rows + (k * rows + row) * stride + c - first;
+                        store::<S>(self.to, at, column[k]);
                     }
                 }
             }
@@ -156,7 +171,7 @@ impl<T: Axis> WithSimd for Inputs<'_, T> {
 }
 
 /// Products in time to frames: `[point][tile][step][lane]` to a panel's columns of `[tile][frame][channel]`.
-struct Outputs<'a, T> {
+struct Outputs<'a, T, const M: usize> {
     block: &'a Block<'a>,
     tiles: Range<usize>,
     from: &'a [f32],
@@ -165,14 +180,14 @@ struct Outputs<'a, T> {
     axis: PhantomData<T>,
 }
 
-impl<T: Axis> WithSimd for Outputs<'_, T> {
+impl<T: Axis, const M: usize> WithSimd for Outputs<'_, T, M> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let (time, steps, panel) = (T::ALGORITHM, self.block.steps(), 2 * S::F32_LANES);
         let (frames, channels) = (self.block.output.frames, self.block.channels[1]);
-        let point = self.from.len() / time.points;
+        let point = self.from.len() / M;
         let (y, at) = self.to;
         for (i, tile) in self.tiles.enumerate() {
             for t in 0..steps {
@@ -180,11 +195,11 @@ impl<T: Axis> WithSimd for Outputs<'_, T> {
                 let first = t * time.outputs;
                 let to = at + (tile * frames + first) * channels;
                 for c in (0..panel).step_by(S::F32_LANES) {
-                    let mut column = [s.splat_f32s(0.0); MOST];
-                    for k in 0..time.points {
+                    let mut column = [s.splat_f32s(0.0); M];
+                    for k in 0..M {
                         column[k] = load::<S>(self.from, k * point + row + c);
                     }
-                    column = output::<T, S>(s, time.points, column);
+                    column = output::<T, S, M>(s, M, column);
                     for k in 0..time.outputs.min(frames - first) {
                         let at = to + k * channels + c;
                         // The same frame of the next tile.

@@ -4,9 +4,9 @@
 
 use super::super::buffer::{LINE, Span};
 use super::super::convolution::{Job, Kind, for_kind};
-use super::super::simd::{Isa, NEAR, Simd, WithSimd, floor_at, load_unchecked, prefetch};
+use super::super::simd::{Isa, NEAR, Simd, WithSimd, floor_at, load, load_unchecked, prefetch};
 use super::super::threads::{Crew, share};
-use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, MOST, Stride2, input, output};
+use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, Stride2, Stride4, input, output};
 use super::super::view::{Shape, View};
 use super::{Block, Tile};
 use std::marker::PhantomData;
@@ -59,7 +59,7 @@ impl Block<'_> {
 
     /// Work dealt out in as many parts: of tiles, and of lines of channels.
     fn transform(&self, isa: Isa, crew: Crew, parts: [usize; 2], work: &Work) {
-        fn run<X: Axis, T: Axis>(
+        fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
             block: &Block,
             isa: Isa,
             crew: Crew,
@@ -69,7 +69,7 @@ impl Block<'_> {
             crew.grid(parts, |tiles, lines| {
                 let first = share(block.tiles.len(), tiles.start, parts[0]).start;
                 let end = share(block.tiles.len(), tiles.end - 1, parts[0]).end;
-                isa.run(Transform::<X> {
+                isa.run(Transform::<X, N> {
                     block,
                     work,
                     tiles: first..end,
@@ -82,9 +82,9 @@ impl Block<'_> {
     }
 }
 
-/// The transform of some channels of some tiles; `X` is the algorithm of both axes. What it writes belongs to these channels
+/// The transform of some channels of some tiles; `X` is the algorithm of both axes, `N` its points. What it writes belongs to these channels
 /// of these tiles, and to this task; all that these tiles need is there.
-struct Transform<'a, X> {
+struct Transform<'a, X, const N: usize> {
     block: &'a Block<'a>,
     work: &'a Work<'a>,
     tiles: Range<usize>,
@@ -92,12 +92,12 @@ struct Transform<'a, X> {
     axis: PhantomData<X>,
 }
 
-impl<X: Axis> WithSimd for Transform<'_, X> {
+impl<X: Axis, const N: usize> WithSimd for Transform<'_, X, N> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let points = [X::ALGORITHM.points; 2];
+        let points = [N; 2];
         let frames = match self.work {
             Work::Inputs(..) => self.block.input.frames,
             Work::Outputs(..) => self.block.output.frames,
@@ -119,7 +119,7 @@ impl<X: Axis> WithSimd for Transform<'_, X> {
     }
 }
 
-impl<X: Axis> Transform<'_, X> {
+impl<X: Axis, const N: usize> Transform<'_, X, N> {
     #[inline(always)]
     fn tile<S: Simd>(&self, s: S, row: usize, tile: Tile, at: (usize, usize)) {
         match self.work {
@@ -147,24 +147,24 @@ impl<X: Axis> Transform<'_, X> {
         let Shape { height, width, .. } = from.shape();
         let [item, y, x] = tile.place;
         let corner = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
-        let inside = |first: usize, extent: usize| first < extent && first + space.points <= extent;
+        let inside = |first: usize, extent: usize| first < extent && first + N <= extent;
         let place = (item, frame, corner, c);
         let pixels = if inside(corner[0], height) && inside(corner[1], width) {
-            pixels::<X, S, true>(s, from, place)
+            pixels::<S, N, true>(s, from, place)
         } else {
-            pixels::<X, S, false>(s, from, place)
+            pixels::<S, N, false>(s, from, place)
         };
-        let mut columns = [[s.splat_f32s(0.0); MOST]; MOST];
-        for j in 0..space.points {
-            let column = input::<X, S>(s, tile.points[0], pixels[j]);
-            for i in 0..space.points {
+        let mut columns = [[s.splat_f32s(0.0); N]; N];
+        for j in 0..N {
+            let column = input::<X, S, N>(s, tile.points[0], pixels[j]);
+            for i in 0..N {
                 columns[i][j] = column[i];
             }
         }
         let to = row * channels + c;
         for i in 0..tile.points[0] {
-            let points = input::<X, S>(s, tile.points[1], columns[i]);
-            let mut at = to + i * space.points * stride;
+            let points = input::<X, S, N>(s, tile.points[1], columns[i]);
+            let mut at = to + i * N * stride;
             for j in 0..tile.points[1] {
                 prefetch::<NEAR>(w.pointer(at + channels));
                 // SAFETY: this tile's row of this point, which this task alone writes.
@@ -187,8 +187,8 @@ impl<X: Axis> Transform<'_, X> {
     ) {
         let (space, image) = (X::ALGORITHM, self.block.output);
         let (channels, stride) = (self.block.channels[1], self.block.strides[1]);
-        let none = [s.splat_f32s(0.0); MOST];
-        let mut lines = [none; MOST];
+        let none = [s.splat_f32s(0.0); N];
+        let mut lines = [none; N];
         let from = row * channels + c;
         for j in 0..tile.points[1] {
             let mut column = none;
@@ -197,29 +197,27 @@ impl<X: Axis> Transform<'_, X> {
                 prefetch::<NEAR>(products.as_ptr().wrapping_add(at + channels));
                 // SAFETY: this tile's row of this point.
                 column[i] = unsafe { load_unchecked::<S>(products, at) };
-                at += space.points * stride;
+                at += N * stride;
             }
-            column = output::<X, S>(s, tile.points[0], column);
+            column = output::<X, S, N>(s, tile.points[0], column);
             for i in 0..space.outputs {
                 lines[i][j] = column[i];
             }
         }
-        let finisher = self.block.convolution.epilogue.at::<S>(c);
+        let epilogue = &self.block.convolution.epilogue;
+        let (finisher, bias) = (epilogue.at::<S>(c), load::<S>(&epilogue.bias, c));
         let [item, y, x] = tile.place;
         let (top, left) = (y * space.outputs, x * space.outputs);
         let rows = space.outputs.min(image.height - top);
         let columns = space.outputs.min(image.width - left);
-        let mut windows = [[s.splat_f32s(f32::NEG_INFINITY); MOST]; MOST];
+        let mut windows = [[s.splat_f32s(f32::NEG_INFINITY); N]; N];
         for i in 0..space.outputs {
             if i >= rows {
                 break;
             }
-            let mut line = output::<X, S>(s, tile.points[1], lines[i]);
+            let mut line = output::<X, S, N>(s, tile.points[1], lines[i]);
             let first = [item, frame, top + i, left];
-            // This loop and those below end at constants, so that the line stays in registers.
-            for j in 0..space.outputs {
-                line[j] = s.add_f32s(line[j], finisher.bias);
-            }
+            // The loops below end at constants, so that the line stays in registers.
             // SAFETY: pixels of this tile inside the image, which this task alone writes.
             unsafe {
                 if let Some(view) = &job.residual {
@@ -233,13 +231,17 @@ impl<X: Axis> Transform<'_, X> {
                     }
                 }
                 if let Some(view) = &job.raw {
-                    put::<X, S>(view, first, c, columns, line);
+                    let mut raw = line;
+                    for j in 0..space.outputs {
+                        raw[j] = s.add_f32s(raw[j], bias);
+                    }
+                    put::<X, S, N>(view, first, c, columns, raw);
                 }
                 for j in 0..space.outputs {
                     line[j] = finisher.activate(s, line[j]);
                 }
                 if !POOL {
-                    put::<X, S>(&job.output, first, c, columns, line);
+                    put::<X, S, N>(&job.output, first, c, columns, line);
                 }
             }
             if POOL {
@@ -278,19 +280,18 @@ impl<X: Axis> Transform<'_, X> {
 /// The pixels under a tile whose corner this is, `[column][row]`, zero outside the image. Whether all are `INSIDE` is known when
 /// this is compiled: most tiles are, and need no questions.
 #[inline(always)]
-fn pixels<X: Axis, S: Simd, const INSIDE: bool>(
+fn pixels<S: Simd, const N: usize, const INSIDE: bool>(
     s: S,
     from: &View<&[f32]>,
     (item, frame, [top, left], c): (usize, usize, [usize; 2], usize),
-) -> [[S::f32s; MOST]; MOST] {
-    let space = X::ALGORITHM;
+) -> [[S::f32s; N]; N] {
     let Shape { height, width, .. } = from.shape();
     let (data, row, pixel) = (from.data(), from.row(), from.pixel());
     let shift = top.wrapping_mul(row).wrapping_add(left.wrapping_mul(pixel));
     let first = (from.at([item, frame, 0, 0]) + c).wrapping_add(shift);
-    let mut pixels = [[s.splat_f32s(0.0); MOST]; MOST];
-    for j in 0..space.points {
-        for i in 0..space.points {
+    let mut pixels = [[s.splat_f32s(0.0); N]; N];
+    for j in 0..N {
+        for i in 0..N {
             if INSIDE || (top.wrapping_add(i) < height && left.wrapping_add(j) < width) {
                 let at = first.wrapping_add(i * row + j * pixel);
                 // SAFETY: a pixel inside the image.
@@ -306,12 +307,12 @@ fn pixels<X: Axis, S: Simd, const INSIDE: bool>(
 /// # Safety
 /// They lie in the image, and no other thread writes these channels of them.
 #[inline(always)]
-unsafe fn put<X: Axis, S: Simd>(
+unsafe fn put<X: Axis, S: Simd, const N: usize>(
     view: &View<Span>,
     first: [usize; 4],
     c: usize,
     columns: usize,
-    line: [S::f32s; MOST],
+    line: [S::f32s; N],
 ) {
     let (first, ahead) = (view.at(first) + c, view.ahead(X::ALGORITHM.outputs));
     // Ends at a constant, so that the line stays in registers.
@@ -328,8 +329,8 @@ unsafe fn put<X: Axis, S: Simd>(
 /// The maxima of the windows of a max pool, along one axis, as far as they lie in a tile of `outputs` pixels: three pixels,
 /// the first of them ending with the tile's first pixel, and each beginning two after the one before.
 #[inline(always)]
-fn maxima<S: Simd>(s: S, outputs: usize, pixels: [S::f32s; MOST]) -> [S::f32s; MOST] {
-    let mut windows = [pixels[0]; MOST];
+fn maxima<S: Simd, const N: usize>(s: S, outputs: usize, pixels: [S::f32s; N]) -> [S::f32s; N] {
+    let mut windows = [pixels[0]; N];
     for a in 1..=outputs / 2 {
         windows[a] = floor_at(s, pixels[2 * a - 1], pixels[2 * a - 2]);
         if 2 * a < outputs {
