@@ -52,8 +52,8 @@ impl From<Precision> for Kind {
     }
 }
 
-/// Frames below which compiling the network takes longer than it saves. On two cores it costs about 0.12 s and saves 14 ms per
-/// frame with AVX-512, 0.2 s and 25 ms with AVX2.
+/// Frames below which compiling the network takes longer than it saves. On two cores it costs about 0.1 s and saves 14 ms per
+/// frame with AVX-512, 25 ms with AVX2.
 const BREAK_EVEN_FRAMES: usize = 8;
 
 impl EngineChoice {

@@ -1,8 +1,8 @@
 //! A block of tiles, and the matrix products of their points.
 //!
 //! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
-//! `[point][tile][frame][channel]`, products likewise, filters as `[distinct point][panel][point in time][channel][lane]`
-//! (see `gemm`). What happens along time, between inputs and products, is in `time`.
+//! `[point][tile][frame][channel]`, products likewise, filters as `filters` says. What happens along time, between inputs and
+//! products, is in `time`.
 
 mod time;
 mod transform;
@@ -48,7 +48,7 @@ struct Point<'a> {
     tiles: Range<usize>,
     /// The transformed inputs of all tiles.
     inputs: &'a [f32],
-    /// The filters of all its points in time, and what follows them in memory.
+    /// The filters of all its taps in time, and what follows them in memory.
     filters: &'a [f32],
 }
 
