@@ -238,6 +238,7 @@ impl<'w> Compiler<'_, 'w> {
         for i in 0..outputs {
             let scale = f64::from(weight[i]) / (f64::from(variance[i]) + EPSILON).sqrt();
             epilogue.scale[i] = scale as f32;
+            // The mean of a sum without the convolution's bias.
             let mean = f64::from(mean[i]) - f64::from(epilogue.bias[i]);
             epilogue.shift[i] = (f64::from(bias[i]) - mean * scale) as f32;
             epilogue.floor[i] = 0.0;

@@ -372,6 +372,23 @@ fn short_tiles_agree_wherever_they_lie() {
     }
 }
 
+/// Filters along time are made of pieces of 64 inputs.
+#[test]
+#[cfg_attr(miri, ignore = "takes too long")]
+fn inputs_that_are_no_whole_pieces_are_computed_too() {
+    let shape = Shape {
+        items: 1,
+        frames: 3,
+        height: 5,
+        width: 3,
+    };
+    for kind in [Kind::Volume4, Kind::Volume2, Kind::Stride2] {
+        for inputs in [68, 96] {
+            Problem::new(kind, shape, inputs, OUTPUTS).check(Isa::detect());
+        }
+    }
+}
+
 #[test]
 fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
     let problem = Problem::odd(Kind::Plane);

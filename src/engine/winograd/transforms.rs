@@ -53,7 +53,7 @@ impl Algorithm {
     }
 
     /// What a filter takes of each tap.
-    pub fn of_taps(&self, filter: usize) -> &[f32] {
+    pub fn factors(&self, filter: usize) -> &[f32] {
         &self.filter[filter][..self.taps]
     }
 
@@ -143,6 +143,7 @@ const fn cook_toom(points: &[f64], [outputs, taps]: [usize; 2], pad: usize) -> A
             paired(output[0], pairs, true),
             paired(output[1], pairs, true),
         ],
+        // As it is: of so few taps half a sum costs as much as a point.
         filter: paired(powers(points, all, taps, false), [false; MOST], false),
     }
 }
@@ -182,8 +183,9 @@ const fn polyphase(points: &[f64], outputs: usize) -> Algorithm {
             }
             k += 1;
         }
-        let [first, last, ..] = even.filter[i];
-        all.filter[i + after as usize] = [first, 0.0, last, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let row = &mut all.filter[i + after as usize];
+        row[0] = even.filter[i][0];
+        row[2] = even.filter[i][1];
         i += 1;
     }
     all.filter[odd][1] = 1.0;

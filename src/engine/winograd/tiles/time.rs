@@ -94,11 +94,11 @@ fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
             let (taps, next) =
                 point.filters[(index * depth + first) * size..].split_at(inputs * size);
             let next = upto(PIECE * size, next);
-            // Rows of the piece.
+            // The piece's rows, and how far they are apart.
             let (v, stride) = (&v[first * M * rows..], PIECE.min(channels - first));
             let mut row = 0;
             for filter in 0..time.filters {
-                let b = filters::of_taps(isa, time.of_taps(filter), taps, &mut u[..inputs * panel]);
+                let b = filters::of_taps(isa, time.factors(filter), taps, &mut u[..inputs * panel]);
                 // Points that share a filter follow each other, and so do their rows.
                 let rows = time.users(filter) * rows;
                 isa.run(Gemm {
@@ -158,10 +158,10 @@ impl<T: Axis, const M: usize> WithSimd for Inputs<'_, T, M> {
                         }
                     }
                     column = input::<T, S, M>(s, M, column);
-                    let (row, first) = (tile * steps + t, c / PIECE * PIECE);
-                    let stride = PIECE.min(channels - first);
+                    let (row, piece) = (tile * steps + t, c / PIECE * PIECE);
+                    let stride = PIECE.min(channels - piece);
                     for k in 0..M {
-                        let at = first * M * rows + (k * rows + row) * stride + c - first;
+                        let at = piece * M * rows + (k * rows + row) * stride + c - piece;
                         store::<S>(self.to, at, column[k]);
                     }
                 }

@@ -205,7 +205,7 @@ impl<X: Axis, const N: usize> Transform<'_, X, N> {
             }
         }
         let epilogue = &self.block.convolution.epilogue;
-        let (finisher, bias) = (epilogue.at::<S>(c), load::<S>(&epilogue.bias, c));
+        let finisher = epilogue.at::<S>(c);
         let [item, y, x] = tile.place;
         let (top, left) = (y * space.outputs, x * space.outputs);
         let rows = space.outputs.min(image.height - top);
@@ -231,7 +231,7 @@ impl<X: Axis, const N: usize> Transform<'_, X, N> {
                     }
                 }
                 if let Some(view) = &job.raw {
-                    let mut raw = line;
+                    let (mut raw, bias) = (line, load::<S>(&epilogue.bias, c));
                     for j in 0..space.outputs {
                         raw[j] = s.add_f32s(raw[j], bias);
                     }
