@@ -63,10 +63,16 @@ impl Isa {
     }
 }
 
+/// Whether this is the portable form, known when a kernel is compiled.
+#[inline(always)]
+pub fn is_portable<S: Simd>() -> bool {
+    TypeId::of::<S>() == TypeId::of::<pulp::Scalar256b>()
+}
+
 /// `max(x, floor)`, keeping NaN as PyTorch's ReLU does.
 #[inline(always)]
 pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
-    if TypeId::of::<S>() == TypeId::of::<pulp::Scalar256b>() {
+    if is_portable::<S>() {
         // Rust's maximum of a number and NaN is the number.
         s.select_f32s(s.less_than_f32s(x, floor), floor, x)
     } else {

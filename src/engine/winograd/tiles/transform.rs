@@ -4,7 +4,9 @@
 
 use super::super::buffer::{LINE, Span};
 use super::super::convolution::{Job, Kind, for_kind};
-use super::super::simd::{Isa, NEAR, Simd, WithSimd, floor_at, load, load_unchecked, prefetch};
+use super::super::simd::{
+    Isa, NEAR, Simd, WithSimd, floor_at, is_portable, load, load_unchecked, prefetch,
+};
 use super::super::threads::{Crew, share};
 use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, Stride2, Stride4, input, output};
 use super::super::view::{Shape, View};
@@ -82,8 +84,8 @@ impl Block<'_> {
     }
 }
 
-/// The transform of some channels of some tiles; `X` is the algorithm of both axes, `N` its points. What it writes belongs to these channels
-/// of these tiles, and to this task; all that these tiles need is there.
+/// The transform of some channels of some tiles; `X` is the algorithm of both axes, `N` its points. What it writes belongs to
+/// these channels of these tiles, and to this task; all that these tiles need is there.
 struct Transform<'a, X, const N: usize> {
     block: &'a Block<'a>,
     work: &'a Work<'a>,
@@ -97,21 +99,20 @@ impl<X: Axis, const N: usize> WithSimd for Transform<'_, X, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let points = [N; 2];
-        let frames = match self.work {
-            Work::Inputs(..) => self.block.input.frames,
-            Work::Outputs(..) => self.block.output.frames,
-        };
         let tiles = &self.block.tiles[self.tiles.clone()];
-        for (index, &tile) in self.tiles.clone().zip(tiles) {
-            for frame in 0..frames {
-                let row = index * frames + frame;
-                for c in self.channels.clone().step_by(S::F32_LANES) {
-                    // Compiled twice, once for the points of a whole tile.
-                    if tile.points == points {
-                        self.tile(s, row, Tile { points, ..tile }, (frame, c));
+        let tiles = self.tiles.clone().zip(tiles);
+        match self.work {
+            Work::Inputs(from, w) => {
+                for (index, tile) in tiles {
+                    self.inputs(s, from, *w, index, tile);
+                }
+            }
+            Work::Outputs(y, job) => {
+                for (index, tile) in tiles {
+                    if self.block.convolution.max_pool {
+                        self.outputs::<S, true>(s, y, job, index, tile);
                     } else {
-                        self.tile(s, row, tile, (frame, c));
+                        self.outputs::<S, false>(s, y, job, index, tile);
                     }
                 }
             }
@@ -119,187 +120,252 @@ impl<X: Axis, const N: usize> WithSimd for Transform<'_, X, N> {
     }
 }
 
+/// A loop over constants. Where `whole`, its body stands as often as it is run: bodies as long as these would stay in a loop, and
+/// what they index would have to be in memory. Not in portable form, which would take minutes to compile.
+macro_rules! each {
+    ($whole:expr, $i:ident < $end:expr, $body:block) => {
+        each!(@ $whole, $i $end, $body, 0 1 2 3 4 5 6)
+    };
+    (@ $whole:expr, $i:ident $end:expr, $body:block, $($k:literal)*) => {
+        if $whole && !is_portable::<S>() {
+            $(if $k < $end {
+                let $i = $k;
+                $body
+            })*
+        } else {
+            for $i in 0..$end $body
+        }
+    };
+}
+
 impl<X: Axis, const N: usize> Transform<'_, X, N> {
+    /// Pixels of a tile to points. Most tiles are whole, with all their pixels inside the image: for them it is compiled without
+    /// questions.
     #[inline(always)]
-    fn tile<S: Simd>(&self, s: S, row: usize, tile: Tile, at: (usize, usize)) {
-        match self.work {
-            Work::Inputs(from, w) => self.input(s, from, *w, row, tile, at),
-            Work::Outputs(y, job) if self.block.convolution.max_pool => {
-                self.output::<S, true>(s, y, job, row, tile, at)
+    fn inputs<S: Simd>(&self, s: S, from: &View<&[f32]>, w: Span, index: usize, tile: &Tile) {
+        let (space, shape) = (X::ALGORITHM, self.block.input);
+        let [item, y, x] = tile.place;
+        let corner = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
+        let inside = |first: usize, extent: usize| first < extent && first + N <= extent;
+        let whole = tile.points == [N; 2]
+            && inside(corner[0], shape.height)
+            && inside(corner[1], shape.width);
+        for frame in 0..shape.frames {
+            let row = index * shape.frames + frame;
+            for c in self.channels.clone().step_by(S::F32_LANES) {
+                let place = (item, frame, corner, c);
+                if whole {
+                    self.input::<S, true>(s, from, w, row, tile.points, place);
+                } else {
+                    self.input::<S, false>(s, from, w, row, tile.points, place);
+                }
             }
-            Work::Outputs(y, job) => self.output::<S, false>(s, y, job, row, tile, at),
         }
     }
 
-    /// One vector of channels of a tile in one frame, pixels to points.
+    /// The same for one vector of channels in one frame.
     #[inline(always)]
-    fn input<S: Simd>(
+    fn input<S: Simd, const WHOLE: bool>(
         &self,
         s: S,
         from: &View<&[f32]>,
         w: Span,
         row: usize,
-        tile: Tile,
-        (frame, c): (usize, usize),
+        points: [usize; 2],
+        (item, frame, [top, left], c): (usize, usize, [usize; 2], usize),
     ) {
-        let space = X::ALGORITHM;
+        let points = if WHOLE { [N; 2] } else { points };
         let (channels, stride) = (self.block.channels[0], self.block.strides[0]);
-        let Shape { height, width, .. } = from.shape();
-        let [item, y, x] = tile.place;
-        let corner = [y, x].map(|at| (at * space.outputs * space.stride).wrapping_sub(space.pad));
-        let inside = |first: usize, extent: usize| first < extent && first + N <= extent;
-        let place = (item, frame, corner, c);
-        let pixels = if inside(corner[0], height) && inside(corner[1], width) {
-            pixels::<S, N, true>(s, from, place)
-        } else {
-            pixels::<S, N, false>(s, from, place)
-        };
-        let mut columns = [[s.splat_f32s(0.0); N]; N];
-        for j in 0..N {
-            let column = input::<X, S, N>(s, tile.points[0], pixels[j]);
-            for i in 0..N {
-                columns[i][j] = column[i];
+        let Shape { height, width, .. } = self.block.input;
+        let (line, pixel) = (from.row(), from.pixel());
+        let shift = top
+            .wrapping_mul(line)
+            .wrapping_add(left.wrapping_mul(pixel));
+        let first = (from.at([item, frame, 0, 0]) + c).wrapping_add(shift);
+        let mut rows = [[s.splat_f32s(0.0); N]; N];
+        let mut pixels = [[s.splat_f32s(0.0); N]; N];
+        if !WHOLE {
+            for j in 0..N {
+                for i in 0..N {
+                    if top.wrapping_add(i) < height && left.wrapping_add(j) < width {
+                        let at = first.wrapping_add(i * line + j * pixel);
+                        // SAFETY: a pixel inside the image.
+                        pixels[j][i] = unsafe { load_unchecked::<S>(from.data(), at) };
+                    }
+                }
             }
         }
+        each!(WHOLE, j < N, {
+            let mut column = pixels[j];
+            if WHOLE {
+                for i in 0..N {
+                    let at = first.wrapping_add(i * line + j * pixel);
+                    // SAFETY: a pixel inside the image.
+                    column[i] = unsafe { load_unchecked::<S>(from.data(), at) };
+                }
+            }
+            column = input::<X, S, N>(s, points[0], column);
+            for i in 0..N {
+                rows[i][j] = column[i];
+            }
+        });
         let to = row * channels + c;
-        for i in 0..tile.points[0] {
-            let points = input::<X, S, N>(s, tile.points[1], columns[i]);
-            let mut at = to + i * N * stride;
-            for j in 0..tile.points[1] {
-                prefetch::<NEAR>(w.pointer(at + channels));
-                // SAFETY: this tile's row of this point, which this task alone writes.
-                unsafe { w.store::<S>(at, points[j]) }
-                at += stride;
+        each!(WHOLE, i < N, {
+            if i < points[0] {
+                let values = input::<X, S, N>(s, points[1], rows[i]);
+                let mut at = to + i * N * stride;
+                for j in 0..N {
+                    if j < points[1] {
+                        prefetch::<NEAR>(w.pointer(at + channels));
+                        // SAFETY: this tile's row of this point, which this task alone writes.
+                        unsafe { w.store::<S>(at, values[j]) }
+                        at += stride;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Products of a tile to pixels, or to the windows of a max pool; likewise compiled for whole tiles.
+    #[inline(always)]
+    fn outputs<S: Simd, const POOL: bool>(
+        &self,
+        s: S,
+        products: &[f32],
+        job: &Job<Span>,
+        index: usize,
+        tile: &Tile,
+    ) {
+        let (space, shape) = (X::ALGORITHM, self.block.output);
+        let [_, y, x] = tile.place;
+        let end = [(y + 1) * space.outputs, (x + 1) * space.outputs];
+        let whole = tile.points == [N; 2] && end[0] <= shape.height && end[1] <= shape.width;
+        for frame in 0..shape.frames {
+            let row = index * shape.frames + frame;
+            for c in self.channels.clone().step_by(S::F32_LANES) {
+                if whole {
+                    self.output::<S, POOL, true>(s, products, job, row, tile, (frame, c));
+                } else {
+                    self.output::<S, POOL, false>(s, products, job, row, tile, (frame, c));
+                }
             }
         }
     }
 
-    /// The same of products, to pixels, or to the windows of a max pool.
+    /// The same for one vector of channels in one frame.
     #[inline(always)]
-    fn output<S: Simd, const POOL: bool>(
+    fn output<S: Simd, const POOL: bool, const WHOLE: bool>(
         &self,
         s: S,
         products: &[f32],
         job: &Job<Span>,
         row: usize,
-        tile: Tile,
+        tile: &Tile,
         (frame, c): (usize, usize),
     ) {
-        let (space, image) = (X::ALGORITHM, self.block.output);
+        let space = X::ALGORITHM;
+        let points = if WHOLE { [N; 2] } else { tile.points };
+        let [item, y, x] = tile.place;
+        let (top, left) = (y * space.outputs, x * space.outputs);
+        let [rows, columns] = if WHOLE {
+            [space.outputs; 2]
+        } else {
+            let Shape { height, width, .. } = self.block.output;
+            [height - top, width - left].map(|rest| space.outputs.min(rest))
+        };
         let (channels, stride) = (self.block.channels[1], self.block.strides[1]);
         let none = [s.splat_f32s(0.0); N];
         let mut lines = [none; N];
         let from = row * channels + c;
-        for j in 0..tile.points[1] {
-            let mut column = none;
-            let mut at = from + j * stride;
-            for i in 0..tile.points[0] {
-                prefetch::<NEAR>(products.as_ptr().wrapping_add(at + channels));
-                // SAFETY: this tile's row of this point.
-                column[i] = unsafe { load_unchecked::<S>(products, at) };
-                at += N * stride;
+        each!(WHOLE, j < N, {
+            if j < points[1] {
+                let mut column = none;
+                let mut at = from + j * stride;
+                for i in 0..N {
+                    if i < points[0] {
+                        prefetch::<NEAR>(products.as_ptr().wrapping_add(at + channels));
+                        // SAFETY: this tile's row of this point.
+                        column[i] = unsafe { load_unchecked::<S>(products, at) };
+                        at += N * stride;
+                    }
+                }
+                column = output::<X, S, N>(s, points[0], column);
+                for i in 0..N {
+                    lines[i][j] = column[i];
+                }
             }
-            column = output::<X, S, N>(s, tile.points[0], column);
-            for i in 0..space.outputs {
-                lines[i][j] = column[i];
-            }
-        }
+        });
         let epilogue = &self.block.convolution.epilogue;
         let finisher = epilogue.at::<S>(c);
-        let [item, y, x] = tile.place;
-        let (top, left) = (y * space.outputs, x * space.outputs);
-        let rows = space.outputs.min(image.height - top);
-        let columns = space.outputs.min(image.width - left);
         let mut windows = [[s.splat_f32s(f32::NEG_INFINITY); N]; N];
-        for i in 0..space.outputs {
-            if i >= rows {
-                break;
-            }
-            let mut line = output::<X, S, N>(s, tile.points[1], lines[i]);
-            let first = [item, frame, top + i, left];
-            // The loops below end at constants, so that the line stays in registers.
-            // SAFETY: pixels of this tile inside the image, which this task alone writes.
-            unsafe {
-                if let Some(view) = &job.residual {
-                    let (first, ahead) = (view.at(first) + c, view.ahead(space.outputs));
+        each!(WHOLE, i < space.outputs, {
+            if i < rows {
+                let mut line = output::<X, S, N>(s, points[1], lines[i]);
+                let first = [item, frame, top + i, left];
+                // SAFETY: pixels of this tile inside the image, which this task alone writes.
+                unsafe {
+                    if let Some(view) = &job.residual {
+                        let (first, ahead) = (view.at(first) + c, view.ahead(space.outputs));
+                        for j in 0..space.outputs {
+                            if j < columns {
+                                let at = first + j * view.pixel();
+                                prefetch::<NEAR>(view.data().as_ptr().wrapping_add(at + ahead));
+                                line[j] = s.add_f32s(line[j], load_unchecked::<S>(view.data(), at));
+                            }
+                        }
+                    }
+                    if let Some(view) = &job.raw {
+                        let (mut raw, bias) = (line, load::<S>(&epilogue.bias, c));
+                        for j in 0..space.outputs {
+                            raw[j] = s.add_f32s(raw[j], bias);
+                        }
+                        put::<X, S, N>(view, first, c, columns, raw);
+                    }
                     for j in 0..space.outputs {
-                        if j < columns {
-                            let at = first + j * view.pixel();
-                            prefetch::<NEAR>(view.data().as_ptr().wrapping_add(at + ahead));
-                            line[j] = s.add_f32s(line[j], load_unchecked::<S>(view.data(), at));
+                        line[j] = finisher.activate(s, line[j]);
+                    }
+                    if !POOL {
+                        put::<X, S, N>(&job.output, first, c, columns, line);
+                    }
+                }
+                if POOL {
+                    for j in 0..space.outputs {
+                        if j >= columns {
+                            line[j] = s.splat_f32s(f32::NEG_INFINITY);
+                        }
+                    }
+                    let line = maxima(s, space.outputs, line);
+                    for b in 0..N {
+                        if b <= space.outputs / 2 {
+                            windows[b][i] = line[b];
                         }
                     }
                 }
-                if let Some(view) = &job.raw {
-                    let (mut raw, bias) = (line, load::<S>(&epilogue.bias, c));
-                    for j in 0..space.outputs {
-                        raw[j] = s.add_f32s(raw[j], bias);
-                    }
-                    put::<X, S, N>(view, first, c, columns, raw);
-                }
-                for j in 0..space.outputs {
-                    line[j] = finisher.activate(s, line[j]);
-                }
-                if !POOL {
-                    put::<X, S, N>(&job.output, first, c, columns, line);
-                }
             }
-            if POOL {
-                for j in 0..space.outputs {
-                    if j >= columns {
-                        line[j] = s.splat_f32s(f32::NEG_INFINITY);
-                    }
-                }
-                let line = maxima(s, space.outputs, line);
-                for b in 0..=space.outputs / 2 {
-                    windows[b][i] = line[b];
-                }
-            }
-        }
+        });
         if POOL {
             let (view, Shape { height, width, .. }) = (&job.output, job.output.shape());
-            for b in 0..=space.outputs / 2 {
-                let column = maxima(s, space.outputs, windows[b]);
-                for a in 0..=space.outputs / 2 {
-                    // The first window begins in the tile above, or to the left.
-                    let [y, x] = [top / 2 + a, left / 2 + b].map(|at| at.wrapping_sub(1));
-                    if y < height && x < width {
-                        let at = view.at([item, frame, y, x]) + c;
-                        // SAFETY: a window inside the pooled image, whose channels this task alone reads and writes.
-                        unsafe {
-                            let before = view.data().load::<S>(at);
-                            view.data().store::<S>(at, floor_at(s, column[a], before));
+            each!(WHOLE, b < N, {
+                if b <= space.outputs / 2 {
+                    let column = maxima(s, space.outputs, windows[b]);
+                    for a in 0..N {
+                        if a <= space.outputs / 2 {
+                            // The first window begins in the tile above, or to the left.
+                            let [y, x] = [top / 2 + a, left / 2 + b].map(|at| at.wrapping_sub(1));
+                            if y < height && x < width {
+                                let at = view.at([item, frame, y, x]) + c;
+                                // SAFETY: a window inside the pooled image, whose channels this task alone reads and writes.
+                                unsafe {
+                                    let before = view.data().load::<S>(at);
+                                    view.data().store::<S>(at, floor_at(s, column[a], before));
+                                }
+                            }
                         }
                     }
                 }
-            }
+            });
         }
     }
-}
-
-/// The pixels under a tile whose corner this is, `[column][row]`, zero outside the image. Whether all are `INSIDE` is known when
-/// this is compiled: most tiles are, and need no questions.
-#[inline(always)]
-fn pixels<S: Simd, const N: usize, const INSIDE: bool>(
-    s: S,
-    from: &View<&[f32]>,
-    (item, frame, [top, left], c): (usize, usize, [usize; 2], usize),
-) -> [[S::f32s; N]; N] {
-    let Shape { height, width, .. } = from.shape();
-    let (data, row, pixel) = (from.data(), from.row(), from.pixel());
-    let shift = top.wrapping_mul(row).wrapping_add(left.wrapping_mul(pixel));
-    let first = (from.at([item, frame, 0, 0]) + c).wrapping_add(shift);
-    let mut pixels = [[s.splat_f32s(0.0); N]; N];
-    for j in 0..N {
-        for i in 0..N {
-            if INSIDE || (top.wrapping_add(i) < height && left.wrapping_add(j) < width) {
-                let at = first.wrapping_add(i * row + j * pixel);
-                // SAFETY: a pixel inside the image.
-                pixels[j][i] = unsafe { load_unchecked::<S>(data, at) };
-            }
-        }
-    }
-    pixels
 }
 
 /// Writes the first `columns` pixels of a tile's line, and brings near what is written after them.
@@ -316,14 +382,14 @@ unsafe fn put<X: Axis, S: Simd, const N: usize>(
 ) {
     let (first, ahead) = (view.at(first) + c, view.ahead(X::ALGORITHM.outputs));
     // Ends at a constant, so that the line stays in registers.
-    for j in 0..X::ALGORITHM.outputs {
+    each!(true, j < X::ALGORITHM.outputs, {
         if j < columns {
             let at = first + j * view.pixel();
             prefetch::<NEAR>(view.data().pointer(at + ahead));
             // SAFETY: a pixel of the image that this thread alone writes (contract).
             unsafe { view.data().store::<S>(at, line[j]) }
         }
-    }
+    });
 }
 
 /// The maxima of the windows of a max pool, along one axis, as far as they lie in a tile of `outputs` pixels: three pixels,
