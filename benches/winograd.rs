@@ -96,10 +96,18 @@ fn convolution(c: &mut Criterion) {
             bench.iter(|| block.inputs(isa, crew, job.input, w));
         });
         group.bench_function("products", |bench| {
-            bench.iter(|| block.multiply(isa, crew, w, y, own));
+            bench.iter(|| {
+                for group in block.groups() {
+                    block.multiply(isa, crew, group, w, y, own);
+                }
+            });
         });
         group.bench_function("outputs", |bench| {
-            bench.iter(|| block.outputs(isa, crew, y, &mut job));
+            bench.iter(|| {
+                for group in block.groups() {
+                    block.outputs(isa, crew, group, y, &mut job);
+                }
+            });
         });
         group.bench_function("whole", |bench| {
             bench.iter(|| block.run(isa, crew, &mut job, &mut scratch));

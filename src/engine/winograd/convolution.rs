@@ -98,8 +98,11 @@ fn max_pool_shape(shape: Shape) -> Shape {
     }
 }
 
-/// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache.
-const SMALL: usize = 1 << 17;
+/// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache. Larger blocks read the
+/// filters less often.
+const SMALL: usize = 180_000;
+/// Output channels of a 2-D convolution that are computed at a time: fewer products are larger blocks.
+const GROUP: usize = 64;
 /// The same when all threads work on a block. They are written and read once each, between reading all the filters: fewer
 /// blocks read the filters less often, larger ones leave the last-level cache.
 const LARGE: usize = 4 << 20;
@@ -159,8 +162,8 @@ impl Convolution {
         let shape = job.input.shape();
         let tiles = self.tiles(shape);
         let limit = if crew == Crew::Alone { SMALL } else { LARGE };
-        let [inputs, outputs] = self.channels();
-        let outputs = outputs * self.extents(shape).frames;
+        let [inputs, _] = self.channels();
+        let outputs = self.group() * self.extents(shape).frames;
         let per_tile = self.points() * (inputs * shape.frames).max(outputs);
         let blocks = tiles.div_ceil((limit / per_tile).max(1));
         if self.max_pool {
@@ -171,7 +174,17 @@ impl Convolution {
         }
     }
 
-    /// Channels per row of the points, inputs and products: inputs are filled up to a line.
+    /// Output channels that a block computes at a time, at most: in volumes, whose filters are read once, all of them.
+    pub fn group(&self) -> usize {
+        let [_, time] = self.kind.axes();
+        if time.points > 1 {
+            self.outputs()
+        } else {
+            self.outputs().min(GROUP)
+        }
+    }
+
+    /// Channels of the points, inputs and products: inputs are filled up to a line.
     pub fn channels(&self) -> [usize; 2] {
         [self.inputs.next_multiple_of(LINE), self.outputs()]
     }

@@ -390,6 +390,22 @@ fn inputs_that_are_no_whole_pieces_are_computed_too() {
 }
 
 #[test]
+fn outputs_of_more_than_one_group_are_computed_too() {
+    let shape = Shape {
+        items: 1,
+        frames: 1,
+        height: 5,
+        width: 7,
+    };
+    for isa in forms() {
+        // Whole groups, and one that is not.
+        for outputs in [128, 96] {
+            Problem::new(Kind::Plane, shape, 4, outputs).check(isa);
+        }
+    }
+}
+
+#[test]
 fn a_residual_is_added_before_the_raw_output_and_the_epilogue() {
     let problem = Problem::odd(Kind::Plane);
     let isa = Isa::detect();

@@ -1,7 +1,7 @@
 //! A block of tiles, and the matrix products of their points.
 //!
 //! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
-//! `[point][tile][frame][channel]`, products likewise, filters as `filters` says. What happens along time, between inputs and
+//! `[point][tile][frame][channel]`, products of a group of output channels likewise, filters as `filters` says. What happens along time, between inputs and
 //! products, is in `time`.
 
 mod time;
@@ -35,7 +35,7 @@ pub struct Block<'a> {
     /// First those that are short across, then whole ones, then those that are short down, last both ways. So the tiles that
     /// have a point follow each other, whatever the point.
     tiles: Vec<Tile>,
-    /// Channels per row of the points, inputs and products.
+    /// Channels of the points, inputs and products.
     channels: [usize; 2],
     /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
     /// would compete for the same cache sets.
@@ -83,7 +83,10 @@ impl<'a> Block<'a> {
             output,
             tiles,
             channels,
-            strides: [rows_in * channels[0] + LINE, rows_out * channels[1] + LINE],
+            strides: [
+                rows_in * channels[0] + LINE,
+                rows_out * convolution.group() + LINE,
+            ],
         }
     }
 
@@ -91,8 +94,18 @@ impl<'a> Block<'a> {
     pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 3]) {
         let [w, y, own] = self.memory(isa, crew, scratch);
         self.inputs(isa, crew, job.input, w);
-        self.multiply(isa, crew, w, y, own);
-        self.outputs(isa, crew, y, job);
+        for group in self.groups() {
+            self.multiply(isa, crew, group.clone(), w, y, own);
+            self.outputs(isa, crew, group, y, job);
+        }
+    }
+
+    /// The output channels, in groups that are computed one after the other.
+    pub fn groups(&self) -> impl Iterator<Item = Range<usize>> {
+        let (all, group) = (self.channels[1], self.convolution.group());
+        (0..all)
+            .step_by(group)
+            .map(move |first| first..all.min(first + group))
     }
 
     /// Room for the transformed inputs, for the products, and for what the crew's threads need in between.
@@ -110,29 +123,49 @@ impl<'a> Block<'a> {
         ]
     }
 
-    /// Computes the products of every point, of `w` to `y`.
-    pub fn multiply(&self, isa: Isa, crew: Crew, w: &[f32], y: &mut [f32], own: &mut [f32]) {
+    /// Computes the products of every point for a group of output channels, of `w` to `y`.
+    ///
+    /// # Panics
+    /// When it is none of [`Block::groups`].
+    pub fn multiply(
+        &self,
+        isa: Isa,
+        crew: Crew,
+        group: Range<usize>,
+        w: &[f32],
+        y: &mut [f32],
+        own: &mut [f32],
+    ) {
         let [_, time] = self.convolution.kind.axes();
         if time.points > 1 {
+            assert_eq!(group, 0..self.channels[1]);
             return self.multiply_in_time(isa, crew, w, y, own);
         }
-        let (depth, columns) = (self.convolution.inputs, self.channels[1]);
-        let size = depth * columns;
-        crew.chunks(y, self.strides[1], |point, y| {
-            let point = self.point(point, w);
-            let [a, c] = self.channels.map(|channels| point.tiles.start * channels);
-            isa.run(Gemm {
-                a: &point.inputs[a..],
-                b: point.filters,
-                c: &mut y[c..],
-                rows: point.tiles.len(),
-                depth,
-                columns,
-                strides: self.channels,
-                add: false,
-                epilogue: None,
-                next: upto(size, &point.filters[isa.panel() * depth..]),
-            });
+        let (depth, panel) = (self.convolution.inputs, isa.panel());
+        let rows = [self.channels[0], self.convolution.group()];
+        crew.chunks(y, self.strides[1], |index, y| {
+            let point = self.point(index, w);
+            let next_point = self.point((index + 1) % self.convolution.points(), w);
+            let [a, c] = rows.map(|row| point.tiles.start * row);
+            for column in group.clone().step_by(panel) {
+                let next = if column + panel < group.end {
+                    &point.filters[(column + panel) * depth..]
+                } else {
+                    &next_point.filters[group.start * depth..]
+                };
+                isa.run(Gemm {
+                    a: &point.inputs[a..],
+                    b: &point.filters[column * depth..],
+                    c: &mut y[c + column - group.start..],
+                    rows: point.tiles.len(),
+                    depth,
+                    columns: panel,
+                    strides: rows,
+                    add: false,
+                    epilogue: None,
+                    next: upto(depth * panel, next),
+                });
+            }
         });
     }
 

@@ -18,8 +18,8 @@ use std::ops::Range;
 enum Work<'a> {
     /// Pixels to points.
     Inputs(View<&'a [f32]>, Span<'a>),
-    /// Products to pixels.
-    Outputs(&'a [f32], &'a Job<'a, Span<'a>>),
+    /// Products, from this output channel on, to pixels.
+    Outputs(&'a [f32], usize, &'a Job<'a, Span<'a>>),
 }
 
 impl Block<'_> {
@@ -30,16 +30,18 @@ impl Block<'_> {
     pub fn inputs(&self, isa: Isa, crew: Crew, from: View<&[f32]>, w: &mut [f32]) {
         assert!(from.shape() == self.input && self.channels[0] <= from.channels());
         assert!(self.convolution.points() * self.strides[0] <= w.len());
-        let tasks = [self.tiles.len(), self.channels[0] / LINE];
-        self.transform(isa, crew, tasks, &Work::Inputs(from, Span::new(w)));
+        let work = Work::Inputs(from, Span::new(w));
+        self.transform(isa, crew, self.tiles.len(), 0..self.channels[0], &work);
     }
 
-    /// The products `y` to the pixels of a job's outputs.
+    /// The products `y` of a group of output channels to the pixels of a job's outputs.
     ///
     /// # Panics
-    /// When the views have other extents than the convolution's output, or too few channels, or `y` is too short.
-    pub fn outputs(&self, isa: Isa, crew: Crew, y: &[f32], job: &mut Job) {
+    /// When the group is none of [`Block::groups`], or the views have other extents than the convolution's output, or too few
+    /// channels, or `y` is too short.
+    pub fn outputs(&self, isa: Isa, crew: Crew, group: Range<usize>, y: &[f32], job: &mut Job) {
         let job = job.share();
+        assert!(group.end <= self.channels[1] && group.len() <= self.convolution.group());
         assert!(self.convolution.points() * self.strides[1] <= y.len());
         let output = self.convolution.output_shape(self.input);
         assert!(self.fits(&job.output, output));
@@ -51,36 +53,41 @@ impl Block<'_> {
         } else {
             self.tiles.len()
         };
-        let tasks = [tasks, self.channels[1] / LINE];
-        self.transform(isa, crew, tasks, &Work::Outputs(y, &job));
+        let work = Work::Outputs(y, group.start, &job);
+        self.transform(isa, crew, tasks, group, &work);
     }
 
     fn fits<D>(&self, view: &View<D>, shape: Shape) -> bool {
         view.shape() == shape && self.channels[1] <= view.channels()
     }
 
-    /// Work dealt out in as many parts: of tiles, and of lines of channels.
-    fn transform(&self, isa: Isa, crew: Crew, parts: [usize; 2], work: &Work) {
+    /// Work dealt out in parts of the tiles, this many, and in lines of these channels.
+    fn transform(&self, isa: Isa, crew: Crew, parts: usize, channels: Range<usize>, work: &Work) {
         fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
             block: &Block,
             isa: Isa,
             crew: Crew,
-            parts: [usize; 2],
+            parts: usize,
+            channels: Range<usize>,
             work: &Work,
         ) {
-            crew.grid(parts, |tiles, lines| {
-                let first = share(block.tiles.len(), tiles.start, parts[0]).start;
-                let end = share(block.tiles.len(), tiles.end - 1, parts[0]).end;
+            crew.grid([parts, channels.len() / LINE], |tiles, lines| {
+                let first = share(block.tiles.len(), tiles.start, parts).start;
+                let end = share(block.tiles.len(), tiles.end - 1, parts).end;
+                let [start, stop] = [lines.start, lines.end].map(|i| channels.start + i * LINE);
                 isa.run(Transform::<X, N> {
                     block,
                     work,
                     tiles: first..end,
-                    channels: lines.start * LINE..lines.end * LINE,
+                    channels: start..stop,
                     axis: PhantomData,
                 });
             });
         }
-        for_kind!(self.convolution.kind, run(self, isa, crew, parts, work));
+        for_kind!(
+            self.convolution.kind,
+            run(self, isa, crew, parts, channels, work)
+        );
     }
 }
 
@@ -107,12 +114,12 @@ impl<X: Axis, const N: usize> WithSimd for Transform<'_, X, N> {
                     self.inputs(s, from, *w, index, tile);
                 }
             }
-            Work::Outputs(y, job) => {
+            Work::Outputs(y, first, job) => {
                 for (index, tile) in tiles {
                     if self.block.convolution.max_pool {
-                        self.outputs::<S, true>(s, y, job, index, tile);
+                        self.outputs::<S, true>(s, (y, *first), job, index, tile);
                     } else {
-                        self.outputs::<S, false>(s, y, job, index, tile);
+                        self.outputs::<S, false>(s, (y, *first), job, index, tile);
                     }
                 }
             }
@@ -121,13 +128,14 @@ impl<X: Axis, const N: usize> WithSimd for Transform<'_, X, N> {
 }
 
 /// A loop over constants. Where `whole`, its body stands as often as it is run: bodies as long as these would stay in a loop, and
-/// what they index would have to be in memory. Not in portable form, which would take minutes to compile.
+/// what they index would have to be in memory. Not in portable form, which would take minutes to compile, nor in debug builds,
+/// where each body has a place of its own on the stack.
 macro_rules! each {
     ($whole:expr, $i:ident < $end:expr, $body:block) => {
         each!(@ $whole, $i $end, $body, 0 1 2 3 4 5 6)
     };
     (@ $whole:expr, $i:ident $end:expr, $body:block, $($k:literal)*) => {
-        if $whole && !is_portable::<S>() {
+        if $whole && !is_portable::<S>() && !cfg!(debug_assertions) {
             $(if $k < $end {
                 let $i = $k;
                 $body
@@ -231,7 +239,7 @@ impl<X: Axis, const N: usize> Transform<'_, X, N> {
     fn outputs<S: Simd, const POOL: bool>(
         &self,
         s: S,
-        products: &[f32],
+        products: (&[f32], usize),
         job: &Job<Span>,
         index: usize,
         tile: &Tile,
@@ -257,7 +265,7 @@ impl<X: Axis, const N: usize> Transform<'_, X, N> {
     fn output<S: Simd, const POOL: bool, const WHOLE: bool>(
         &self,
         s: S,
-        products: &[f32],
+        (products, first_channel): (&[f32], usize),
         job: &Job<Span>,
         row: usize,
         tile: &Tile,
@@ -273,10 +281,10 @@ impl<X: Axis, const N: usize> Transform<'_, X, N> {
             let Shape { height, width, .. } = self.block.output;
             [height - top, width - left].map(|rest| space.outputs.min(rest))
         };
-        let (channels, stride) = (self.block.channels[1], self.block.strides[1]);
+        let (channels, stride) = (self.block.convolution.group(), self.block.strides[1]);
         let none = [s.splat_f32s(0.0); N];
         let mut lines = [none; N];
-        let from = row * channels + c;
+        let from = row * channels + c - first_channel;
         each!(WHOLE, j < N, {
             if j < points[1] {
                 let mut column = none;
