@@ -390,6 +390,7 @@ fn inputs_that_are_no_whole_pieces_are_computed_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes too long")]
 fn outputs_of_more_than_one_group_are_computed_too() {
     let shape = Shape {
         items: 1,
