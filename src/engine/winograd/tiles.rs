@@ -1,8 +1,8 @@
 //! A block of tiles, and the matrix products of their points.
 //!
 //! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
-//! `[point][tile][frame][channel]`, products of a group of output channels likewise, filters as `filters` says. What happens along time, between inputs and
-//! products, is in `time`.
+//! `[point][tile][frame][channel]`, the products of a group of output channels likewise, filters as `filters` says. What happens
+//! along time, between inputs and products, is in `time`.
 
 mod time;
 mod transform;
