@@ -11,6 +11,7 @@ mod winograd;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use winograd::amx::Amx;
 use winograd::buffer::{Buffer, LINE};
 use winograd::convolution::{Convolution, Job, Kind};
 use winograd::filters;
@@ -75,6 +76,7 @@ fn convolution(c: &mut Criterion) {
             inputs,
             filters: transform(),
             epilogue: Epilogue::bias(&vec![0.0; outputs]),
+            amx: Amx::detect().filter(|_| kind.suits_amx(inputs)),
             max_pool: false,
         };
         let padded = inputs.next_multiple_of(LINE);

@@ -1,5 +1,6 @@
 //! From named tensors to the compiled network.
 
+use super::amx::Amx;
 use super::convolution::{Convolution, Kind};
 use super::filters;
 use super::gemm::Epilogue;
@@ -36,6 +37,8 @@ const EPSILON: f64 = 1e-5;
 pub struct Compiler<'s, 'w> {
     /// The instruction set to pack filters for.
     pub isa: Isa,
+    /// The unit for matrices, if there is one.
+    pub amx: Option<Amx>,
     /// The threads that share the work.
     pub pool: &'s rayon::ThreadPool,
     /// The tensors.
@@ -206,6 +209,7 @@ impl<'w> Compiler<'_, 'w> {
             inputs,
             filters,
             epilogue,
+            amx: self.amx.filter(|_| kind.suits_amx(inputs)),
             max_pool: false,
         }
     }

@@ -1,5 +1,6 @@
 //! Convolution by tiles: inputs to points, one matrix product per point, products to outputs.
 
+use super::amx::Amx;
 use super::buffer::{Buffer, LINE, Span};
 use super::gemm::Epilogue;
 use super::simd::Isa;
@@ -38,6 +39,17 @@ macro_rules! for_kind {
 pub(super) use for_kind;
 
 impl Kind {
+    /// Whether it has an axis of time.
+    pub fn is_volume(self) -> bool {
+        self.axes()[1].points > 1
+    }
+
+    /// Whether AMX is faster. Filters have to be prepared for it, which takes longer than it saves where they meet few rows: on
+    /// maps of 7x7 and 14x14 pixels, which have more channels.
+    pub fn suits_amx(self, inputs: usize) -> bool {
+        self.is_volume() && inputs <= 128
+    }
+
     /// The algorithms of both spatial axes and of time.
     pub fn axes(self) -> [&'static Algorithm; 2] {
         fn axes<X: Axis, T: Axis, const N: usize, const M: usize>() -> [&'static Algorithm; 2] {
@@ -83,6 +95,8 @@ pub struct Convolution {
     pub filters: Buffer,
     /// What follows the sum.
     pub epilogue: Epilogue,
+    /// The unit that computes its products, if it is a volume's.
+    pub amx: Option<Amx>,
     /// Whether a max pool follows that, of 3x3 pixels with stride 2, no padding, and last windows that may be cut off
     /// (`ceil_mode`).
     pub max_pool: bool,
@@ -105,7 +119,7 @@ const SMALL: usize = 180_000;
 const GROUP: usize = 64;
 /// The same when all threads work on a block. They are written and read once each, between reading all the filters: fewer
 /// blocks read the filters less often, larger ones leave the last-level cache.
-const LARGE: usize = 4 << 20;
+const LARGE: usize = 6 << 20;
 
 impl Convolution {
     /// The same, followed by a max pool.
@@ -176,8 +190,7 @@ impl Convolution {
 
     /// Output channels that a block computes at a time, at most: in volumes, whose filters are read once, all of them.
     pub fn group(&self) -> usize {
-        let [_, time] = self.kind.axes();
-        if time.points > 1 {
+        if self.kind.is_volume() {
             self.outputs()
         } else {
             self.outputs().min(GROUP)

@@ -11,6 +11,7 @@
     reason = "the loops of a transform run over the same axis of several arrays"
 )]
 
+pub(crate) mod amx;
 pub(crate) mod buffer;
 mod compile;
 pub(crate) mod convolution;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use compile::{Source, Weight};
 
+use amx::Amx;
 use head::{Classifier, FEATURES};
 use image::{DEPTH_FRAME, DEPTH_SIDE, FRAME};
 use rayon::prelude::*;
@@ -112,14 +114,20 @@ impl Winograd {
     /// # Errors
     /// [`Error::Missing`] and [`Error::Shape`] when the tensors are not ECO-Lite's, [`Error::Threads`].
     pub fn compile(source: Source, threads: usize) -> Result<Self, Error> {
-        Self::compile_for(Isa::detect(), source, threads)
+        Self::compile_for(Isa::detect(), Amx::detect(), source, threads)
     }
 
-    fn compile_for(isa: Isa, source: Source, threads: usize) -> Result<Self, Error> {
+    fn compile_for(
+        isa: Isa,
+        amx: Option<Amx>,
+        source: Source,
+        threads: usize,
+    ) -> Result<Self, Error> {
         let threads = threads.max(1);
         let pool = threads::pool(threads)?;
         let compiler = compile::Compiler {
             isa,
+            amx,
             pool: &pool,
             source,
         };

@@ -1,5 +1,6 @@
 //! Each kind of convolution against a direct one in float64, and what the scalar form and threads may not change.
 
+use super::amx::Amx;
 use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job, Kind};
 use super::filters;
@@ -38,6 +39,17 @@ fn forms() -> Vec<Isa> {
         forms.push(best);
     }
     forms
+}
+
+/// Every way to compute a volume's products on AMX that runs here.
+fn units() -> Vec<(Isa, Amx)> {
+    let best = Isa::detect();
+    let mut units = vec![(Isa::Portable, Amx::emulated()), (best, Amx::emulated())];
+    match Amx::detect() {
+        Some(amx) => units.push((best, amx)),
+        None => println!("skipped: this CPU or system has no AMX, which is emulated only"),
+    }
+    units
 }
 
 /// Deterministic values with mean 0 and variance 1, roughly normal.
@@ -80,6 +92,7 @@ struct Problem {
     input: Vec<f32>,
     weights: Vec<f32>,
     epilogue: Epilogue,
+    amx: Option<Amx>,
     max_pool: bool,
 }
 
@@ -110,6 +123,7 @@ impl Problem {
                 shift,
                 floor,
             },
+            amx: None,
             max_pool: false,
         }
     }
@@ -147,6 +161,7 @@ impl Problem {
             inputs: self.inputs,
             filters,
             epilogue: self.epilogue.clone(),
+            amx: self.amx,
             max_pool: self.max_pool,
         }
     }
@@ -249,8 +264,8 @@ impl Problem {
         let [raw, activation] = self.run(isa, Crew::Alone, 5);
         let error = relative_error(&raw, &expected);
         println!(
-            "{:?}, {} channels, {isa:?}: {error:.1e}",
-            self.kind, self.inputs
+            "{:?}, {} channels, {isa:?}, {:?}: {error:.1e}",
+            self.kind, self.inputs, self.amx
         );
         assert!(error < TOLERANCE, "{:?} raw: {error:.1e}", self.kind);
         let error = relative_error(&activation, &self.finished(&expected));
@@ -282,11 +297,36 @@ const KINDS: [Kind; 5] = [
     Kind::Stride2,
 ];
 
+const VOLUMES: [Kind; 3] = [Kind::Volume4, Kind::Volume2, Kind::Stride2];
+
 #[test]
 fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
     for isa in forms() {
         for kind in KINDS {
             Problem::odd(kind).check(isa);
+        }
+    }
+}
+
+/// Whole chunks of channels and others, whole registers of rows and others.
+#[test]
+fn products_on_amx_agree_and_change_no_bit_with_threads_and_blocks() {
+    for (isa, amx) in units() {
+        for kind in VOLUMES {
+            let mut problem = Problem::odd(kind);
+            problem.amx = Some(amx);
+            problem.check(isa);
+            let alone = problem.run(isa, Crew::Alone, 64);
+            for (threads, block) in [(2, 64), (3, 7)] {
+                let pool = threads::pool(threads).unwrap();
+                let shared = pool.install(|| problem.run(isa, Crew::All, block));
+                assert_eq!(alone, shared, "{kind:?}, {threads} threads");
+            }
+            for inputs in [4, 68, 96] {
+                let mut problem = Problem::new(kind, Shape::square(1, 3, 5), inputs, OUTPUTS);
+                problem.amx = Some(amx);
+                problem.check(isa);
+            }
         }
     }
 }
@@ -382,7 +422,7 @@ fn inputs_that_are_no_whole_pieces_are_computed_too() {
         height: 5,
         width: 3,
     };
-    for kind in [Kind::Volume4, Kind::Volume2, Kind::Stride2] {
+    for kind in VOLUMES {
         for inputs in [68, 96] {
             Problem::new(kind, shape, inputs, OUTPUTS).check(Isa::detect());
         }

@@ -136,8 +136,7 @@ impl<'a> Block<'a> {
         y: &mut [f32],
         own: &mut [f32],
     ) {
-        let [_, time] = self.convolution.kind.axes();
-        if time.points > 1 {
+        if self.convolution.kind.is_volume() {
             assert_eq!(group, 0..self.channels[1]);
             return self.multiply_in_time(isa, crew, w, y, own);
         }

@@ -4,7 +4,8 @@
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::super::buffer::Span;
+use super::super::amx::{self, Amx, Product};
+use super::super::buffer::{LINE, Span};
 use super::super::convolution::{Kind, for_kind};
 use super::super::filters::{self, PIECE};
 use super::super::gemm::Gemm;
@@ -22,15 +23,35 @@ impl Block<'_> {
         self.output.frames.div_ceil(time.outputs)
     }
 
+    /// Rows of the products of one point of these tiles.
+    fn rows(&self, tiles: usize) -> usize {
+        let rows = tiles * self.steps();
+        match self.convolution.amx {
+            Some(_) => rows.next_multiple_of(amx::ROWS),
+            None => rows,
+        }
+    }
+
     /// Floats that a thread needs for itself: none where there is no time.
     pub(super) fn memory_in_time(&self, isa: Isa) -> usize {
         let [_, time] = self.convolution.kind.axes();
-        let rows = self.tiles.len() * self.steps();
-        if time.points > 1 {
-            PIECE * isa.panel() + time.points * rows * (self.channels[0] + isa.panel())
+        if self.convolution.kind.is_volume() {
+            self.parts_in_time(isa, time.points * self.rows(self.tiles.len()))
+                .iter()
+                .sum()
         } else {
             0
         }
+    }
+
+    /// These are for a piece of filters, for as many rows of points in time, and for their products.
+    fn parts_in_time(&self, isa: Isa, rows: usize) -> [usize; 3] {
+        let panel = isa.panel();
+        let mut depths = [PIECE, self.channels[0]];
+        if self.convolution.amx.is_some() {
+            depths = depths.map(amx::packed);
+        }
+        [depths[0] * panel, depths[1] * rows, rows * panel]
     }
 
     /// [`Block::multiply`] for volumes; `own` is cut into a part for each thread.
@@ -76,15 +97,18 @@ fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
     (y, at): (Span, usize),
 ) {
     let (time, depth, panel) = (T::ALGORITHM, block.convolution.inputs, isa.panel());
-    let (rows, channels) = (point.tiles.len() * block.steps(), block.channels[0]);
-    let (u, own) = own.split_at_mut(PIECE * panel);
-    let (v, own) = own.split_at_mut(M * rows * channels);
-    let m = &mut own[..M * rows * panel];
+    let (rows, channels) = (block.rows(point.tiles.len()), block.channels[0]);
+    let [u, v, m] = block.parts_in_time(isa, M * rows);
+    let (u, own) = own.split_at_mut(u);
+    let (v, own) = own.split_at_mut(v);
+    let m = &mut own[..m];
+    let registers = block.convolution.amx.map(Amx::configure);
     let tile = block.input.frames * channels;
     isa.run(Inputs::<T, M> {
         block,
         from: &point.inputs[point.tiles.start * tile..point.tiles.end * tile],
         to: v,
+        rows,
         axis: PhantomData,
     });
     let size = time.taps * panel;
@@ -94,32 +118,53 @@ fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
             let (taps, next) =
                 point.filters[(index * depth + first) * size..].split_at(inputs * size);
             let next = upto(PIECE * size, next);
-            // The piece's rows, and how far they are apart.
-            let (v, stride) = (&v[first * M * rows..], PIECE.min(channels - first));
             let mut row = 0;
             for filter in 0..time.filters {
-                let b = filters::of_taps(isa, time.factors(filter), taps, &mut u[..inputs * panel]);
                 // Points that share a filter follow each other, and so do their rows.
-                let rows = time.users(filter) * rows;
-                isa.run(Gemm {
-                    a: &v[row * stride..],
-                    b,
-                    c: &mut m[row * panel..],
-                    rows,
-                    depth: inputs,
-                    columns: panel,
-                    strides: [stride, panel],
-                    add: first > 0,
-                    epilogue: None,
-                    next: &next[share(next.len(), filter, time.filters)],
-                });
-                row += rows;
+                let rows_here = time.users(filter) * rows;
+                let (factors, c) = (time.factors(filter), &mut m[row * panel..]);
+                let (add, next) = (first > 0, &next[share(next.len(), filter, time.filters)]);
+                if let Some(registers) = &registers {
+                    let (plane, b) = (M * rows * LINE, &mut u[..amx::packed(inputs) * panel]);
+                    isa.run(amx::Panel {
+                        factors,
+                        taps,
+                        to: b,
+                        columns: panel,
+                    });
+                    registers.multiply(Product {
+                        a: &v[amx::packed(first) * M * rows + row * LINE..],
+                        plane,
+                        b,
+                        c,
+                        rows: rows_here,
+                        columns: panel,
+                        add,
+                        next,
+                    });
+                } else {
+                    let stride = PIECE.min(channels - first);
+                    isa.run(Gemm {
+                        a: &v[first * M * rows + row * stride..],
+                        b: filters::of_taps(isa, factors, taps, &mut u[..inputs * panel]),
+                        c,
+                        rows: rows_here,
+                        depth: inputs,
+                        columns: panel,
+                        strides: [stride, panel],
+                        add,
+                        epilogue: None,
+                        next,
+                    });
+                }
+                row += rows_here;
             }
         }
         isa.run(Outputs::<T, M> {
             block,
             tiles: point.tiles.clone(),
             from: m,
+            rows,
             to: (y, at + index * panel),
             axis: PhantomData,
         });
@@ -127,11 +172,13 @@ fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
 }
 
 /// Frames to points in time: `[tile][frame][channel]` to `[piece][point][tile][step][channel]`, pieces being those of the
-/// filters.
+/// filters, or to planes as `amx` says, of the rows `[point][tile][step]`.
 struct Inputs<'a, T, const M: usize> {
     block: &'a Block<'a>,
     from: &'a [f32],
     to: &'a mut [f32],
+    /// Rows of a point.
+    rows: usize,
     axis: PhantomData<T>,
 }
 
@@ -140,33 +187,59 @@ impl<T: Axis, const M: usize> WithSimd for Inputs<'_, T, M> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let (time, steps) = (T::ALGORITHM, self.block.steps());
+        let (steps, rows) = (self.block.steps(), self.rows);
         let (frames, channels) = (self.block.input.frames, self.block.channels[0]);
-        let rows = self.to.len() / M / channels;
+        let plane = M * rows * LINE;
         for (tile, from) in self.from.chunks_exact(frames * channels).enumerate() {
             for t in 0..steps {
-                let first = t * time.outputs * time.stride;
+                let row = tile * steps + t;
                 for c in (0..channels).step_by(S::F32_LANES) {
-                    let mut column = [s.splat_f32s(0.0); M];
-                    for k in 0..M {
-                        let frame = (first + k).wrapping_sub(time.pad);
-                        if frame < frames {
-                            let at = frame * channels + c;
-                            // The same frame of the next tile.
-                            prefetch::<NEAR>(from.as_ptr().wrapping_add(from.len() + at));
-                            column[k] = load::<S>(from, at);
+                    if self.block.convolution.amx.is_none() {
+                        let column = self.points(s, from, t, c);
+                        let piece = c / PIECE * PIECE;
+                        let stride = PIECE.min(channels - piece);
+                        for k in 0..M {
+                            let at = piece * M * rows + (k * rows + row) * stride + c - piece;
+                            store::<S>(self.to, at, column[k]);
                         }
-                    }
-                    column = input::<T, S, M>(s, M, column);
-                    let (row, piece) = (tile * steps + t, c / PIECE * PIECE);
-                    let stride = PIECE.min(channels - piece);
-                    for k in 0..M {
-                        let at = piece * M * rows + (k * rows + row) * stride + c - piece;
-                        store::<S>(self.to, at, column[k]);
+                    } else if c % amx::CHUNK < LINE {
+                        let low = self.points(s, from, t, c);
+                        let high = self.points(s, from, t, c + LINE);
+                        let chunk = c / amx::CHUNK * amx::PARTS * plane;
+                        let first = chunk + row * LINE + c % LINE;
+                        for k in 0..M {
+                            let words = amx::parts(s, low[k], high[k]);
+                            for part in 0..amx::PARTS {
+                                let place = first + part * plane + k * rows * LINE;
+                                store::<S>(self.to, place, words[part]);
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+}
+
+impl<T: Axis, const M: usize> Inputs<'_, T, M> {
+    /// The points of a tile's step, for a vector of channels; zero where there are no channels.
+    #[inline(always)]
+    fn points<S: Simd>(&self, s: S, from: &[f32], t: usize, c: usize) -> [S::f32s; M] {
+        let (time, channels) = (T::ALGORITHM, self.block.channels[0]);
+        let first = t * time.outputs * time.stride;
+        let mut column = [s.splat_f32s(0.0); M];
+        if c < channels {
+            for k in 0..M {
+                let frame = (first + k).wrapping_sub(time.pad);
+                if frame < self.block.input.frames {
+                    let at = frame * channels + c;
+                    // The same frame of the next tile.
+                    prefetch::<NEAR>(from.as_ptr().wrapping_add(from.len() + at));
+                    column[k] = load::<S>(from, at);
+                }
+            }
+        }
+        input::<T, S, M>(s, M, column)
     }
 }
 
@@ -175,6 +248,8 @@ struct Outputs<'a, T, const M: usize> {
     block: &'a Block<'a>,
     tiles: Range<usize>,
     from: &'a [f32],
+    /// Rows of a point.
+    rows: usize,
     /// The products of all spatial points, and where this panel's columns begin.
     to: (Span<'a>, usize),
     axis: PhantomData<T>,
@@ -187,7 +262,6 @@ impl<T: Axis, const M: usize> WithSimd for Outputs<'_, T, M> {
     fn with_simd<S: Simd>(self, s: S) {
         let (time, steps, panel) = (T::ALGORITHM, self.block.steps(), 2 * S::F32_LANES);
         let (frames, channels) = (self.block.output.frames, self.block.channels[1]);
-        let point = self.from.len() / M;
         let (y, at) = self.to;
         for (i, tile) in self.tiles.enumerate() {
             for t in 0..steps {
@@ -197,7 +271,7 @@ impl<T: Axis, const M: usize> WithSimd for Outputs<'_, T, M> {
                 for c in (0..panel).step_by(S::F32_LANES) {
                     let mut column = [s.splat_f32s(0.0); M];
                     for k in 0..M {
-                        column[k] = load::<S>(self.from, k * point + row + c);
+                        column[k] = load::<S>(self.from, k * self.rows * panel + row + c);
                     }
                     column = output::<T, S, M>(s, M, column);
                     for k in 0..time.outputs.min(frames - first) {
