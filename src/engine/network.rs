@@ -85,6 +85,8 @@ pub fn from_file(
 
 /// The embedded demo as a network of `segments` frames per clip on `device`.
 ///
+/// On the CPU its tensors are not copied either: their memory stays for the life of the process.
+///
 /// # Errors
 /// As [`from_file`].
 pub fn from_demo(segments: usize, device: Device) -> Result<EcoLite, NetworkError> {
@@ -92,9 +94,13 @@ pub fn from_demo(segments: usize, device: Device) -> Result<EcoLite, NetworkErro
     let mut tensors: HashMap<String, RawTensor<'_>> =
         demo::state_dict(&spec(classes)?)?.into_iter().collect();
     let read = |name: &str| {
-        tensors
+        let mut tensor = tensors
             .remove(name)
-            .ok_or_else(|| format!("the demo has no {name}").into())
+            .ok_or_else(|| format!("the demo has no {name}"))?;
+        if device == Device::Cpu {
+            tensor.data = Cow::Borrowed(tensor.data.into_owned().leak());
+        }
+        Ok(tensor)
     };
     Ok(EcoLite::new(
         classes as i64,
@@ -129,7 +135,7 @@ fn tensor(raw: &RawTensor<'_>, kind: Kind) -> Result<Tensor, tch::TchError> {
         Cow::Borrowed(bytes) if bytes.as_ptr().align_offset(kind.elt_size_in_bytes()) == 0 => {
             let strides = row_major(&shape);
             // SAFETY: the bytes hold the elements that the shape asks for (checked when the file was opened), are aligned,
-            // are never written, and belong to a map or a constant that outlives the tensor (see `from_file`).
+            // are never written, and belong to a map, or to memory that is never freed (see `from_file` and `from_demo`).
             unsafe { Tensor::f_from_blob(bytes.as_ptr(), &shape, &strides, kind, tch::Device::Cpu) }
         }
         bytes => Tensor::f_from_data_size(bytes, &shape, kind),
