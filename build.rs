@@ -1,6 +1,8 @@
-//! Bakes the place of libtorch into the binary, so that it starts from any directory without LD_LIBRARY_PATH.
+//! Compiles what `tch` does not bind, and bakes the place of libtorch into the binary, so that it starts from any directory
+//! without LD_LIBRARY_PATH.
 
 use std::env;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -9,6 +11,7 @@ fn main() {
         return;
     };
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    compile(&libtorch);
     // An unpacked archive with the libraries beside the binary wins over the place at build time.
     let beside = match env::var("CARGO_CFG_TARGET_OS").as_deref() {
         Ok("macos") => "@loader_path/../lib",
@@ -16,4 +19,23 @@ fn main() {
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{beside}");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}");
+}
+
+/// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does.
+fn compile(libtorch: &str) {
+    const SOURCE: &str = "src/engine/inference.cpp";
+    println!("cargo:rerun-if-changed={SOURCE}");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    let beside = Path::new(libtorch).join("..");
+    let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);
+    let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .include(root.join("include"))
+        .define("_GLIBCXX_USE_CXX11_ABI", &*abi)
+        .file(SOURCE)
+        .compile("eco-inference");
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use tch::{Kind, Tensor};
 
+use super::inference::InferenceMode;
 use super::{ClipBatch, Device, Engine, EngineKind, Output, Precision, Result};
 use crate::model::{EcoLite, FRAME_SIZE, Flow, state_dict};
 
@@ -79,6 +80,7 @@ impl Engine for Libtorch {
     }
 
     fn run(&self, batch: &ClipBatch) -> Result<Output> {
+        let _mode = InferenceMode::enter();
         let shape = [
             batch.clips as i64,
             batch.segments as i64,

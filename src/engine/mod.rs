@@ -3,6 +3,7 @@
 mod choice;
 mod compiled;
 mod device;
+mod inference;
 mod libtorch;
 pub mod network;
 pub mod winograd;
