@@ -44,7 +44,10 @@ fn forms() -> Vec<Isa> {
 /// Every way to compute a volume's products on AMX that runs here.
 fn units() -> Vec<(Isa, Amx)> {
     let best = Isa::detect();
-    let mut units = vec![(Isa::Portable, Amx::emulated()), (best, Amx::emulated())];
+    let mut units = vec![(Isa::Portable, Amx::emulated())];
+    if matches!(best, Isa::Native(_)) {
+        units.push((best, Amx::emulated()));
+    }
     match Amx::detect() {
         Some(amx) => units.push((best, amx)),
         None => println!("skipped: this CPU or system has no AMX, which is emulated only"),
@@ -297,7 +300,7 @@ const KINDS: [Kind; 5] = [
     Kind::Stride2,
 ];
 
-const VOLUMES: [Kind; 3] = [Kind::Volume4, Kind::Volume2, Kind::Stride2];
+const VOLUMES: [Kind; 3] = [Kind::Volume2, Kind::Volume4, Kind::Stride2];
 
 #[test]
 fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
@@ -316,6 +319,10 @@ fn products_on_amx_agree_and_change_no_bit_with_threads_and_blocks() {
             let mut problem = Problem::odd(kind);
             problem.amx = Some(amx);
             problem.check(isa);
+            if cfg!(miri) {
+                // The others take too long, and have the same kernels.
+                return;
+            }
             let alone = problem.run(isa, Crew::Alone, 64);
             for (threads, block) in [(2, 64), (3, 7)] {
                 let pool = threads::pool(threads).unwrap();
