@@ -313,16 +313,13 @@ fn every_convolution_agrees_with_a_direct_one_at_odd_sizes() {
 
 /// Whole chunks of channels and others, whole registers of rows and others.
 #[test]
+#[cfg_attr(miri, ignore = "takes too long")]
 fn products_on_amx_agree_and_change_no_bit_with_threads_and_blocks() {
     for (isa, amx) in units() {
         for kind in VOLUMES {
             let mut problem = Problem::odd(kind);
             problem.amx = Some(amx);
             problem.check(isa);
-            if cfg!(miri) {
-                // The others take too long, and have the same kernels.
-                return;
-            }
             let alone = problem.run(isa, Crew::Alone, 64);
             for (threads, block) in [(2, 64), (3, 7)] {
                 let pool = threads::pool(threads).unwrap();
