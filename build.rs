@@ -21,21 +21,19 @@ fn main() {
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}");
 }
 
-/// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does.
+/// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
+/// it does not matter which C++ ABI the libraries were built with.
 fn compile(libtorch: &str) {
     const SOURCE: &str = "src/engine/inference.cpp";
     println!("cargo:rerun-if-changed={SOURCE}");
     println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
-    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     let beside = Path::new(libtorch).join("..");
     let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);
-    let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
     cc::Build::new()
         .cpp(true)
         .std("c++17")
         .warnings(false)
         .include(root.join("include"))
-        .define("_GLIBCXX_USE_CXX11_ABI", &*abi)
         .file(SOURCE)
         .compile("eco-inference");
 }

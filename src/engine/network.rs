@@ -97,9 +97,10 @@ pub fn from_demo(segments: usize, device: Device) -> Result<EcoLite, NetworkErro
         let mut tensor = tensors
             .remove(name)
             .ok_or_else(|| format!("the demo has no {name}"))?;
-        if device == Device::Cpu {
-            tensor.data = Cow::Borrowed(tensor.data.into_owned().leak());
-        }
+        tensor.data = match tensor.data {
+            Cow::Owned(bytes) if device == Device::Cpu => Cow::Borrowed(bytes.leak()),
+            data => data,
+        };
         Ok(tensor)
     };
     Ok(EcoLite::new(

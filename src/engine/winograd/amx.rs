@@ -12,6 +12,7 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::buffer::{LINE, Span};
+use super::filters;
 use super::simd::{FAR, Simd, WithSimd, load_unchecked, prefetch};
 use pulp::bytemuck::cast;
 use std::marker::PhantomData;
@@ -369,16 +370,14 @@ impl WithSimd for Panel<'_> {
                         if k < depth {
                             let at = k * columns + column;
                             // SAFETY: this column of this number of each tap.
-                            let [a, b, c] = unsafe {
+                            let taps = unsafe {
                                 [
                                     load_unchecked::<S>(taps, at),
                                     load_unchecked::<S>(taps, size + at),
                                     load_unchecked::<S>(taps, 2 * size + at),
                                 ]
                             };
-                            let filter = s.mul_f32s(factors[0], a);
-                            let filter = s.mul_add_f32s(factors[1], b, filter);
-                            numbers[half] = s.mul_add_f32s(factors[2], c, filter);
+                            numbers[half] = filters::sum(s, factors, taps);
                         }
                     }
                     let words = parts(s, numbers[0], numbers[1]);

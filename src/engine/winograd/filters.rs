@@ -164,10 +164,20 @@ impl WithSimd for OfTaps<'_> {
         let others = second.chunks_exact(lanes).zip(third.chunks_exact(lanes));
         let taps = first.chunks_exact(lanes).zip(others);
         for (to, (first, (second, third))) in self.to.chunks_exact_mut(lanes).zip(taps) {
-            let mut filter = s.mul_f32s(factors[0], load::<S>(first, 0));
-            filter = s.mul_add_f32s(factors[1], load::<S>(second, 0), filter);
-            filter = s.mul_add_f32s(factors[2], load::<S>(third, 0), filter);
-            store::<S>(to, 0, filter);
+            let taps = [
+                load::<S>(first, 0),
+                load::<S>(second, 0),
+                load::<S>(third, 0),
+            ];
+            store::<S>(to, 0, sum(s, factors, taps));
         }
     }
+}
+
+/// Three taps, each times its factor, added up.
+#[inline(always)]
+pub fn sum<S: Simd>(s: S, factors: [S::f32s; 3], taps: [S::f32s; 3]) -> S::f32s {
+    let first = s.mul_f32s(factors[0], taps[0]);
+    let two = s.mul_add_f32s(factors[1], taps[1], first);
+    s.mul_add_f32s(factors[2], taps[2], two)
 }

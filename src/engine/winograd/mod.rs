@@ -114,20 +114,12 @@ impl Winograd {
     /// # Errors
     /// [`Error::Missing`] and [`Error::Shape`] when the tensors are not ECO-Lite's, [`Error::Threads`].
     pub fn compile(source: Source, threads: usize) -> Result<Self, Error> {
-        Self::compile_for(Isa::detect(), Amx::detect(), source, threads)
-    }
-
-    fn compile_for(
-        isa: Isa,
-        amx: Option<Amx>,
-        source: Source,
-        threads: usize,
-    ) -> Result<Self, Error> {
+        let isa = Isa::detect();
         let threads = threads.max(1);
         let pool = threads::pool(threads)?;
         let compiler = compile::Compiler {
             isa,
-            amx,
+            amx: Amx::detect(),
             pool: &pool,
             source,
         };
