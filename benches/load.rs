@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eco::engine::{Device, network};
-use eco::model::state_dict;
+use eco::network::state_dict;
 use eco::weights::{Loaded, open};
 
 const SEGMENTS: usize = 16;

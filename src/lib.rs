@@ -7,9 +7,10 @@
 pub mod cli;
 pub mod clip;
 pub mod engine;
-pub mod graph;
-pub mod model;
-pub mod output;
-pub mod predict;
-pub mod summary;
+pub mod file;
+pub mod network;
+pub mod recipe;
+pub mod recognise;
+pub mod show;
+pub mod text;
 pub mod weights;

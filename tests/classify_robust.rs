@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, output, video};
 use eco::engine::{Device, network};
-use eco::model::state_dict;
+use eco::network::state_dict;
 
 #[test]
 fn damaged_and_hostile_frames_are_rows_and_nothing_worse() {

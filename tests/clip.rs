@@ -9,7 +9,8 @@ use std::slice::from_ref;
 
 use clap::ValueEnum;
 use eco::clip::decode::{Image, decode};
-use eco::clip::{Crops, Frames, Preprocess, Sampling, load, load_views};
+use eco::clip::{Crops, Frames, load, load_views};
+use eco::recipe::{Preprocess, Sampling};
 use serde::Deserialize;
 
 /// What two JPEG decoders may differ by, in grey levels on average: both round, at different places.

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use eco::clip::decode::{decode, decode_bytes};
 use eco::clip::{
-    Crops, Entry, Error, FrameDir, LoadOptions, OpenOptions, Position, Preprocess, Sampling,
-    Sliding, Source, load, load_ahead,
+    Crops, Entry, Error, FrameDir, LoadOptions, OpenOptions, Position, Sliding, Source, load,
+    load_ahead,
 };
+use eco::recipe::{Preprocess, Sampling};
 use image::{ImageFormat, RgbImage};
 
 fn picture(width: u32, height: u32, shade: u32) -> RgbImage {

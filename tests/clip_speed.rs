@@ -7,8 +7,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use eco::clip::Crops;
 use eco::clip::decode::decode;
-use eco::clip::{Crops, Preprocess};
+use eco::recipe::Preprocess;
 
 /// Repetitions; the fastest counts, since other work on the machine only adds.
 const REPETITIONS: usize = 200;

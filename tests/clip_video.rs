@@ -9,9 +9,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eco::clip::{
-    Crops, Error, Ffmpeg, FrameDir, LoadOptions, OpenOptions, Position, Preprocess, Sampling,
-    Sliding, Source, Video, load, load_clip,
+    Crops, Error, Ffmpeg, FrameDir, LoadOptions, OpenOptions, Position, Sliding, Source, Video,
+    load, load_clip,
 };
+use eco::recipe::{Preprocess, Sampling};
 
 /// A moving picture with sharp edges, colour and a frame counter.
 const PICTURE: &str = "testsrc2=size=340x256:rate=25";

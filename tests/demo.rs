@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use common::{root, script};
-use eco::clip::{self, FrameDir, Preprocess, Sampling};
+use eco::clip::{self, FrameDir};
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision, network};
+use eco::recipe::{Preprocess, Sampling};
 use eco::weights::{demo, seeded};
 
 const SEGMENTS: usize = 16;

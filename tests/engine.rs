@@ -11,7 +11,7 @@ use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
     ClipBatch, Compiled, Device, Engine, EngineChoice, EngineKind, Libtorch, Output, Precision,
 };
-use eco::model::EcoLite;
+use eco::network::EcoLite;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 

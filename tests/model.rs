@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Tensors, reference_cases, relative_l2, script};
-use eco::model::{
+use eco::network::{
     DEFAULT_SEGMENTS, EcoLite, Error, Flow, Module, Observer, Printed, Shapes, Value, state_dict,
 };
 use tch::{Kind, Tensor};

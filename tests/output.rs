@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use eco::output::{Colour, Format, TextStyle};
-use eco::predict::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
+use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
+use eco::show::{Colour, Format, TextStyle};
 
 fn class(index: usize, label: &str, score: f32, logit: f32) -> Class {
     Class {

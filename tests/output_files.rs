@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use eco::output::report::{About, Report};
-use eco::output::sheet::write_sheet;
-use eco::output::table::{Content, Table};
-use eco::output::{FileError, Picture, Strip};
-use eco::predict::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
+use eco::file::FileError;
+use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
+use eco::show::report::{About, Report};
+use eco::show::sheet::write_sheet;
+use eco::show::table::{Content, Table};
+use eco::show::{Picture, Strip};
 use safetensors::SafeTensors;
 
 fn row(clip: &str) -> Prediction {

@@ -6,9 +6,9 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 use browser::Browser;
-use eco::output::report::{About, Report};
-use eco::output::{Picture, Strip, StripSize};
-use eco::predict::{Class, ClipName, Prediction, Row, RowError, Timings};
+use eco::recognise::{Class, ClipName, Prediction, Row, RowError, Timings};
+use eco::show::report::{About, Report};
+use eco::show::{Picture, Strip, StripSize};
 use serde_json::{Value, json};
 
 const HOSTILE: &str = "clips/\"quoted\" & <b>odd</b>'s name.mp4";

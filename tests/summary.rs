@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use common::{made_once, script};
-use eco::model::{EcoLite, Shapes, state_dict};
-use eco::summary::{Row, Summary};
+use eco::network::{EcoLite, Shapes, state_dict};
+use eco::show::summary::{Row, Summary};
 use serde_json::Value;
 
 /// What PyTorch and torchinfo say, for some segments and a batch (`scripts/describe.py table`).

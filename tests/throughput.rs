@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eco::clip::{Entry, LoadOptions, OpenOptions, Preprocess, Turns, load_ahead};
+use eco::clip::{Entry, LoadOptions, OpenOptions, Turns, load_ahead};
 use eco::engine::{ClipBatch, Device, Engine, EngineChoice, Precision, network};
+use eco::recipe::Preprocess;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 

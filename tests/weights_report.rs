@@ -4,7 +4,7 @@ mod forge;
 
 use std::path::{Path, PathBuf};
 
-use eco::clip::Preprocess;
+use eco::recipe::Preprocess;
 use eco::weights::{
     Checkpoint, Dtype, ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Metadata,
     Precision, RawTensor, Report, ReportText, Strictness, TensorSpec, Verdict, WeightsError, open,

@@ -9,10 +9,11 @@ use tch::Tensor;
 
 use super::weights::Network;
 use super::{Failure, say};
-use crate::clip::{LoadOptions, Preprocess, Sampling, load_clip};
-use crate::model::FRAME_SIZE;
-use crate::summary::Format;
-use crate::summary::activations::{Activations, INPUT, Reference};
+use crate::clip::{LoadOptions, load_clip};
+use crate::network::FRAME_SIZE;
+use crate::recipe::{Preprocess, Sampling};
+use crate::show::summary::Format;
+use crate::show::summary::activations::{Activations, INPUT, Reference};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
@@ -69,7 +70,7 @@ pub fn run(
                 name.to_owned(),
                 output
                     .f_contiguous()
-                    .map_err(crate::model::Error::from)?
+                    .map_err(crate::network::Error::from)?
                     .copy(),
             ));
         }

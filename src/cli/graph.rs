@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use super::network::NetworkArgs;
 use super::{Failure, say};
-use crate::graph::{Format, Graph, draw, tensorboard};
-use crate::model::FRAME_SIZE;
+use crate::network::FRAME_SIZE;
+use crate::show::graph::{Format, Graph, draw, tensorboard};
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]

@@ -2,8 +2,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Failure, say};
-use crate::clip::Preprocess;
 use crate::engine::network;
+use crate::recipe::Preprocess;
 use crate::weights::locate::Places;
 use crate::weights::{
     ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Precision, Rename, Report,

@@ -1,7 +1,7 @@
 use clap::ValueEnum;
 
 use super::Failure;
-use crate::model::{DEFAULT_SEGMENTS, EcoLite, Shapes};
+use crate::network::{DEFAULT_SEGMENTS, EcoLite, Shapes};
 
 /// The networks that `eco` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,8 +5,8 @@ use super::network::NetworkArgs;
 use super::weights::{self, Network};
 use super::{Failure, activations};
 use crate::engine::{Device, network};
-use crate::model::{EcoLite, Printed};
-use crate::summary::{Format, Summary, WeightsOrigin};
+use crate::network::{EcoLite, Printed};
+use crate::show::summary::{Format, Summary, WeightsOrigin};
 use crate::weights::{Dtype, Loaded, open};
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer

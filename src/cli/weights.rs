@@ -3,8 +3,8 @@
 use anyhow::Context;
 
 use crate::engine::{Device, network};
-use crate::model::EcoLite;
-use crate::predict::Labels;
+use crate::network::EcoLite;
+use crate::recognise::Labels;
 use crate::weights::locate::{Found, Origin, Places};
 use crate::weights::{LabelSource, Loaded, Metadata, demo, open};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::preprocess::{CROP, Preprocess};
 use super::resample::{Region, Rgb, resize_region};
+use crate::recipe::{FRAME_SIZE, Preprocess};
 
 /// How many crops are taken of each frame; the network's scores are averaged over them.
 #[derive(
@@ -48,8 +48,8 @@ impl Crops {
                 Region {
                     left,
                     top,
-                    width: CROP,
-                    height: CROP,
+                    width: FRAME_SIZE,
+                    height: FRAME_SIZE,
                 },
             )
         };
@@ -68,7 +68,7 @@ impl Crops {
     /// Left and top of each crop that is not mirrored.
     fn places(self, resized: (usize, usize), preprocess: Preprocess) -> Vec<(usize, usize)> {
         let (width, height) = resized;
-        let (right, bottom) = (width - CROP, height - CROP);
+        let (right, bottom) = (width - FRAME_SIZE, height - FRAME_SIZE);
         let centre = (
             preprocess.centre_offset(width),
             preprocess.centre_offset(height),
@@ -91,7 +91,7 @@ impl std::fmt::Display for Crops {
 /// Left and right swapped.
 fn mirror(crop: &[u8]) -> Vec<u8> {
     let mut mirrored = Vec::with_capacity(crop.len());
-    for row in crop.chunks_exact(CROP * 3) {
+    for row in crop.chunks_exact(FRAME_SIZE * 3) {
         mirrored.extend(row.rchunks_exact(3).flatten());
     }
     mirrored
@@ -120,7 +120,10 @@ mod tests {
         let crops = Crops::Ten.cut(frame, Preprocess::Official);
         assert_eq!(crops.len(), 10);
         for five in 0..5 {
-            assert_eq!(crops[five][..3], crops[five + 5][(CROP - 1) * 3..CROP * 3]);
+            assert_eq!(
+                crops[five][..3],
+                crops[five + 5][(FRAME_SIZE - 1) * 3..FRAME_SIZE * 3]
+            );
             assert_eq!(mirror(&crops[five + 5]), crops[five]);
         }
         assert_eq!(crops[4], Crops::One.cut(frame, Preprocess::Official)[0]);

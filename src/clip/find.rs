@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
-use super::natural::natural_order;
+use crate::text::natural_order;
 
 /// Extensions of files taken as frames, compared without regard to case.
 pub const FRAME_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];

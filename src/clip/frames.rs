@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use super::crops::Crops;
 use super::decode::{Image, decode_bytes, read};
 use super::error::{Error, Result};
-use super::preprocess::{CROP, Preprocess};
 use super::turns::Turns;
+use crate::recipe::{FRAME_SIZE, Preprocess};
 
 /// Bytes of one cropped frame.
-const FRAME_BYTES: usize = CROP * CROP * 3;
+const FRAME_BYTES: usize = FRAME_SIZE * FRAME_SIZE * 3;
 
 /// Where a segment came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
 use super::find::{FrameDir, name_bytes};
-use super::natural::natural_order;
+use crate::text::natural_order;
 
 /// Extensions of files that are taken as videos when a directory of clips is looked through. A
 /// file that is named itself is handed to ffmpeg whatever it is called.

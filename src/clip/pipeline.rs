@@ -12,11 +12,11 @@ use super::crops::Crops;
 use super::error::{Error, Result};
 use super::frames::Frames;
 use super::list::Entry;
-use super::preprocess::Preprocess;
-use super::sample::Sampling;
 use super::source::{OpenOptions, Source, Views};
 use super::timeline::{Position, Sliding, Timeline};
 use super::turns::Turns;
+use crate::recipe::Preprocess;
+use crate::recipe::Sampling;
 
 /// What is taken of each clip, and how.
 #[derive(Clone, Debug)]

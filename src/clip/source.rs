@@ -10,10 +10,10 @@ use super::error::{Error, Result};
 use super::ffmpeg::Ffmpeg;
 use super::find::{FrameDir, has_frame_extension};
 use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
-use super::preprocess::Preprocess;
 use super::timeline::Timeline;
 use super::turns::Turns;
 use super::video::{Access, Video};
+use crate::recipe::Preprocess;
 
 /// A clip that has been looked at, so that its number of frames is known.
 #[derive(Clone, Debug)]

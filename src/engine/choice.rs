@@ -5,7 +5,7 @@ use tch::Kind;
 
 use super::winograd::Winograd;
 use super::{Compiled, Device, Engine, Error, Libtorch, Result};
-use crate::model::EcoLite;
+use crate::network::EcoLite;
 use crate::weights::Loaded;
 
 /// Which engine the user asks for.

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::winograd::{Source, Weight, Winograd};
 use super::{ClipBatch, Device, Engine, EngineKind, Output, Result};
-use crate::model::{EcoLite, state_dict};
+use crate::network::{EcoLite, state_dict};
 
 /// The module tree compiled to Winograd convolutions, for the CPU.
 pub struct Compiled {

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::inference::InferenceMode;
 use super::{ClipBatch, Device, Engine, EngineKind, Output, Precision, Result};
-use crate::model::{EcoLite, FRAME_SIZE, Flow, state_dict};
+use crate::network::{EcoLite, FRAME_SIZE, Flow, state_dict};
 
 /// The module tree, run by libtorch where its tensors are.
 #[derive(Debug)]

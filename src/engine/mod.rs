@@ -18,7 +18,7 @@ pub use compiled::Compiled;
 pub use device::{Device, DeviceError, DeviceRequest};
 pub use libtorch::Libtorch;
 
-use crate::model::{self, FEATURES, FRAME_SIZE};
+use crate::network::{self as model, FEATURES, FRAME_SIZE};
 
 /// Which implementation runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

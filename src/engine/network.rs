@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use thiserror::Error;
 
 use super::Device;
-use crate::model::{self, DEFAULT_SEGMENTS, EcoLite, Shapes, Source, state_dict};
+use crate::network::{self as model, DEFAULT_SEGMENTS, EcoLite, Shapes, Source, state_dict};
 use crate::weights::{Loaded, Metadata, RawTensor, TensorSpec, WeightsError, demo};
 
 /// Why weights do not become a network.

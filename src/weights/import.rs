@@ -14,7 +14,7 @@ use super::metadata::Metadata;
 use super::report::{NonFinite, Report, Verdict};
 use super::tensor::{Dtype, RawTensor, TensorSpec};
 use super::write::write;
-use crate::clip::Preprocess;
+use crate::recipe::Preprocess;
 
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

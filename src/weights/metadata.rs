@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::WeightsError;
-use crate::clip::Preprocess;
+use crate::recipe::Preprocess;
 
 /// Version of the keys below. Raised when a reader of the old version would misread the new one.
 pub const FORMAT_VERSION: u32 = 1;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use eco::model::{Result, Source};
+use eco::network::{Result, Source};
 use tch::{Kind, Tensor};
 
 /// The repository.

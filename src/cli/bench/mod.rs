@@ -15,9 +15,10 @@ use tch::{Kind, Tensor};
 use super::classify::use_threads;
 use super::load_weights::parse_segments;
 use super::{Failure, weights};
-use crate::clip::{LoadOptions, Preprocess, load_ahead};
+use crate::clip::{LoadOptions, load_ahead};
 use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output, Precision};
-use crate::output::NewFile;
+use crate::file::NewFile;
+use crate::recipe::Preprocess;
 use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine

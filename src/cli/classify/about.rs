@@ -1,7 +1,7 @@
 //! What a run is made with, in words.
 
 use super::Session;
-use crate::output::report::About;
+use crate::show::report::About;
 use crate::weights::Metadata;
 
 impl Session<'_> {

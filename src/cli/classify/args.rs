@@ -6,10 +6,11 @@ use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
-use crate::clip::{Crops, Position, Preprocess, Sampling, Sliding};
+use crate::clip::{Crops, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
-use crate::output::Format;
-use crate::output::table::Content;
+use crate::recipe::{Preprocess, Sampling};
+use crate::show::Format;
+use crate::show::table::Content;
 
 /// Say what happens in clips
 ///

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::clip::{self, Entry, Item, Loaded, Preprocess, Turns};
+use crate::clip::{self, Entry, Item, Loaded, Turns};
 use crate::engine::{ClipBatch, Engine};
-use crate::predict::{ScoreError, Scores};
+use crate::recipe::Preprocess;
+use crate::recognise::{ScoreError, Scores};
 
 /// One answer, or why there is none.
 pub struct Answered {

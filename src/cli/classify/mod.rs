@@ -24,10 +24,11 @@ use tally::Tally;
 
 use super::weights::{self, Network};
 use super::{Failure, say};
-use crate::clip::{LoadOptions, OpenOptions, Preprocess, Turns, load_ahead};
+use crate::clip::{LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
-use crate::output::report::About;
-use crate::predict::Labels;
+use crate::recipe::Preprocess;
+use crate::recognise::Labels;
+use crate::show::report::About;
 use crate::weights::LabelSource;
 
 /// Clips that are opened at a time, at most: more only wait for one another.

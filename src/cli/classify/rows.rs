@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::batcher::{Answer, Answered};
 use crate::clip::{self, Loaded, SourceFrame};
-use crate::output::Picture;
-use crate::predict::{
+use crate::recognise::{
     ClipName, FrameRange, Labels, Prediction, Row, RowError, ScoreError, Scores, Timings,
 };
+use crate::show::Picture;
 
 /// What rows show, by the user's choice.
 pub struct RowOptions<'a> {
@@ -100,7 +100,7 @@ pub fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) -> T) -> 
         .zip(&names)
         .map(|((rgb, source), name)| Picture {
             rgb,
-            side: clip::CROP,
+            side: crate::recipe::FRAME_SIZE,
             index: source.index,
             name: name.as_deref(),
         })

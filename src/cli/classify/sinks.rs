@@ -8,12 +8,12 @@ use anyhow::Context;
 use super::args::Args;
 use super::batcher::Answered;
 use super::rows::{RowOptions, with_pictures};
-use crate::model::FEATURES;
-use crate::output::report::{About, Report};
-use crate::output::sheet::write_sheet;
-use crate::output::table::{Content, Table};
-use crate::output::{Colour, RowWriter, Strip, StripSize, TextStyle};
-use crate::predict::Row;
+use crate::network::FEATURES;
+use crate::recognise::Row;
+use crate::show::report::{About, Report};
+use crate::show::sheet::write_sheet;
+use crate::show::table::{Content, Table};
+use crate::show::{Colour, RowWriter, Strip, StripSize, TextStyle};
 
 /// Up to so many clips, a report shows frames in full size.
 const FEW_CLIPS: usize = 12;

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::batcher::Answered;
 use super::interrupt;
 use crate::cli::{Failure, say};
-use crate::predict::Row;
+use crate::recognise::Row;
 
 /// How the clips fared.
 #[derive(Default)]

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use tch::Tensor;
 
-use crate::graph::Graph;
-use crate::model::layer::EPS;
-use crate::model::{EcoLite, FRAME_SIZE, Result, state_dict};
+use crate::network::Graph;
+use crate::network::layer::EPS;
+use crate::network::{EcoLite, FRAME_SIZE, Result, state_dict};
 
 /// Gives every convolution whose output goes into a batch norm and nowhere else weights that do the work of both, and
 /// returns the full names of the batch norms that have nothing left to do.
@@ -58,7 +58,7 @@ fn pairs(net: &EcoLite) -> Result<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Shapes;
+    use crate::network::Shapes;
 
     #[test]
     fn batch_norms_after_a_residual_stay() {

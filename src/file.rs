@@ -1,0 +1,203 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Why an output file was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The name does not say in which form to write.
+    #[error("{path} should end in {known}", path = path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+        /// The extensions that are known, in words.
+        known: &'static str,
+    },
+    /// Nothing can be made at that place.
+    #[error("cannot create {path}", path = path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content cannot be written; nothing is left behind.
+    #[error("cannot write {path}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A file written under another name beside its target and renamed when it is complete, so that a reader never sees half of
+/// it and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly:
+/// renaming would replace it.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Temporary(BufWriter<NamedTempFile>),
+    Direct(BufWriter<File>),
+}
+
+impl NewFile {
+    /// Opens the file for writing, so that a place where nothing can be written is known before the work is done.
+    ///
+    /// # Errors
+    /// [`FileError::Create`] when the folder is missing, is not writable, or `path` is a folder.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        let failed = |source| FileError::Create {
+            path: path.to_owned(),
+            source,
+        };
+        // A link stays a link: what it leads to is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let sink = match fs::metadata(&target) {
+            Ok(data) if data.is_dir() => {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
+            Ok(data) if !data.is_file() => {
+                Sink::Direct(BufWriter::new(File::create(&target).map_err(failed)?))
+            }
+            _ => Sink::Temporary(BufWriter::new(temporary(&target).map_err(failed)?)),
+        };
+        Ok(Self { path: target, sink })
+    }
+
+    /// The file that will appear.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes out what is buffered and puts the file in its place.
+    ///
+    /// # Errors
+    /// [`FileError::Write`] when the disk is full or the file cannot be renamed.
+    pub fn finish(self) -> Result<(), FileError> {
+        let path = self.path;
+        let done = match self.sink {
+            Sink::Direct(mut file) => file.flush(),
+            Sink::Temporary(file) => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+                file.and_then(|file| file.persist(&path).map_err(|error| error.error))
+                    .map(drop)
+            }
+        };
+        done.map_err(|source| FileError::Write { path, source })
+    }
+
+    /// The error for a failed write to this file.
+    pub fn failed(&self, source: io::Error) -> FileError {
+        FileError::Write {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Temporary(file) => file.write(bytes),
+            Sink::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Temporary(file) => file.flush(),
+            Sink::Direct(file) => file.flush(),
+        }
+    }
+}
+
+fn temporary(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    // The permissions of any new file, less the umask; a temporary file would be the owner's alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+        .prefix(".eco-")
+        .suffix(".tmp")
+        .tempfile_in(folder(target))
+}
+
+/// The folder that `path` is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| name(entry).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_appears_only_when_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.html");
+        fs::write(&path, "old").unwrap();
+        let mut file = NewFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        file.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(names(folder.path()), ["out.html"]);
+    }
+
+    #[test]
+    fn an_abandoned_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = NewFile::create(&folder.path().join("out.html")).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(names(folder.path()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_known_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = NewFile::create(&folder.path().join("none/out.html")).unwrap_err();
+        assert!(matches!(error, FileError::Create { .. }), "{error:?}");
+        let error = NewFile::create(folder.path()).unwrap_err();
+        assert!(matches!(error, FileError::Create { .. }), "{error:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_a_device_stays_a_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut new = NewFile::create(&link).unwrap();
+        new.write_all(b"new").unwrap();
+        new.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+
+        let null = Path::new("/dev/null");
+        NewFile::create(null).unwrap().finish().unwrap();
+        assert!(!fs::metadata(null).unwrap().is_file());
+    }
+}

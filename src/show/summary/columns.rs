@@ -1,0 +1,172 @@
+//! The columns of the table of modules.
+
+use super::statistics::{number, plain};
+use super::table::Column;
+use super::{Row, WeightStatistics};
+use crate::network::Setting;
+use crate::text::number::thousands;
+
+/// The columns of every summary, from left to right.
+pub const COLUMNS: [Column<Row>; 11] = [
+    Column::words("Name", "name", |row| row.name.clone()),
+    Column::words("Type", "type", |row| row.type_name.to_owned()),
+    Column::words("Kernel", "kernel_size", |row| {
+        extent(row.kernel_size.as_ref(), "x")
+    }),
+    Column::numbers(
+        "Stride",
+        "stride",
+        |row| step(row.stride.as_ref()),
+        |row| extent(row.stride.as_ref(), "x"),
+    ),
+    Column::numbers(
+        "Pad",
+        "padding",
+        |row| step(row.padding.as_ref()),
+        |row| extent(row.padding.as_ref(), "x"),
+    ),
+    Column::shapes(
+        "Input",
+        "input",
+        |row| shape(row.input.as_deref(), "never runs"),
+        |row| shape(row.input.as_deref(), ""),
+    ),
+    Column::shapes(
+        "Output",
+        "output",
+        |row| shape(row.output.as_deref(), "") + &repeated(row.runs),
+        |row| shape(row.output.as_deref(), ""),
+    ),
+    Column::numbers(
+        "Params",
+        "parameters",
+        |row| count(row.parameters),
+        |row| row.parameters.to_string(),
+    ),
+    Column::numbers(
+        "Share",
+        "parameter_share",
+        |row| percent(row.parameter_share),
+        |row| row.parameter_share.to_string(),
+    ),
+    Column::numbers(
+        "Mult-adds",
+        "macs",
+        |row| count(row.macs),
+        |row| row.macs.to_string(),
+    ),
+    Column::numbers(
+        "Memory",
+        "output_bytes",
+        |row| memory(row.output_bytes),
+        |row| row.output_bytes.to_string(),
+    ),
+];
+
+/// What programs need to tell blocks from layers. A block's numbers contain those of its layers: to add up, take the lines
+/// whose `is_layer` is true.
+pub const PLACE: [Column<Row>; 2] = [
+    Column::numbers(
+        "Depth",
+        "depth",
+        |row| row.depth.to_string(),
+        |row| row.depth.to_string(),
+    ),
+    Column::words("Layer", "is_layer", |row| row.is_layer.to_string()),
+];
+
+/// The columns that weights add.
+pub const WEIGHTS: [Column<Row>; 4] = [
+    Column::words("Dtype", "weight_dtype", |row| {
+        weight(row, |weight| weight.dtype.clone())
+    }),
+    Column::numbers(
+        "Mean",
+        "weight_mean",
+        |row| weight(row, |weight| number(weight.mean)),
+        |row| weight(row, |weight| plain(weight.mean)),
+    ),
+    Column::numbers(
+        "Std",
+        "weight_std",
+        |row| weight(row, |weight| number(weight.std)),
+        |row| weight(row, |weight| plain(weight.std)),
+    ),
+    Column::numbers(
+        "Non-finite",
+        "non_finite",
+        |row| {
+            row.non_finite
+                .map_or(String::new(), |count| thousands(count as i64))
+        },
+        |row| {
+            row.non_finite
+                .map_or(String::new(), |count| count.to_string())
+        },
+    ),
+];
+
+fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
+    row.weight.as_ref().map_or(String::new(), show)
+}
+
+/// `[16, 64, 112, 112]`.
+pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
+    shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
+}
+
+/// `3x3x3`; a plain number where the window is the same along every axis and PyTorch keeps one number.
+fn extent(setting: Option<&Setting>, between: &str) -> String {
+    match setting {
+        Some(Setting::Tuple(values)) => {
+            let values: Vec<String> = values.iter().map(i64::to_string).collect();
+            values.join(between)
+        }
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
+/// One number where every axis has the same.
+fn step(setting: Option<&Setting>) -> String {
+    match setting {
+        Some(Setting::Tuple(values)) if values.windows(2).all(|pair| pair[0] == pair[1]) => {
+            values.first().map_or(String::new(), i64::to_string)
+        }
+        other => extent(other, "x"),
+    }
+}
+
+fn repeated(runs: usize) -> String {
+    if runs > 1 {
+        format!(" x{runs}")
+    } else {
+        String::new()
+    }
+}
+
+/// Nothing where there is nothing, so that the numbers that matter stand out.
+fn count(value: i64) -> String {
+    if value == 0 {
+        String::new()
+    } else {
+        thousands(value)
+    }
+}
+
+fn percent(share: f64) -> String {
+    if share == 0.0 {
+        String::new()
+    } else {
+        format!("{:.2}%", share * 100.0)
+    }
+}
+
+fn memory(bytes: i64) -> String {
+    match bytes {
+        0 => String::new(),
+        1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
+        10_000.. => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{bytes} B"),
+    }
+}

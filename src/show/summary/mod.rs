@@ -1,0 +1,151 @@
+//! The network as a table: what every layer is, what goes in and out, and what it costs; and what passes through it.
+
+mod activation_columns;
+pub mod activations;
+mod columns;
+mod row;
+mod statistics;
+mod table;
+mod totals;
+mod weights;
+
+use std::io;
+
+use serde::Serialize;
+
+pub use row::{Row, WeightStatistics};
+pub use statistics::Statistics;
+pub use totals::Totals;
+pub use weights::WeightsOrigin;
+
+use columns::{COLUMNS, PLACE, WEIGHTS};
+use table::Table;
+
+use crate::network::{EcoLite, FRAME_SIZE, Module, Result};
+use crate::show::graph::Graph;
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns for a terminal
+    #[default]
+    Text,
+    /// One object with everything
+    Json,
+    /// One line per module, plain numbers
+    Csv,
+    /// A table for a document
+    Markdown,
+}
+
+/// The table and its totals.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Class name of the network.
+    pub network: &'static str,
+    /// Shape of the input that was traced, `[batch, segments, 3, 224, 224]`.
+    pub input: Vec<i64>,
+    /// Classes of the head.
+    pub classes: i64,
+    /// Every module but the root, parents before children, in definition order.
+    pub layers: Vec<Row>,
+    /// Sums over all layers, whatever is shown of them.
+    pub totals: Totals,
+    /// The weights, where some were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsOrigin>,
+}
+
+impl Summary {
+    /// Summarises a network for `batch` clips.
+    ///
+    /// # Errors
+    /// What tracing the network reports.
+    pub fn new(net: &EcoLite, batch: i64) -> Result<Self> {
+        let input = vec![batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
+        let graph = Graph::trace(net, &input)?;
+        let layers = row::rows(net, &graph);
+        let totals = Totals::new(&layers, graph.nodes[0].bytes());
+        Ok(Self {
+            network: net.type_name(),
+            input,
+            classes: net.classes(),
+            layers,
+            totals,
+            weights: None,
+        })
+    }
+
+    /// Adds what the values of the network's weights are like. `dtype` tells the element type of a tensor where it comes
+    /// from.
+    ///
+    /// # Errors
+    /// Those of libtorch.
+    pub fn describe_weights(
+        &mut self,
+        net: &EcoLite,
+        origin: WeightsOrigin,
+        dtype: &dyn Fn(&str) -> String,
+    ) -> Result<()> {
+        weights::describe(&mut self.layers, net, dtype)?;
+        self.weights = Some(origin);
+        Ok(())
+    }
+
+    /// Leaves out what lies deeper than `depth` levels below the root; the blocks that stay carry its sums.
+    pub fn fold(&mut self, depth: usize) {
+        self.layers.retain(|row| row.depth <= depth);
+    }
+
+    /// Writes the summary.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut columns: Vec<_> = COLUMNS.iter().collect();
+        if self.weights.is_some() {
+            columns.extend(&WEIGHTS);
+        }
+        if format == Format::Csv {
+            columns.splice(0..0, &PLACE);
+        }
+        let table = Table {
+            columns,
+            rows: &self.layers,
+        };
+        match format {
+            Format::Text => {
+                let Self {
+                    network,
+                    input,
+                    classes,
+                    ..
+                } = self;
+                writeln!(out, "{network}, input {input:?}, {classes} classes")?;
+                table.text(out)?;
+                self.lines()
+                    .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
+            }
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, self)?;
+                writeln!(out)
+            }
+            Format::Csv => table.csv(out),
+            Format::Markdown => {
+                table.markdown(out)?;
+                writeln!(out, "\n| Total | |\n| --- | ---: |")?;
+                self.lines()
+                    .try_for_each(|(name, value)| writeln!(out, "| {name} | {value} |"))
+            }
+        }
+    }
+
+    /// What stands below the table.
+    fn lines(&self) -> impl Iterator<Item = (String, String)> {
+        let origin = self.weights.as_ref().map(WeightsOrigin::lines);
+        self.totals
+            .lines()
+            .into_iter()
+            .chain(origin.into_iter().flatten())
+    }
+}

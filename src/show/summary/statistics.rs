@@ -1,0 +1,95 @@
+use serde::Serialize;
+use tch::{Kind, Tensor};
+
+use crate::network::Result;
+
+/// What the values of a tensor are like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Statistics {
+    /// Mean of the finite values; `None` where there are none.
+    pub mean: Option<f64>,
+    /// Standard deviation of the finite values, all of them being the population.
+    pub std: Option<f64>,
+    /// Zeros as a share of all values.
+    pub zeros: f64,
+    /// Values that are NaN or infinite.
+    pub non_finite: usize,
+}
+
+impl Statistics {
+    /// Looks at every value.
+    pub fn of(values: &[f32]) -> Self {
+        let finite = || {
+            values
+                .iter()
+                .filter(|value| value.is_finite())
+                .map(|&value| f64::from(value))
+        };
+        let count = finite().count();
+        let share = |sum: f64| (count > 0).then(|| sum / count as f64);
+        let mean = share(finite().sum());
+        let spread = |mean: f64| finite().map(|value| (value - mean).powi(2)).sum();
+        let zeros = values.iter().filter(|&&value| value == 0.0).count();
+        Self {
+            mean,
+            std: mean.and_then(|mean| share(spread(mean))).map(f64::sqrt),
+            zeros: zeros as f64 / values.len().max(1) as f64,
+            non_finite: values.len() - count,
+        }
+    }
+}
+
+/// The elements of a tensor as float32, row-major.
+///
+/// # Errors
+/// Those of libtorch.
+pub fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    let tensor = tensor
+        .f_to_device(tch::Device::Cpu)?
+        .f_to_kind(Kind::Float)?
+        .f_contiguous()?;
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}
+
+/// A number with four significant digits, short enough for a column.
+pub fn number(value: Option<f64>) -> String {
+    match value {
+        None => String::new(),
+        Some(0.0) => "0".to_owned(),
+        Some(value) if (1e-3..1e5).contains(&value.abs()) => {
+            let digits = (3 - value.abs().log10().floor() as i32).max(0);
+            format!("{value:.*}", digits as usize)
+        }
+        Some(value) => format!("{value:.2e}"),
+    }
+}
+
+/// The number in full, for programs; nothing where there is none.
+pub fn plain(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_leave_out_what_is_not_finite_and_count_it() {
+        let found = Statistics::of(&[1.0, 3.0, 0.0, 0.0, f32::NAN, f32::INFINITY]);
+        assert_eq!(found.mean, Some(1.0));
+        assert_eq!(found.std, Some(1.5_f64.sqrt()));
+        assert_eq!(found.zeros, 2.0 / 6.0);
+        assert_eq!(found.non_finite, 2);
+        assert_eq!(Statistics::of(&[f32::NAN]).mean, None);
+    }
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        assert_eq!(number(Some(12.345678)), "12.35");
+        assert_eq!(number(Some(-0.00123456)), "-0.001235");
+        assert_eq!(number(Some(1.5e-7)), "1.50e-7");
+        assert_eq!(number(Some(0.0)), "0");
+    }
+}
