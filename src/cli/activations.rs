@@ -1,16 +1,19 @@
 //! `eco summary --activations`: one clip on its way through the network.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
-use tch::Tensor;
+use anyhow::anyhow;
+use safetensors::tensor::TensorView;
 
+use super::values::one_of;
 use super::weights::Network;
 use super::{Failure, say};
 use crate::clip::{LoadOptions, load_clip};
-use crate::network::FRAME_SIZE;
+use crate::engine::ClipBatch;
+use crate::file::NewFile;
 use crate::recipe::{Preprocess, Sampling};
 use crate::show::summary::Format;
 use crate::show::summary::activations::{Activations, INPUT, Reference};
@@ -35,7 +38,7 @@ pub struct Args {
     /// Which frames to take: official or caffe
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Sampling::ALL, Sampling::name),
         default_value_t,
         hide_possible_values = true,
         requires = "activations"
@@ -44,7 +47,7 @@ pub struct Args {
     /// How frames become the network's input: official, book or caffe [default: the weights']
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Preprocess::ALL, Preprocess::name),
         hide_possible_values = true,
         requires = "activations"
     )]
@@ -62,25 +65,31 @@ pub fn run(
 ) -> Result<(), Failure> {
     let input = input(args, clip, network)?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: Vec<(String, Tensor)> = Vec::new();
-    let mut keep = |name: &str, output: &Tensor| {
+    let mut dump: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+    let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
         if args.dump.is_some() {
-            dump.retain(|(earlier, _)| earlier != name);
-            dump.push((
-                name.to_owned(),
-                output
-                    .f_contiguous()
-                    .map_err(crate::network::Error::from)?
-                    .copy(),
-            ));
+            let bytes = bytemuck::cast_slice(values).to_vec();
+            dump.insert(name.to_owned(), (shape.to_vec(), bytes));
         }
-        Ok(())
     };
-    let mut activations =
-        Activations::observe(&network.net, &input, reference.as_ref(), &mut keep)?;
+    let mut activations = Activations::observe(
+        network.net.clone(),
+        &network.weights,
+        &input,
+        reference.as_ref(),
+        &mut keep,
+    )?;
     if let Some(path) = &args.dump {
-        Tensor::write_safetensors(&dump, path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let view = |(shape, bytes)| TensorView::new(safetensors::Dtype::F32, shape, bytes);
+        let tensors = dump
+            .iter()
+            .map(|(name, (shape, bytes))| Ok((name, view((shape.clone(), &bytes[..]))?)));
+        let tensors: Vec<_> = tensors.collect::<Result<_, safetensors::SafeTensorError>>()?;
+        let mut file = NewFile::create(path)?;
+        let written = safetensors::serialize(tensors, None)?;
+        file.write_all(&written)
+            .map_err(|error| file.failed(error))?;
+        file.finish()?;
     }
     let verdict = args
         .compare
@@ -125,34 +134,27 @@ fn verdict(
 }
 
 /// The clips to run, as the network wants them.
-fn input(args: &Args, clip: &Path, network: &Network) -> Result<Tensor, Failure> {
+fn input(args: &Args, clip: &Path, network: &Network) -> Result<ClipBatch, Failure> {
     if clip
         .extension()
         .is_some_and(|extension| extension == "safetensors")
     {
-        let tensors = Tensor::read_safetensors(clip)
-            .with_context(|| format!("cannot read {}", clip.display()))?;
-        let input = tensors.into_iter().find(|(name, _)| name == INPUT);
-        let missing = || anyhow!("{} has no tensor called `{INPUT}`", clip.display());
-        return Ok(input.ok_or_else(missing)?.1);
+        return super::bench::read_input(clip);
     }
     let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
     let segments = network.net.segments();
     let options = LoadOptions {
         sampling: args.sampling,
-        segments: segments as usize,
+        segments,
         preprocess,
         ..LoadOptions::default()
     };
-    let mut values = Ok(Vec::new());
+    let mut batch = ClipBatch::zeros(1, segments);
+    let mut written = Ok(());
     load_clip(&clip.to_path_buf().into(), &options, &mut |loaded| {
-        let frames = &loaded.views[0];
-        let mut normalised = vec![0.0; frames.normalised_len()];
-        values = frames
-            .write_normalised(preprocess, &mut normalised)
-            .map(|()| normalised);
+        written = loaded.views[0].write_normalised(preprocess, batch.clip_mut(0));
         ControlFlow::Break(())
     })?;
-    let tensor = Tensor::f_from_slice(&values?)?;
-    Ok(tensor.f_view([1, segments, 3, FRAME_SIZE, FRAME_SIZE])?)
+    written?;
+    Ok(batch)
 }

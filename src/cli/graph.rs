@@ -6,7 +6,6 @@ use anyhow::Context;
 
 use super::network::NetworkArgs;
 use super::{Failure, say};
-use crate::network::FRAME_SIZE;
 use crate::show::graph::{Format, Graph, draw, tensorboard};
 
 /// Draw the network: for TensorBoard, or as a picture
@@ -42,8 +41,7 @@ Examples:
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;
-    let clips = [args.batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
-    let graph = Graph::trace(&net, &clips)?;
+    let graph = net.graph(args.batch as usize)?;
     if let Some(logdir) = &args.logdir {
         write_for_tensorboard(&graph, logdir)?;
     }

@@ -1,9 +1,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::values::one_of;
 use super::{Failure, say};
-use crate::engine::network;
+use crate::network::Network;
 use crate::recipe::Preprocess;
+use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 use crate::weights::locate::Places;
 use crate::weights::{
     ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Precision, Rename, Report,
@@ -44,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,
     /// How frames were prepared when the weights were trained [default: official]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
     #[arg(long, value_name = "N", value_parser = parse_segments)]
@@ -76,9 +78,6 @@ pub(super) fn parse_segments(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Classes of the head that is compared: any number does, the file's is used.
-const KINETICS_CLASSES: usize = 400;
-
 pub fn run(args: &Args) -> Result<(), Failure> {
     let options = ImportOptions {
         load: LoadOptions {
@@ -101,7 +100,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let mut import = Import::prepare(
         &args.checkpoint,
-        &network::spec(KINETICS_CLASSES)?,
+        &Network::new(KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict(),
         &options,
     )
     .map_err(|error| failure(error, args.json))?;

@@ -1,13 +1,9 @@
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use super::network::NetworkArgs;
 use super::weights::{self, Network};
 use super::{Failure, activations};
-use crate::engine::{Device, network};
-use crate::network::{EcoLite, Printed};
-use crate::show::summary::{Format, Summary, WeightsOrigin};
-use crate::weights::{Dtype, Loaded, open};
+use crate::show::summary::{Format, Summary};
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
@@ -53,12 +49,7 @@ impl Args {
 
     /// The network with the weights that were named, or that are found.
     fn load(&self) -> Result<Network, Failure> {
-        weights::load(
-            self.weights.as_deref(),
-            self.network.segments,
-            Device::Cpu,
-            false,
-        )
+        weights::load(self.weights.as_deref(), self.network.segments, false)
     }
 }
 
@@ -79,31 +70,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.wants_table() {
         table(args)?.write(args.format.unwrap_or_default(), &mut out)?;
     } else {
-        writeln!(out, "{}", Printed(&args.network.shapes()?))?;
+        writeln!(out, "{}", args.network.shapes()?.root())?;
     }
     out.flush()?;
     Ok(())
 }
 
 fn table(args: &Args) -> Result<Summary, Failure> {
-    let summarise = |net: &EcoLite| Summary::new(net, args.batch.unwrap_or(1));
+    let batch = args.batch.map_or(1, |batch| batch as usize);
     let mut summary = match &args.weights {
-        None => summarise(&args.network.shapes()?)?,
+        None => Summary::new(&args.network.shapes()?, batch)?,
         Some(_) => {
             let network = args.load()?;
-            let mut summary = summarise(&network.net)?;
-            let dtype = dtypes(&network.name)?;
-            let Network {
-                net,
-                metadata,
-                name,
-                ..
-            } = network;
-            let origin = WeightsOrigin {
-                file: name,
-                metadata,
-            };
-            summary.describe_weights(&net, origin, &dtype)?;
+            let mut summary = Summary::new(&network.net, batch)?;
+            summary.describe_weights(&network.weights, network.name)?;
             summary
         }
     };
@@ -112,18 +92,3 @@ fn table(args: &Args) -> Result<Summary, Failure> {
     }
     Ok(summary)
 }
-
-/// Tells the element types in a file of weights; the network has them all as float32.
-fn dtypes(file: &str) -> Result<impl Fn(&str) -> String + use<>, Failure> {
-    let loaded: Option<Loaded> = match file {
-        crate::weights::locate::DEMO => None,
-        file => Some(open(Path::new(file), &network::spec(KINETICS_CLASSES)?)?),
-    };
-    Ok(move |name: &str| {
-        let dtype = loaded.as_ref().and_then(|loaded| loaded.file_dtype(name));
-        format!("{:?}", dtype.unwrap_or(Dtype::F32))
-    })
-}
-
-/// Any number of classes does for the comparison: the head's comes from the file.
-const KINETICS_CLASSES: usize = 400;

@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use tch::{Kind, Tensor};
+use safetensors::{Dtype, SafeTensors};
 
 use super::classify::use_threads;
 use super::load_weights::parse_segments;
 use super::{Failure, weights};
 use crate::clip::{LoadOptions, load_ahead};
-use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output, Precision};
+use crate::engine::{
+    ClipBatch, DeviceRequest, Engine, EngineChoice, EngineOptions, Output, Precision, build,
+};
 use crate::file::NewFile;
 use crate::recipe::Preprocess;
 use report::{Report, Stage};
@@ -37,10 +38,10 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     device: DeviceRequest,
     /// What computes the network
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(long, default_value_t, hide_possible_values = true)]
     engine: EngineChoice,
     /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(long, default_value_t, hide_possible_values = true)]
     precision: Precision,
     /// Frames the network looks at, a multiple of 4 [default: the weights']
     #[arg(long, value_name = "N", value_parser = parse_segments)]
@@ -91,18 +92,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .map_or(args.segments, |batch| Some(batch.segments));
     let mut stages = Vec::new();
     let network = timed(&mut stages, "weights", || {
-        weights::load(args.weights.as_deref(), segments, device, true)
+        weights::load(args.weights.as_deref(), segments, true)
     })?;
     let preprocess = network.metadata.preprocess;
     let engine = timed(&mut stages, "engine", || {
-        Ok(args.engine.build(
-            network.net,
-            network.loaded,
+        let options = EngineOptions {
+            choice: args.engine,
             device,
+            precision: args.precision,
             threads,
-            None,
-            args.precision,
-        )?)
+            frames: None,
+        };
+        Ok(build(network.net, &network.weights, &options)?)
     })?;
     let mut batch = batch.take().unwrap_or_else(|| {
         let mut batch = ClipBatch::zeros(args.batch.into(), engine.segments());
@@ -203,21 +204,25 @@ fn fill(values: &mut [f32]) {
     }
 }
 
-fn read_input(path: &Path) -> Result<ClipBatch, Failure> {
+/// Reads the tensor `input` of a safetensors file, `[clips, segments, 3, 224, 224]` in float32.
+pub fn read_input(path: &Path) -> Result<ClipBatch, Failure> {
     let shown = path.display();
-    let tensors = Tensor::read_safetensors(path).with_context(|| format!("cannot read {shown}"))?;
-    let input = tensors.into_iter().find(|(name, _)| name == "input");
-    let (_, input) = input.with_context(|| format!("{shown} has no tensor called input"))?;
-    let [clips, segments, 3, 224, 224] = input.size()[..] else {
-        let found = input.size();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let tensors =
+        SafeTensors::deserialize(&bytes).with_context(|| format!("cannot read {shown}"))?;
+    let input = tensors
+        .tensor("input")
+        .with_context(|| format!("{shown} has no tensor called input"))?;
+    let (&[clips, segments, 3, 224, 224], Dtype::F32) = (input.shape(), input.dtype()) else {
+        let found = input.shape();
         let message = format!("{shown}: input is {found:?}, not [clips, segments, 3, 224, 224]");
         return Err(Failure::usage(anyhow!(message)));
     };
-    let mut batch = ClipBatch::zeros(clips as usize, segments as usize);
-    let count = batch.values.len();
-    let input = input.f_to_kind(Kind::Float)?.f_contiguous()?;
-    input.f_copy_data(&mut batch.values, count)?;
-    Ok(batch)
+    Ok(ClipBatch {
+        values: bytemuck::pod_collect_to_vec(input.data()),
+        clips,
+        segments,
+    })
 }
 
 /// Writes features and logits, `[clips, 512]` and `[clips, classes]`.

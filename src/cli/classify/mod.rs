@@ -25,7 +25,7 @@ use tally::Tally;
 use super::weights::{self, Network};
 use super::{Failure, say};
 use crate::clip::{LoadOptions, OpenOptions, Turns, load_ahead};
-use crate::engine::{Device, Engine};
+use crate::engine::{Device, Engine, EngineOptions, build};
 use crate::recipe::Preprocess;
 use crate::recognise::Labels;
 use crate::show::report::About;
@@ -48,8 +48,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let progress = Progress::new(inputs.total, args.quiet);
     progress.message("loading weights");
     let device = args.device.resolve()?;
-    let network = progress
-        .aside(|| weights::load(args.weights.as_deref(), args.segments, device, args.quiet))?;
+    let network =
+        progress.aside(|| weights::load(args.weights.as_deref(), args.segments, args.quiet))?;
     let session = progress.aside(|| Session::new(args, network, device, threads, inputs.total))?;
     session.run(inputs, &progress)
 }
@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         threads: usize,
         clips: Option<usize>,
     ) -> Result<Self, Failure> {
-        let classes = network.net.classes() as usize;
+        let classes = network.net.classes();
         let labels = match &args.labels {
             Some(source) => {
                 let names = LabelSource::parse(source).read(Some(classes))?;
@@ -86,19 +86,19 @@ impl<'a> Session<'a> {
             None => network.labels,
         };
         let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
-        let views = args.clips * args.crops.count() * network.net.segments() as usize;
+        let views = args.clips * args.crops.count() * network.net.segments();
         // Windows multiply the answers by a number that is not known yet.
         let frames = clips
             .filter(|_| args.window.is_none())
             .map(|clips| clips * views);
-        let engine = args.engine.build(
-            network.net,
-            network.loaded,
+        let options = EngineOptions {
+            choice: args.engine,
             device,
+            precision: args.precision,
             threads,
             frames,
-            args.precision,
-        )?;
+        };
+        let engine = build(network.net, &network.weights, &options)?;
         let turns = match device {
             Device::Cpu => Turns::alternating(),
             Device::Cuda(_) => Turns::beside(),
@@ -251,7 +251,7 @@ pub fn use_threads(asked_for: Option<usize>) -> anyhow::Result<usize> {
         .num_threads(threads)
         .build_global()?;
     if let Some(threads) = asked_for {
-        tch::set_num_threads(threads.try_into()?);
+        crate::engine::bound_libtorch_threads(threads);
     }
     Ok(threads)
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::args::Args;
 use super::batcher::Answered;
 use super::rows::{RowOptions, with_pictures};
-use crate::network::FEATURES;
+const FEATURES: usize = 512;
 use crate::recognise::Row;
 use crate::show::report::{About, Report};
 use crate::show::sheet::write_sheet;

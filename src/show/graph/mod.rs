@@ -11,7 +11,7 @@ mod mermaid;
 mod svg;
 pub mod tensorboard;
 
-pub use crate::network::{Call, Graph, Layer, LayerTensor, Node};
+pub use crate::network::{Call, Graph, Node};
 
 use drawing::Drawing;
 

@@ -97,7 +97,7 @@ pub const WEIGHTS: [Column<Row>; 4] = [
         "non_finite",
         |row| {
             row.non_finite
-                .map_or(String::new(), |count| thousands(count as i64))
+                .map_or(String::new(), |count| thousands(count as usize))
         },
         |row| {
             row.non_finite
@@ -111,7 +111,7 @@ fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
 }
 
 /// `[16, 64, 112, 112]`.
-pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
+pub fn shape(shape: Option<&[usize]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
 }
 
@@ -146,7 +146,7 @@ fn repeated(runs: usize) -> String {
 }
 
 /// Nothing where there is nothing, so that the numbers that matter stand out.
-fn count(value: i64) -> String {
+fn count(value: usize) -> String {
     if value == 0 {
         String::new()
     } else {
@@ -162,7 +162,7 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn memory(bytes: i64) -> String {
+fn memory(bytes: usize) -> String {
     match bytes {
         0 => String::new(),
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
