@@ -1,14 +1,17 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
 mod activations;
+mod advice;
 mod bench;
 mod classify;
 mod exit;
+mod flags;
 mod generate;
 mod graph;
 mod inspect;
 mod load_weights;
 mod network;
+mod signals;
 mod summary;
 mod weights;
 
@@ -18,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::Failure;
+use exit::{EXIT_CODES, Failure};
 
 /// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
 #[derive(Debug, Parser)]
@@ -27,9 +30,6 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong usage";
 
 #[derive(Debug, Subcommand)]
 enum Command {
