@@ -44,6 +44,11 @@ impl Failure {
         Self::with_code(USAGE, error)
     }
 
+    /// The error alone.
+    pub fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
     /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
     pub fn report(self) -> ExitCode {
         if is_broken_pipe(&self.error) {

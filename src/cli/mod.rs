@@ -4,10 +4,12 @@ mod activations;
 mod advice;
 mod bench;
 mod classify;
+mod doctor;
 mod exit;
 mod flags;
 mod generate;
 mod graph;
+mod habits;
 mod inspect;
 mod load_weights;
 mod network;
@@ -39,13 +41,15 @@ enum Command {
     LoadWeights(load_weights::Args),
     Graph(graph::Args),
     Summary(summary::Args),
+    Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
 
 /// Parses the command line, runs it and says how it went.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli =
+        Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Bench(args) => bench::run(&args),
@@ -53,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
     };

@@ -2,5 +2,7 @@
 
 mod natural;
 pub mod number;
+mod shell;
 
 pub use natural::natural_order;
+pub use shell::shell_word;
