@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::values::one_of;
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, SEGMENTS_STEP, Sampling};
 
@@ -41,10 +42,10 @@ pub struct SegmentsFlags {
 pub struct FrameFlags {
     /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers) [default: the
     /// weights']
-    #[arg(long, value_enum, hide_possible_values = true, help_heading = NETWORK)]
+    #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
     /// How frames become the network's input: official, book or caffe [default: the weights']
-    #[arg(long, value_enum, hide_possible_values = true, help_heading = NETWORK)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
 }
 

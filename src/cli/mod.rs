@@ -15,6 +15,7 @@ mod load_weights;
 mod network;
 mod signals;
 mod summary;
+mod values;
 mod weights;
 
 use std::fmt::Display;

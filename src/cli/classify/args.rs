@@ -8,6 +8,7 @@ use crate::cli::Failure;
 use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
 };
+use crate::cli::values::one_of;
 use crate::clip::{Crops, OpenOptions, Position, Sliding};
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
 use crate::show::Format;
@@ -67,7 +68,7 @@ pub struct Args {
     /// Crops of each frame whose scores are averaged: 1, 3 or 10
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Crops::ALL, Crops::name),
         default_value_t,
         hide_possible_values = true,
         help_heading = NETWORK
