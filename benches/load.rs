@@ -43,7 +43,9 @@ fn run(path: &Path, touch: bool) -> Result<f64, Box<dyn Error>> {
 fn sum(values: &[f32]) -> f32 {
     let mut sums = [0.0; 16];
     for part in values.chunks(16) {
-        sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        sums.iter_mut()
+            .zip(part)
+            .for_each(|(sum, value)| *sum += value);
     }
     sums.iter().sum()
 }

@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, output, video};
-use eco::engine::{Device, network};
-use eco::network::state_dict;
+use eco::weights::{Weights, write};
 
 #[test]
 fn damaged_and_hostile_frames_are_rows_and_nothing_worse() {
@@ -209,20 +208,16 @@ fn what_may_not_be_read_is_a_row_that_says_so() {
 fn logits_that_are_not_numbers_are_reported_and_not_sorted() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 4);
-    let net = network::from_demo(4, Device::Cpu).unwrap();
-    let tensors: Vec<(String, tch::Tensor)> = state_dict(&net)
-        .into_iter()
-        .map(|entry| match entry.name.as_str() {
-            "fc_final.bias" => {
-                let spoilt = entry.tensor.copy();
-                let _ = spoilt.get(1).fill_(f64::NAN);
-                (entry.name, spoilt)
-            }
-            _ => (entry.name, entry.tensor),
-        })
-        .collect();
+    let demo = Weights::demo().unwrap();
+    let tensors = demo.specs().iter().map(|spec| {
+        let mut tensor = demo.tensor(&spec.name).unwrap();
+        if spec.name == "fc_final.bias" {
+            tensor.data.to_mut()[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+        (spec.name.clone(), tensor)
+    });
     let weights = folder.path().join("nan.safetensors");
-    tch::Tensor::write_safetensors(&tensors, &weights).unwrap();
+    write(&weights, &tensors.collect::<Vec<_>>(), &Default::default()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
     command.args(["classify", "--segments", "4", "--format", "jsonl"]);
     command.arg(&clip).arg("--weights").arg(&weights);

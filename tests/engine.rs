@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
-    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Output, Precision,
-    Winograd, build,
+    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Output,
+    Precision, Winograd, build,
 };
 use eco::weights::Weights;
 use serde_json::Value;
@@ -193,10 +193,7 @@ fn more_threads_than_frames_give_the_same_answer() {
 
 #[test]
 fn extreme_inputs_are_computed_as_libtorch_computes_them() {
-    let engines: [Box<dyn Engine>; 2] = [
-        Box::new(winograd(4, 2)),
-        Box::new(libtorch(4)),
-    ];
+    let engines: [Box<dyn Engine>; 2] = [Box::new(winograd(4, 2)), Box::new(libtorch(4))];
     for value in [0.0, 255.0, -128.0, 1.0] {
         let mut batch = ClipBatch::zeros(1, 4);
         batch.values.fill(value);

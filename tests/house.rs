@@ -10,7 +10,10 @@ use regex::Regex;
 const ROOMS: [(&str, &str); 10] = [
     ("text", "words and numbers as people read them"),
     ("file", "files that appear whole or not at all"),
-    ("recipe", "how a clip becomes the network's input, in numbers"),
+    (
+        "recipe",
+        "how a clip becomes the network's input, in numbers",
+    ),
     ("network", "what ECO is, without tensors"),
     ("clip", "from files to pixels"),
     ("weights", "from checkpoints to tensors by name"),
@@ -269,7 +272,8 @@ fn no_files_of_a_room_go_round_in_circles() {
 
 #[test]
 fn the_front_page_of_the_docs_shows_the_same_rooms() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     for (name, what) in ROOMS {
         let row = format!("//! | [`{name}`] | {what} |");
         assert!(page.contains(&row), "lib.rs lacks: {row}");

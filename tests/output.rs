@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
-use eco::show::{Colour, Format, TextStyle};
+use eco::show::{Colour, Cut, Ending, Format, TextStyle};
 
 fn class(index: usize, label: &str, score: f32, logit: f32) -> Class {
     Class {
@@ -46,10 +46,14 @@ fn failure(clip: &str) -> Row {
 }
 
 fn written_with(format: Format, style: TextStyle, rows: &[Row]) -> String {
+    ended(format, style, rows, Ending::Complete)
+}
+
+fn ended(format: Format, style: TextStyle, rows: &[Row], ending: Ending) -> String {
     let mut out = Vec::new();
     let mut writer = format.writer(&mut out, style);
     rows.iter().for_each(|row| writer.write(row).unwrap());
-    writer.finish().unwrap();
+    writer.finish(ending).unwrap();
     drop(writer);
     String::from_utf8(out).unwrap()
 }
@@ -220,6 +224,33 @@ fn csv_of_no_clips_is_its_header() {
 }
 
 #[test]
+fn json_and_csv_say_how_many_clips_are_missing() {
+    let cut = |format, rows: &[Row]| {
+        let ending = Ending::Cut(Cut::Interrupted, Some(3));
+        ended(format, TextStyle::default(), rows, ending)
+    };
+    for rows in [&[][..], &[failure("a")], &[failure("a"), failure("b")]] {
+        let json: Vec<serde_json::Value> = serde_json::from_str(&cut(Format::Json, rows)).unwrap();
+        assert_eq!(json.len(), rows.len() + 1);
+        let expected = serde_json::json!({ "incomplete": "interrupted", "missing_clips": 3 });
+        assert_eq!(json.last(), Some(&expected));
+
+        let csv = cut(Format::Csv, rows);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let last = reader.records().last().unwrap().unwrap();
+        let fields: Vec<&str> = last.iter().filter(|field| !field.is_empty()).collect();
+        assert_eq!(fields, ["incomplete: interrupted; clips missing: 3"]);
+    }
+    let unknown = Ending::Cut(Cut::Failed, None);
+    let json = ended(Format::Json, TextStyle::default(), &[], unknown);
+    let expected = serde_json::json!([{ "incomplete": "failed", "missing_clips": null }]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+        expected
+    );
+}
+
+#[test]
 fn a_closed_pipe_comes_back_as_such_from_every_format() {
     struct Closed;
     impl Write for Closed {
@@ -232,7 +263,9 @@ fn a_closed_pipe_comes_back_as_such_from_every_format() {
     }
     for format in [Format::Text, Format::Json, Format::Jsonl, Format::Csv] {
         let mut writer = format.writer(Closed, TextStyle::default());
-        let result = writer.write(&failure("a")).and_then(|()| writer.finish());
+        let result = writer
+            .write(&failure("a"))
+            .and_then(|()| writer.finish(Ending::Complete));
         assert_eq!(
             result.unwrap_err().kind(),
             io::ErrorKind::BrokenPipe,

@@ -151,9 +151,9 @@ fn a_block_carries_the_sums_of_its_layers() {
         };
         assert_eq!(
             block.parameters,
-            inside().map(|row| row.parameters).sum::<i64>()
+            inside().map(|row| row.parameters).sum::<usize>()
         );
-        assert_eq!(block.macs, inside().map(|row| row.macs).sum::<i64>());
+        assert_eq!(block.macs, inside().map(|row| row.macs).sum::<usize>());
     }
 }
 

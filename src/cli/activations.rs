@@ -6,22 +6,24 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::values::one_of;
-use super::weights::Network;
+use super::flags::FrameFlags;
 use super::{Failure, say};
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::ClipBatch;
 use crate::file::NewFile;
-use crate::recipe::{Preprocess, Sampling};
+use crate::recognise::{INPUT, OpenWeights, read_input};
 use crate::show::summary::Format;
-use crate::show::summary::activations::{Activations, INPUT, Reference};
+use crate::show::summary::activations::{Activations, Reference};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Activations")]
-pub struct Args {
+#[command(mut_arg("sampling", |arg| arg.requires("activations")))]
+#[command(mut_arg("preprocess", |arg| arg.requires("activations")))]
+pub struct ActivationsFlags {
     /// Run this clip and show what every layer puts out: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
     #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "batch", "table"])]
@@ -35,61 +37,40 @@ pub struct Args {
     /// Write the input and every output into this safetensors file
     #[arg(long, value_name = "FILE", requires = "activations")]
     dump: Option<PathBuf>,
-    /// Which frames to take: official or caffe
-    #[arg(
-        long,
-        value_parser = one_of(Sampling::ALL, Sampling::name),
-        default_value_t,
-        hide_possible_values = true,
-        requires = "activations"
-    )]
-    sampling: Sampling,
-    /// How frames become the network's input: official, book or caffe [default: the weights']
-    #[arg(
-        long,
-        value_parser = one_of(Preprocess::ALL, Preprocess::name),
-        hide_possible_values = true,
-        requires = "activations"
-    )]
-    preprocess: Option<Preprocess>,
+    #[command(flatten)]
+    frames: FrameFlags,
 }
 
 /// Runs `clip` and writes the table; a difference that is found ends in a failure that names it.
 pub fn run(
-    args: &Args,
+    args: &ActivationsFlags,
     clip: &Path,
-    network: &Network,
+    weights: &OpenWeights,
+    segments: Option<usize>,
     format: Format,
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let input = input(args, clip, network)?;
+    let network = weights.network(segments)?;
+    let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+    let dump_file = args.dump.as_deref().map(NewFile::create).transpose()?;
+    let mut dump = BTreeMap::new();
     let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
-        if args.dump.is_some() {
-            let bytes = bytemuck::cast_slice(values).to_vec();
+        if dump_file.is_some() {
+            let bytes: Vec<u8> = bytemuck::cast_slice(values).to_vec();
             dump.insert(name.to_owned(), (shape.to_vec(), bytes));
         }
     };
     let mut activations = Activations::observe(
-        network.net.clone(),
-        &network.weights,
+        network,
+        weights.tensors(),
         &input,
         reference.as_ref(),
         &mut keep,
     )?;
-    if let Some(path) = &args.dump {
-        let view = |(shape, bytes)| TensorView::new(safetensors::Dtype::F32, shape, bytes);
-        let tensors = dump
-            .iter()
-            .map(|(name, (shape, bytes))| Ok((name, view((shape.clone(), &bytes[..]))?)));
-        let tensors: Vec<_> = tensors.collect::<Result<_, safetensors::SafeTensorError>>()?;
-        let mut file = NewFile::create(path)?;
-        let written = safetensors::serialize(tensors, None)?;
-        file.write_all(&written)
-            .map_err(|error| file.failed(error))?;
-        file.finish()?;
+    if let Some(file) = dump_file {
+        write_dump(file, &dump)?;
     }
     let verdict = args
         .compare
@@ -133,26 +114,53 @@ fn verdict(
     }
 }
 
+/// Writes outputs by name.
+fn write_dump(
+    mut file: NewFile,
+    outputs: &BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+) -> anyhow::Result<()> {
+    let tensors = outputs.iter().map(|(name, (shape, bytes))| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
+        Ok((name, view))
+    });
+    let tensors: Vec<_> = tensors.collect::<Result<_, safetensors::SafeTensorError>>()?;
+    let bytes = safetensors::serialize(tensors, None)?;
+    file.write_all(&bytes).map_err(|error| file.failed(error))?;
+    Ok(file.finish()?)
+}
+
 /// The clips to run, as the network wants them.
-fn input(args: &Args, clip: &Path, network: &Network) -> Result<ClipBatch, Failure> {
-    if clip
-        .extension()
-        .is_some_and(|extension| extension == "safetensors")
-    {
-        return super::bench::read_input(clip);
+fn input(
+    args: &ActivationsFlags,
+    clip: &Path,
+    weights: &OpenWeights,
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
+    let extension = clip.extension();
+    match extension.is_some_and(|extension| extension == "safetensors") {
+        true => Ok(read_input(clip)?),
+        false => decoded(args, clip, weights, segments),
     }
-    let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
-    let segments = network.net.segments();
+}
+
+/// One clip, decoded.
+fn decoded(
+    args: &ActivationsFlags,
+    clip: &Path,
+    weights: &OpenWeights,
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
+    let metadata = weights.metadata();
     let options = LoadOptions {
-        sampling: args.sampling,
+        sampling: args.frames.sampling.unwrap_or_default(),
         segments,
-        preprocess,
+        preprocess: args.frames.preprocess.unwrap_or(metadata.preprocess),
         ..LoadOptions::default()
     };
     let mut batch = ClipBatch::zeros(1, segments);
     let mut written = Ok(());
     load_clip(&clip.to_path_buf().into(), &options, &mut |loaded| {
-        written = loaded.views[0].write_normalised(preprocess, batch.clip_mut(0));
+        written = loaded.views[0].write_normalised(options.preprocess, batch.clip_mut(0));
         ControlFlow::Break(())
     })?;
     written?;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::network::NetworkArgs;
 use super::{Failure, say};
 use crate::show::graph::{Format, Graph, draw, tensorboard};
+use crate::text::shell_word;
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]
@@ -61,8 +62,8 @@ fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
         .with_context(|| format!("cannot write into {}", logdir.display()))?;
     say(format_args!("eco: wrote {}", path.display()));
     say(format_args!(
-        "eco: look at it with `tensorboard --logdir {}`",
-        logdir.display()
+        "eco: look at it with: tensorboard --logdir {}",
+        shell_word(logdir)
     ));
     Ok(())
 }

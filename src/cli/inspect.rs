@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
-use super::load_weights::UNREADABLE;
+use super::exit::UNREADABLE;
 use crate::weights::{Checkpoint, Entry, ErrorKind, Inspector, Row, printable};
 
 /// List the tensors of any checkpoint, with what their values look like

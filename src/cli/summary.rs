@@ -1,19 +1,21 @@
 use std::io::{self, BufWriter, Write};
 
+use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
-use super::weights::{self, Network};
-use super::{Failure, activations};
+use super::{Failure, activations, weights};
+use crate::recognise::OpenWeights;
 use crate::show::summary::{Format, Summary};
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
 /// Counts are torchinfo's: a convolution uses each of its parameters once per output position, any other layer once per
-/// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
+/// sample; sizes are in units of 10^6 bytes. Shapes come from tracing the network; nothing is computed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("weights", |arg| arg.conflicts_with("classes").help(WEIGHTS).long_help(WEIGHTS)))]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
-    #[arg(long, short = 'v')]
+    #[arg(long)]
     table: bool,
     /// How to write the table (implies --table)
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -24,14 +26,16 @@ pub struct Args {
     /// Clips per batch (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
     batch: Option<i64>,
-    /// Add what the weights of every layer are like: a file, or `demo` (implies --table)
-    #[arg(short, long, value_name = "FILE", conflicts_with = "classes")]
-    weights: Option<String>,
+    #[command(flatten)]
+    weights: WeightsFlags,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
-    activations: activations::Args,
+    activations: activations::ActivationsFlags,
 }
+
+const WEIGHTS: &str =
+    "Add what the weights of every layer are like: a file, or `demo` (implies --table)";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,25 +48,26 @@ Examples:
 impl Args {
     fn wants_table(&self) -> bool {
         let implied = self.format.is_some() || self.depth.is_some() || self.batch.is_some();
-        self.table || implied || self.weights.is_some()
+        self.table || implied || self.weights.named().is_some()
     }
 
-    /// The network with the weights that were named, or that are found.
-    fn load(&self) -> Result<Network, Failure> {
-        weights::load(self.weights.as_deref(), self.network.segments, false)
+    /// The weights that were named, or that are found.
+    fn open(&self) -> Result<OpenWeights, Failure> {
+        let chosen = weights::find(self.weights.named())?;
+        chosen.announce();
+        Ok(OpenWeights::open(chosen.source)?)
     }
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(clip) = &args.activations.activations {
-        let format = args.format.unwrap_or_default();
-        let network = args.load()?;
         return activations::run(
             &args.activations,
             clip,
-            &network,
-            format,
+            &args.open()?,
+            args.network.segments,
+            args.format.unwrap_or_default(),
             args.depth,
             &mut out,
         );
@@ -78,12 +83,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn table(args: &Args) -> Result<Summary, Failure> {
     let batch = args.batch.map_or(1, |batch| batch as usize);
-    let mut summary = match &args.weights {
+    let mut summary = match args.weights.named() {
         None => Summary::new(&args.network.shapes()?, batch)?,
         Some(_) => {
-            let network = args.load()?;
-            let mut summary = Summary::new(&network.net, batch)?;
-            summary.describe_weights(&network.weights, network.name)?;
+            let open = args.open()?;
+            let mut summary = Summary::new(&open.network(args.network.segments)?, batch)?;
+            summary.describe_weights(open.tensors(), open.source().to_string())?;
             summary
         }
     };

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use super::RowWriter;
+use super::{Cut, Ending, RowWriter};
 use crate::recognise::{Class, FrameRange, Prediction, Row};
 
 /// Writes a header and one line per class, so that a spreadsheet or a data frame needs no unpacking; a failed clip is one
@@ -141,8 +141,20 @@ impl<W: Write> RowWriter for CsvWriter<W> {
         self.writer.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, ending: Ending) -> io::Result<()> {
         self.header()?;
+        if let Ending::Cut(cut, missing) = ending {
+            let cut = match cut {
+                Cut::Interrupted => "interrupted",
+                Cut::Failed => "failed",
+            };
+            let missing = match missing {
+                Some(clips) => format!("incomplete: {cut}; clips missing: {clips}"),
+                None => format!("incomplete: {cut}; not all clips were read"),
+            };
+            let fields = COLUMNS.map(|(name, _)| if name == "error" { &missing[..] } else { "" });
+            self.writer.write_record(fields)?;
+        }
         self.writer.flush()
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use super::RowWriter;
+use super::{Ending, RowWriter};
 use crate::recognise::Row;
 
 /// Writes indented JSON. The first row waits for the second, which decides between object and list; later rows are written
@@ -48,7 +48,17 @@ impl<W: Write> RowWriter for JsonWriter<W> {
         write!(self.sink, ",\n  {}", object(row, 1)?)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, ending: Ending) -> io::Result<()> {
+        if let Ending::Cut(cut, missing) = ending {
+            let missing = serde_json::json!({ "incomplete": cut, "missing_clips": missing });
+            match &self.state {
+                State::Empty => write!(self.sink, "[")?,
+                State::One(row) => write!(self.sink, "[\n  {},", object(row, 1)?)?,
+                State::List => write!(self.sink, ",")?,
+            }
+            write!(self.sink, "\n  {missing}")?;
+            self.state = State::List;
+        }
         match &self.state {
             State::Empty => writeln!(self.sink, "[]")?,
             State::One(row) => writeln!(self.sink, "{}", object(row, 0)?)?,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::RowWriter;
+use super::{Ending, RowWriter};
 use crate::recognise::Row;
 
 /// Writes each row as one line and flushes it, so that a reader in a pipe gets it at once.
@@ -27,7 +27,7 @@ impl<W: Write> RowWriter for JsonlWriter<W> {
         self.sink.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _: Ending) -> io::Result<()> {
         self.sink.flush()
     }
 }

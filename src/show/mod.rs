@@ -1,6 +1,7 @@
 //! Output formats: one file each, behind one trait.
 
 mod csv;
+mod ending;
 pub mod graph;
 mod json;
 mod jsonl;
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 pub use self::csv::CsvWriter;
+pub use ending::{Cut, Ending};
 pub use json::JsonWriter;
 pub use jsonl::JsonlWriter;
 pub use picture::{Picture, PictureError, Strip, StripSize};
@@ -36,9 +38,12 @@ pub trait RowWriter {
 
     /// Writes what follows the last row and flushes. Call it once, at the end.
     ///
+    /// JSON and CSV, which look complete as soon as they have an end, say when rows are missing; text and JSON lines are rows
+    /// and nothing else.
+    ///
     /// # Errors
     /// What the sink said.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self, ending: Ending) -> io::Result<()>;
 }
 
 /// The form in which rows are printed.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::RowWriter;
+use super::{Ending, RowWriter};
 use crate::recognise::{Class, FrameRange, Prediction, Row, RowError};
 
 /// Whether text carries terminal colours.
@@ -129,7 +129,7 @@ impl<W: Write> RowWriter for TextWriter<W> {
         self.sink.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _: Ending) -> io::Result<()> {
         self.sink.flush()
     }
 }

@@ -3,7 +3,9 @@
 mod names;
 mod natural;
 pub mod number;
+mod shell;
 
 pub use names::UnknownName;
 pub(crate) use names::names;
 pub use natural::natural_order;
+pub use shell::shell_word;

@@ -45,6 +45,7 @@ pub struct Weights {
     metadata: Metadata,
     specs: Vec<TensorSpec>,
     classes: usize,
+    features: usize,
 }
 
 enum Source {
@@ -84,12 +85,13 @@ impl Weights {
         metadata: Metadata,
         source: Source,
     ) -> Result<Self, UnusableWeights> {
-        let classes = classes.unwrap_or_default();
+        let network = Network::new(classes.unwrap_or_default(), DEFAULT_SEGMENTS)?;
         Ok(Self {
             source,
-            specs: Network::new(classes, DEFAULT_SEGMENTS)?.state_dict(),
+            specs: network.state_dict(),
             metadata,
-            classes,
+            classes: network.classes(),
+            features: network.features(),
         })
     }
 
@@ -110,6 +112,11 @@ impl Weights {
     /// Classes of the head.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// Values per clip before the head.
+    pub fn features(&self) -> usize {
+        self.features
     }
 
     /// Whether these are the embedded demo.

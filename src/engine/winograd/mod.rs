@@ -1,7 +1,7 @@
 //! The network on a CPU by Winograd's minimal filtering: a quarter of the multiplications of direct convolution.
 //!
 //! [`Winograd::compile`] makes transformed filters of the network's tensors, by the plan of its graph. `docs/engine.md`
-//! explains the algorithm, the layout of the data and the numerics.
+//! explains the algorithm, the layout of the data and the numerics. The hidden modules are public for the benchmarks alone.
 
 #![deny(unsafe_code)]
 #![allow(
@@ -9,24 +9,33 @@
     reason = "the loops of a transform run over the same axis of several arrays"
 )]
 
-pub(crate) mod amx;
-pub(crate) mod buffer;
+#[doc(hidden)]
+pub mod amx;
+#[doc(hidden)]
+pub mod buffer;
 mod compile;
-pub(crate) mod convolution;
+#[doc(hidden)]
+pub mod convolution;
 mod engine;
 mod error;
-pub(crate) mod filters;
-pub(crate) mod gemm;
+#[doc(hidden)]
+pub mod filters;
+#[doc(hidden)]
+pub mod gemm;
 mod head;
 mod image;
 mod pointwise;
 mod pooling;
-pub(crate) mod simd;
+#[doc(hidden)]
+pub mod simd;
 mod steps;
-pub(crate) mod threads;
-pub(crate) mod tiles;
+#[doc(hidden)]
+pub mod threads;
+#[doc(hidden)]
+pub mod tiles;
 mod transforms;
-pub(crate) mod view;
+#[doc(hidden)]
+pub mod view;
 
 #[cfg(test)]
 mod tests;

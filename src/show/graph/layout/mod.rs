@@ -168,13 +168,11 @@ fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{EcoLite, Shapes};
-    use crate::show::graph::Graph;
+    use crate::network::Network;
     use crate::show::graph::drawing::Flow;
 
     fn drawing(depth: Option<usize>) -> Drawing {
-        let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
-        let graph = Graph::trace(&net, &[1, 16, 3, 224, 224]).unwrap();
+        let graph = Network::new(400, 16).unwrap().graph(1).unwrap();
         Drawing::new(&graph, depth)
     }
 
