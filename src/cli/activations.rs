@@ -12,12 +12,13 @@ use super::{Failure, say};
 use crate::clip::{LoadOptions, load_clip};
 use crate::network::FRAME_SIZE;
 use crate::recipe::{Preprocess, Sampling};
-use crate::show::summary::Format;
+use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, INPUT, Reference};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Activations")]
+#[group(skip)]
 pub struct Args {
     /// Run this clip and show what every layer puts out: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
@@ -56,7 +57,7 @@ pub fn run(
     args: &Args,
     clip: &Path,
     network: &Network,
-    format: Format,
+    format: TableFormat,
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {

@@ -6,11 +6,12 @@ use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
+use crate::cli::values::one_of;
 use crate::clip::{Crops, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, Sampling};
-use crate::show::Format;
-use crate::show::table::Content;
+use crate::show::RowFormat;
+use crate::show::values::Content;
 
 /// Say what happens in clips
 ///
@@ -95,9 +96,16 @@ pub struct Args {
     )]
     pub crops: Crops,
 
-    /// Form of the answer
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: Format,
+    /// How rows are written: text for people; json, a list; jsonl, one object per line as soon as its clip is done; csv, one
+    /// line per class
+    #[arg(
+        long,
+        value_parser = one_of(RowFormat::ALL, RowFormat::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub format: RowFormat,
     /// How many classes to show
     #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
     pub topk: usize,
@@ -169,7 +177,7 @@ impl Args {
                 "it is for --from, --to, --window and --stride",
             ));
         }
-        if self.logits && self.format == Format::Text {
+        if self.logits && self.format == RowFormat::Text {
             return Err(useless(
                 "--logits",
                 "text does not show them; use --format json, jsonl or csv, or --scores FILE",

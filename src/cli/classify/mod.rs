@@ -29,6 +29,7 @@ use crate::engine::{Device, Engine};
 use crate::recipe::Preprocess;
 use crate::recognise::Labels;
 use crate::show::report::About;
+use crate::text::is_broken_pipe;
 use crate::weights::LabelSource;
 
 /// Clips that are opened at a time, at most: more only wait for one another.
@@ -137,10 +138,9 @@ impl<'a> Session<'a> {
         let done = self.classify(inputs, progress, &mut sinks, &mut tally);
         progress.end();
         // Answers that were given stay, whatever ended the work: a list gets its end, files get their places.
-        let finished = if is_broken_pipe(&done) {
-            Ok(None)
-        } else {
-            sinks.finish()
+        let finished = match &done {
+            Err(error) if is_broken_pipe(error.as_ref()) => Ok(None),
+            _ => sinks.finish(),
         };
         done?;
         if let (Some(note), false) = (finished?, args.quiet) {
@@ -231,16 +231,6 @@ impl<'a> Session<'a> {
             say(format_args!("eco: {}: {value}", name.to_lowercase()));
         }
     }
-}
-
-fn is_broken_pipe(done: &anyhow::Result<()>) -> bool {
-    let Err(error) = done else {
-        return false;
-    };
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Bounds the threads of libtorch and of decoding, and returns their number.

@@ -1,6 +1,6 @@
 //! Everything that `eco classify` writes.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,10 +10,11 @@ use super::batcher::Answered;
 use super::rows::{RowOptions, with_pictures};
 use crate::network::FEATURES;
 use crate::recognise::Row;
-use crate::show::report::{About, Report};
+use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
-use crate::show::table::{Content, Table};
-use crate::show::{Colour, RowWriter, Strip, StripSize, TextStyle};
+use crate::show::values::{Content, ValuesFile};
+use crate::show::{Colour, Ending, RowWriter, Strip, StripSize, TextStyle};
+use crate::text::terminal;
 
 /// Up to so many clips, a report shows frames in full size.
 const FEW_CLIPS: usize = 12;
@@ -25,11 +26,11 @@ const LARGE_PAGE: u64 = 100_000_000;
 /// Standard output and the files asked for.
 pub struct Sinks {
     rows: Box<dyn RowWriter>,
-    report: Option<Report>,
+    report: Option<ReportPage>,
     /// Answers there will be, where that is known.
     answers: Option<usize>,
-    features: Option<Table>,
-    scores: Option<Table>,
+    features: Option<ValuesFile>,
+    scores: Option<ValuesFile>,
     sheet: Option<PathBuf>,
 }
 
@@ -44,15 +45,15 @@ impl Sinks {
         let report = args
             .report
             .as_deref()
-            .map(|path| Report::create(path, about));
+            .map(|path| ReportPage::create(path, about));
         let features = args.features.as_deref().map(|path| {
             let columns = (0..FEATURES).map(|index| index.to_string()).collect();
-            Table::create(path, Content::Features, columns)
+            ValuesFile::create(path, Content::Features, columns)
         });
         let scores = args
             .scores
             .as_deref()
-            .map(|path| Table::create(path, Content::Scores, labels));
+            .map(|path| ValuesFile::create(path, Content::Scores, labels));
         Ok(Self {
             rows: args.format.writer(io::stdout().lock(), text_style()),
             report: report.transpose()?,
@@ -113,7 +114,7 @@ impl Sinks {
             table.finish()?;
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
-        self.rows.finish()?;
+        self.rows.finish(Ending::Complete)?;
         Ok(note)
     }
 }
@@ -134,12 +135,8 @@ fn text_style() -> TextStyle {
         anstream::ColorChoice::Never => Colour::Never,
         _ => Colour::Always,
     };
-    let width = match stdout.is_terminal() {
-        true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0.into()),
-        false => None,
-    };
     TextStyle {
-        width: width.unwrap_or(TextStyle::default().width),
+        width: terminal::width(&stdout).unwrap_or(TextStyle::default().width),
         colour,
     }
 }

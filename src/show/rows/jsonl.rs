@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::RowWriter;
+use super::writer::RowWriter;
 use crate::recognise::Row;
+use crate::show::ending::Ending;
 
 /// Writes each row as one line and flushes it, so that a reader in a pipe gets it at once.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl<W: Write> RowWriter for JsonlWriter<W> {
         self.sink.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _: Ending) -> io::Result<()> {
         self.sink.flush()
     }
 }
