@@ -207,7 +207,7 @@ fn labels_can_be_replaced() {
         "{stderr}"
     );
     let (code, _, stderr) = output(classify([&clip]).args(["--labels", "kinetics400"]));
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(stderr.contains("400"), "{stderr}");
 }
 

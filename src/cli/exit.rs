@@ -1,6 +1,27 @@
+//! How a command ends: exit codes, and the error on standard error.
+
+use std::error::Error;
 use std::process::ExitCode;
 
+use super::advice;
+use crate::engine;
+use crate::recognise::{self, InputError};
 use crate::text::is_broken_pipe;
+use crate::weights::{ErrorKind, WeightsError};
+
+/// Something could not be done.
+pub const FAILED: u8 = 1;
+/// The flags or their values were wrong.
+pub const USAGE: u8 = 2;
+/// The weights are those of another network.
+pub const MISMATCH: u8 = 3;
+/// A file cannot be read as a checkpoint.
+pub const UNREADABLE: u8 = 4;
+
+/// What the codes mean, for the help texts.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, 4 a file cannot be read as a \
+checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
 
 /// A command that did not succeed: what to say, and the exit code.
 #[derive(Debug)]
@@ -23,21 +44,63 @@ impl Failure {
         Self::with_code(USAGE, error)
     }
 
+    /// The error alone.
+    pub fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
     /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
     pub fn report(self) -> ExitCode {
         if is_broken_pipe(self.error.as_ref()) {
             return ExitCode::SUCCESS;
         }
-        super::say(format_args!("eco: {:#}", self.error));
+        let advice = advice::for_failure(&self.error).map_or(String::new(), |a| format!("; {a}"));
+        super::say(format_args!("eco: {:#}{advice}", self.error));
         ExitCode::from(self.code)
     }
 }
 
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
-
+/// The same error has the same code in every command.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::with_code(FAILED, error)
+        let error = error.into();
+        let code = error.chain().find_map(code);
+        Self::with_code(code.unwrap_or(FAILED), error)
+    }
+}
+
+fn code(error: &(dyn Error + 'static)) -> Option<u8> {
+    // Some errors show the error that they hold as their own, and so are no links of the chain.
+    match error.downcast_ref::<recognise::Error>() {
+        Some(recognise::Error::Weights(error)) => return Some(code_of_weights(error)),
+        Some(recognise::Error::Engine(error)) => return code_of_engine(error),
+        Some(recognise::Error::Labels(_)) => return Some(USAGE),
+        _ => {}
+    }
+    match error.downcast_ref::<InputError>() {
+        Some(InputError::Unreadable(error)) => return Some(code_of_weights(error)),
+        Some(_) => return Some(USAGE),
+        None => {}
+    }
+    match error.downcast_ref::<WeightsError>() {
+        Some(error) => Some(code_of_weights(error)),
+        None => code_of_engine(error.downcast_ref()?),
+    }
+}
+
+/// The code of an error about weights.
+pub fn code_of_weights(error: &WeightsError) -> u8 {
+    match error.kind() {
+        ErrorKind::Mismatch => MISMATCH,
+        ErrorKind::Unreadable => UNREADABLE,
+        ErrorKind::Usage => USAGE,
+        ErrorKind::Failed => FAILED,
+    }
+}
+
+fn code_of_engine(error: &engine::Error) -> Option<u8> {
+    match error {
+        engine::Error::Device(_) | engine::Error::Precision(_) => Some(USAGE),
+        _ => None,
     }
 }

@@ -9,6 +9,7 @@ use super::values::one_of;
 use super::{Failure, say};
 use crate::network::FRAME_SIZE;
 use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
+use crate::text::shell_word;
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]
@@ -70,8 +71,8 @@ fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
         .with_context(|| format!("cannot write into {}", logdir.display()))?;
     say(format_args!("eco: wrote {}", path.display()));
     say(format_args!(
-        "eco: look at it with `tensorboard --logdir {}`",
-        logdir.display()
+        "eco: look at it with: tensorboard --logdir {}",
+        shell_word(logdir)
     ));
     Ok(())
 }

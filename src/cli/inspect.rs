@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
-use super::load_weights::UNREADABLE;
+use super::exit::UNREADABLE;
 use crate::text::number::four_digits;
 use crate::text::terminal;
 use crate::weights::{Checkpoint, Entry, ErrorKind, Inspector, Row, printable};

@@ -1,6 +1,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::exit::{MISMATCH, code_of_weights};
+use super::flags::parse_segments;
 use super::{Failure, say};
 use crate::engine::network;
 use crate::recipe::Preprocess;
@@ -9,13 +11,6 @@ use crate::weights::{
     ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Precision, Rename, Report,
     ReportText, Strictness, Verdict, WeightsError,
 };
-
-/// Exit code for weights that do not fit the model.
-pub const MISMATCH: u8 = 3;
-/// Exit code for a file that cannot be read as a checkpoint.
-pub const UNREADABLE: u8 = 4;
-const USAGE: u8 = 2;
-const FAILED: u8 = 1;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the result could not be written, 2 wrong usage, 3 the tensors do not match \
@@ -66,14 +61,6 @@ pub struct Args {
 fn parse_rename(rule: &str) -> Result<Rename, String> {
     rule.parse()
         .map_err(|error: WeightsError| error.to_string())
-}
-
-/// A number of segments: the network halves it twice.
-pub(super) fn parse_segments(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(segments) if segments > 0 && segments % 4 == 0 => Ok(segments),
-        _ => Err("expected a positive multiple of 4".to_string()),
-    }
 }
 
 /// Classes of the head that is compared: any number does, the file's is used.
@@ -190,12 +177,7 @@ fn show(report: &Report, json: bool) -> Result<(), Failure> {
 
 /// Gives an error its exit code, and prints it as JSON on stdout when that was asked for.
 fn failure(error: WeightsError, json: bool) -> Failure {
-    let code = match error.kind() {
-        ErrorKind::Mismatch => MISMATCH,
-        ErrorKind::Unreadable => UNREADABLE,
-        ErrorKind::Usage => USAGE,
-        ErrorKind::Failed => FAILED,
-    };
+    let code = code_of_weights(&error);
     let verdict = match error.kind() {
         ErrorKind::Mismatch => "mismatch",
         ErrorKind::Unreadable => "unreadable",

@@ -1,14 +1,19 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
 mod activations;
+mod advice;
 mod bench;
 mod classify;
+mod doctor;
 mod exit;
+mod flags;
 mod generate;
 mod graph;
+mod habits;
 mod inspect;
 mod load_weights;
 mod network;
+mod signals;
 mod summary;
 mod values;
 mod weights;
@@ -19,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::Failure;
+use exit::{EXIT_CODES, Failure};
 
 /// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
 #[derive(Debug, Parser)]
@@ -29,9 +34,6 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong usage";
-
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(Box<classify::Args>),
@@ -40,13 +42,15 @@ enum Command {
     LoadWeights(load_weights::Args),
     Graph(graph::Args),
     Summary(summary::Args),
+    Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
 
 /// Parses the command line, runs it and says how it went.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli =
+        Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Bench(args) => bench::run(&args),
@@ -54,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
     };

@@ -17,7 +17,7 @@ pub struct NetworkArgs {
     #[arg(long, value_enum, default_value_t = Arch::EcoLite)]
     arch: Arch,
     /// Frames per clip, a multiple of 4 [default: the weights', else 16]
-    #[arg(long, value_name = "N", value_parser = super::load_weights::parse_segments)]
+    #[arg(long, value_name = "N", value_parser = super::flags::parse_segments)]
     pub segments: Option<usize>,
     /// Classes of the head [default: 400]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]

@@ -1,14 +1,13 @@
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
+use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
 use super::values::one_of;
-use super::weights::{self, Network};
-use super::{Failure, activations};
-use crate::engine::{Device, network};
+use super::{Failure, activations, weights};
+use crate::engine::Device;
 use crate::network::{EcoLite, Printed};
+use crate::recognise::OpenWeights;
 use crate::show::summary::{Summary, TableFormat, WeightsOrigin};
-use crate::weights::{Dtype, Loaded, open};
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
@@ -16,9 +15,10 @@ use crate::weights::{Dtype, Loaded, open};
 /// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("weights", |arg| arg.conflicts_with("classes").help(WEIGHTS).long_help(WEIGHTS)))]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
-    #[arg(long, short = 'v')]
+    #[arg(long)]
     table: bool,
     /// How to write the table: text, json, csv or markdown (implies --table)
     #[arg(
@@ -34,14 +34,16 @@ pub struct Args {
     /// Clips per batch (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
     batch: Option<i64>,
-    /// Add what the weights of every layer are like: a file, or `demo` (implies --table)
-    #[arg(short, long, value_name = "FILE", conflicts_with = "classes")]
-    weights: Option<String>,
+    #[command(flatten)]
+    weights: WeightsFlags,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
-    activations: activations::Args,
+    activations: activations::ActivationsFlags,
 }
+
+const WEIGHTS: &str =
+    "Add what the weights of every layer are like: a file, or `demo` (implies --table)";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,30 +56,26 @@ Examples:
 impl Args {
     fn wants_table(&self) -> bool {
         let implied = self.format.is_some() || self.depth.is_some() || self.batch.is_some();
-        self.table || implied || self.weights.is_some()
+        self.table || implied || self.weights.named().is_some()
     }
 
-    /// The network with the weights that were named, or that are found.
-    fn load(&self) -> Result<Network, Failure> {
-        weights::load(
-            self.weights.as_deref(),
-            self.network.segments,
-            Device::Cpu,
-            false,
-        )
+    /// The weights that were named, or that are found.
+    fn open(&self) -> Result<OpenWeights, Failure> {
+        let chosen = weights::find(self.weights.named())?;
+        chosen.announce();
+        Ok(OpenWeights::open(chosen.source)?)
     }
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(clip) = &args.activations.activations {
-        let format = args.format.unwrap_or_default();
-        let network = args.load()?;
         return activations::run(
             &args.activations,
             clip,
-            &network,
-            format,
+            &args.open()?,
+            args.network.segments,
+            args.format.unwrap_or_default(),
             args.depth,
             &mut out,
         );
@@ -93,22 +91,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn table(args: &Args) -> Result<Summary, Failure> {
     let summarise = |net: &EcoLite| Summary::new(net, args.batch.unwrap_or(1));
-    let mut summary = match &args.weights {
+    let mut summary = match args.weights.named() {
         None => summarise(&args.network.shapes()?)?,
         Some(_) => {
-            let network = args.load()?;
-            let mut summary = summarise(&network.net)?;
-            let dtype = dtypes(&network.name)?;
-            let Network {
-                net,
-                metadata,
-                name,
-                ..
-            } = network;
+            let open = args.open()?;
+            let net = open.network(args.network.segments, Device::Cpu)?;
+            let mut summary = summarise(&net)?;
             let origin = WeightsOrigin {
-                file: name,
-                metadata,
+                file: open.source().to_string(),
+                metadata: open.metadata().clone(),
             };
+            // As the file has it; the network has all tensors as float32.
+            let dtype = |name: &str| format!("{:?}", open.file_dtype(name));
             summary.describe_weights(&net, origin, &dtype)?;
             summary
         }
@@ -118,18 +112,3 @@ fn table(args: &Args) -> Result<Summary, Failure> {
     }
     Ok(summary)
 }
-
-/// Tells the element types in a file of weights; the network has them all as float32.
-fn dtypes(file: &str) -> Result<impl Fn(&str) -> String + use<>, Failure> {
-    let loaded: Option<Loaded> = match file {
-        crate::weights::locate::DEMO => None,
-        file => Some(open(Path::new(file), &network::spec(KINETICS_CLASSES)?)?),
-    };
-    Ok(move |name: &str| {
-        let dtype = loaded.as_ref().and_then(|loaded| loaded.file_dtype(name));
-        format!("{:?}", dtype.unwrap_or(Dtype::F32))
-    })
-}
-
-/// Any number of classes does for the comparison: the head's comes from the file.
-const KINETICS_CLASSES: usize = 400;

@@ -26,6 +26,14 @@ pub struct SourceFrame {
     pub height: usize,
 }
 
+impl SourceFrame {
+    /// The file's name; `None` for a frame of a video.
+    pub fn name(&self) -> Option<String> {
+        let name = self.path.as_ref()?.file_name()?;
+        Some(name.to_string_lossy().into_owned())
+    }
+}
+
 /// A clip's segments after resize and crop, as the network sees them but for order and means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames {

@@ -6,6 +6,7 @@ mod natural;
 pub mod number;
 mod pipe;
 mod printable;
+mod shell;
 pub mod terminal;
 
 pub use names::UnknownName;
@@ -13,3 +14,4 @@ pub(crate) use names::names;
 pub use natural::natural_order;
 pub use pipe::is_broken_pipe;
 pub use printable::{one_line, printable, visible};
+pub use shell::shell_word;

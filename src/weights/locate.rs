@@ -5,6 +5,7 @@
 //! takes the first of: the file asked for, the environment variable `ECO_WEIGHTS`, the note in
 //! `weights/`, the note in the data directory. The embedded demo is used only when asked for by name.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,7 @@ pub struct Places {
     /// The user's data directory for eco.
     pub data_directory: Option<PathBuf>,
     /// The value of `ECO_WEIGHTS`.
-    pub environment: Option<String>,
+    pub environment: Option<OsString>,
 }
 
 impl Places {
@@ -57,9 +58,7 @@ impl Places {
         Self {
             working_directory: std::env::current_dir().unwrap_or_default(),
             data_directory: dirs::data_dir().map(|dir| dir.join("eco").join("weights")),
-            environment: std::env::var(ENVIRONMENT)
-                .ok()
-                .filter(|value| !value.is_empty()),
+            environment: std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty()),
         }
     }
 
@@ -72,26 +71,29 @@ impl Places {
     /// # Errors
     /// [`WeightsError::NoneFound`] when the file named or imported last is not there, or when nothing
     /// was named and nothing imported.
-    pub fn find(&self, asked_for: Option<&str>) -> Result<Found, WeightsError> {
-        let named = |name: &str, origin| match name {
-            DEMO => Ok(Found::Demo),
-            path if matches!(self.working_directory.join(path).try_exists(), Ok(false)) => {
+    pub fn find(&self, asked_for: Option<&Path>) -> Result<Found, WeightsError> {
+        let named = |path: &Path, origin| {
+            if path == Path::new(DEMO) {
+                return Ok(Found::Demo);
+            }
+            if matches!(self.working_directory.join(path).try_exists(), Ok(false)) {
                 let from = match origin {
                     Origin::Environment => format!(" ({ENVIRONMENT})"),
                     _ => String::new(),
                 };
-                Err(WeightsError::NoneFound(format!(
-                    "no weights {path}{from}: there is no such file\nname a file, or `{DEMO}` for the \
-                     embedded motion demo"
-                )))
+                return Err(WeightsError::NoneFound(format!(
+                    "no weights {}{from}: there is no such file\nname a file, or `{DEMO}` for the \
+                     embedded motion demo",
+                    path.display()
+                )));
             }
-            path => Ok(Found::File(PathBuf::from(path), origin)),
+            Ok(Found::File(path.to_owned(), origin))
         };
-        if let Some(name) = asked_for {
-            return named(name, Origin::Argument);
+        if let Some(path) = asked_for {
+            return named(path, Origin::Argument);
         }
-        if let Some(name) = &self.environment {
-            return named(name, Origin::Environment);
+        if let Some(path) = &self.environment {
+            return named(Path::new(path), Origin::Environment);
         }
         let homes = std::iter::once(self.local()).chain(self.data_directory.clone());
         for home in homes {
@@ -225,7 +227,7 @@ mod tests {
             places.find(None).unwrap(),
             Found::File("e.safetensors".into(), Origin::Environment)
         );
-        assert_eq!(places.find(Some("demo")).unwrap(), Found::Demo);
+        assert_eq!(places.find(Some(Path::new("demo"))).unwrap(), Found::Demo);
     }
 
     #[test]
@@ -260,7 +262,7 @@ mod tests {
     fn a_file_that_is_not_there_is_named_with_what_can_be_named_instead() {
         let dir = tempfile::tempdir().unwrap();
         let error = places(dir.path())
-            .find(Some("dem"))
+            .find(Some(Path::new("dem")))
             .unwrap_err()
             .to_string();
         assert!(

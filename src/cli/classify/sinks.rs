@@ -5,15 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::args::Args;
-use super::batcher::Answered;
-use super::rows::{RowOptions, with_pictures};
-use crate::network::FEATURES;
-use crate::recognise::Row;
+use super::args::OutputFlags;
+use crate::clip::{Loaded, SourceFrame};
+use crate::recipe::FRAME_SIZE;
+use crate::recognise::{Answer, Outcome, Recogniser, Row};
 use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
 use crate::show::values::{Content, ValuesFile};
-use crate::show::{Colour, Ending, RowWriter, Strip, StripSize, TextStyle};
+use crate::show::{Colour, Ending, Picture, RowWriter, Strip, StripSize, TextStyle};
 use crate::text::terminal;
 
 /// Up to so many clips, a report shows frames in full size.
@@ -35,88 +34,109 @@ pub struct Sinks {
 }
 
 impl Sinks {
-    /// Opens all of them, so that a file that cannot be written is known before the work.
+    /// Opens all of them, so that a file that cannot be written is known before the work. `answers` is how many there will
+    /// be, where that is known.
     pub fn open(
-        args: &Args,
+        flags: &OutputFlags,
         about: About,
-        labels: Vec<String>,
-        clips: Option<usize>,
+        recogniser: &Recogniser,
+        answers: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let report = args
+        let report = flags
             .report
             .as_deref()
             .map(|path| ReportPage::create(path, about));
-        let features = args.features.as_deref().map(|path| {
-            let columns = (0..FEATURES).map(|index| index.to_string()).collect();
-            ValuesFile::create(path, Content::Features, columns)
+        let weights = recogniser.weights();
+        let features = flags.features.as_deref().map(|path| {
+            let columns = (0..weights.features()).map(|index| index.to_string());
+            ValuesFile::create(path, Content::Features, columns.collect())
         });
-        let scores = args
-            .scores
-            .as_deref()
-            .map(|path| ValuesFile::create(path, Content::Scores, labels));
+        let scores = flags.scores.as_deref().map(|path| {
+            let labels = recogniser.labels().all(weights.classes());
+            ValuesFile::create(path, Content::Scores, labels)
+        });
         Ok(Self {
-            rows: args.format.writer(io::stdout().lock(), text_style()),
+            rows: flags.format.writer(io::stdout().lock(), text_style()),
             report: report.transpose()?,
-            // Windows multiply them.
-            answers: clips.filter(|_| args.window.is_none()),
+            answers,
             features: features.transpose()?,
             scores: scores.transpose()?,
-            sheet: args.sheet.clone(),
+            sheet: flags.sheet.clone(),
         })
     }
 
-    /// Writes an answer everywhere and returns its row.
-    pub fn write(&mut self, answered: &Answered, options: &RowOptions) -> anyhow::Result<Row> {
-        let row = options.row(answered);
-        self.rows.write(&row)?;
-        let Ok((loaded, answer)) = &answered.outcome else {
-            self.report(&row, &Strip::empty())?;
-            return Ok(row);
-        };
-        if let Some(report) = &self.report {
-            let size = strip_size(self.answers, report.clips());
-            let strip = with_pictures(loaded, |pictures| Strip::new(pictures, size))?;
-            self.report(&row, &strip)?;
-        }
-        if let (Row::Answer(prediction), Ok(scores)) = (&row, &answer.scores) {
-            if let Some(table) = &mut self.features {
-                table.add(&row, &answer.features)?;
-            }
-            if let Some(table) = &mut self.scores {
-                table.add(&row, &scores.scores())?;
-            }
-            if let Some(path) = &self.sheet {
-                with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
-                    .context("no contact sheet")?;
-            }
-        }
-        Ok(row)
-    }
-
-    fn report(&mut self, row: &Row, strip: &Strip) -> anyhow::Result<()> {
+    /// Writes an answer, which `row` shows, everywhere.
+    pub fn write(&mut self, answer: &Answer, row: &Row) -> anyhow::Result<()> {
+        self.rows.write(row)?;
         if let Some(report) = &mut self.report {
-            report.add(row, strip)?;
+            let strip = match answer.outcome.loaded() {
+                Some(loaded) => {
+                    let size = strip_size(self.answers, report.clips());
+                    with_pictures(loaded, |pictures| Strip::new(pictures, size))?
+                }
+                None => Strip::empty(),
+            };
+            report.add(row, &strip)?;
+        }
+        let Outcome::Scored {
+            loaded,
+            scores,
+            features,
+            ..
+        } = &answer.outcome
+        else {
+            return Ok(());
+        };
+        if let Some(table) = &mut self.features {
+            table.add(row, features)?;
+        }
+        if let Some(table) = &mut self.scores {
+            table.add(row, &scores.scores())?;
+        }
+        if let (Some(path), Row::Answer(prediction)) = (&self.sheet, row) {
+            with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
+                .context("no contact sheet")?;
         }
         Ok(())
     }
 
     /// Completes standard output and puts the files in their places. Returns what there is to say about them.
-    pub fn finish(mut self) -> anyhow::Result<Option<String>> {
+    pub fn finish(mut self, ending: Ending) -> anyhow::Result<Option<String>> {
         let mut note = None;
         if let Some(report) = self.report {
             let bytes = report.finish()?;
             note = (bytes >= LARGE_PAGE).then(|| {
                 let megabytes = bytes / 1_000_000;
-                format!("the report has {megabytes} MB, which a browser takes a while to open")
+                format!("the report is {megabytes} MB; browsers will be slow to open it")
             });
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
-        self.rows.finish(Ending::Complete)?;
+        self.rows.finish(ending)?;
         Ok(note)
     }
+}
+
+/// The frames of the first view, to be looked at.
+fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) -> T) -> T {
+    let Some(view) = loaded.views.first() else {
+        return show(&[]);
+    };
+    let names: Vec<Option<String>> = view.sources().iter().map(SourceFrame::name).collect();
+    let pictures: Vec<Picture> = view
+        .iter()
+        .zip(view.sources())
+        .zip(&names)
+        .map(|((rgb, source), name)| Picture {
+            rgb,
+            side: FRAME_SIZE,
+            index: source.index,
+            name: name.as_deref(),
+        })
+        .collect();
+    show(&pictures)
 }
 
 /// How large the frames of the next clip are, after `done` clips of perhaps known `answers`.

@@ -1,32 +1,10 @@
-//! Clips go through the network in batches and come out in order.
-
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::clip::{self, Entry, Item, Loaded, Turns};
+use super::{Answer, Error, Outcome, Scores};
+use crate::clip::{Item, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
-use crate::recognise::{ScoreError, Scores};
-
-/// One answer, or why there is none.
-pub struct Answered {
-    /// The clip.
-    pub entry: Entry,
-    /// Its place in the input, from 0.
-    pub clip: usize,
-    /// What was looked at, and what the network said.
-    pub outcome: clip::Result<(Loaded, Answer)>,
-}
-
-/// What the network said about one clip or window.
-pub struct Answer {
-    /// Averaged over the views; an error where logits are not finite.
-    pub scores: Result<Scores, ScoreError>,
-    /// The 512 features, averaged over the views.
-    pub features: Vec<f32>,
-    /// The share of the network's time.
-    pub forward: Duration,
-}
 
 /// Collects views until a batch is full, and hands out answers in the order of the clips.
 pub struct Batcher<'a> {
@@ -61,22 +39,28 @@ impl Waiting {
         self.views() - self.logits.len()
     }
 
-    fn answered(self) -> Answered {
+    fn answer(self) -> Answer {
         let forward = self.forward;
-        let answer = |loaded| {
-            let scores = Scores::from_views(self.logits.iter().map(Vec::as_slice));
-            let features = mean(&self.features);
-            let answer = Answer {
+        let scored = |loaded| match Scores::from_views(self.logits.iter().map(Vec::as_slice)) {
+            Ok(scores) => Outcome::Scored {
+                loaded,
                 scores,
-                features,
+                features: mean(&self.features),
                 forward,
-            };
-            (loaded, answer)
+            },
+            Err(error) => Outcome::NotScored {
+                loaded,
+                error,
+                forward,
+            },
         };
-        Answered {
+        Answer {
             entry: self.item.entry,
             clip: self.item.clip,
-            outcome: self.item.outcome.map(answer),
+            outcome: match self.item.outcome {
+                Ok(loaded) => scored(loaded),
+                Err(error) => Outcome::NotLoaded { error },
+            },
         }
     }
 }
@@ -101,7 +85,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Takes a clip and runs the batches that it completes.
-    pub fn push(&mut self, item: Item) -> anyhow::Result<()> {
+    pub fn push(&mut self, item: Item) -> Result<(), Error> {
         let waiting = Waiting {
             item,
             logits: Vec::new(),
@@ -117,7 +101,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Runs what is left.
-    pub fn flush(&mut self) -> anyhow::Result<()> {
+    pub fn flush(&mut self) -> Result<(), Error> {
         match self.views {
             0 => Ok(()),
             views => self.run(views),
@@ -125,14 +109,14 @@ impl<'a> Batcher<'a> {
     }
 
     /// The next clip in order, when all of it has run.
-    pub fn pop(&mut self) -> Option<Answered> {
+    pub fn pop(&mut self) -> Option<Answer> {
         match self.waiting.front()?.missing() {
-            0 => self.waiting.pop_front().map(Waiting::answered),
+            0 => self.waiting.pop_front().map(Waiting::answer),
             _ => None,
         }
     }
 
-    fn run(&mut self, views: usize) -> anyhow::Result<()> {
+    fn run(&mut self, views: usize) -> Result<(), Error> {
         if self.batch.clips != views {
             self.batch = ClipBatch::zeros(views, self.engine.segments());
         }
@@ -187,7 +171,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::{Crops, Error, load_views};
+    use crate::clip::{self, Crops, Entry, Loaded, load_views};
     use crate::engine::{Device, EngineKind, Output};
 
     /// Says how bright a clip is, and how many views each run had.
@@ -255,7 +239,7 @@ mod tests {
 
     fn failed(clip: usize) -> Item {
         let path = std::path::PathBuf::from(clip.to_string());
-        let error = Error::NotAClip { path: path.clone() };
+        let error = clip::Error::NotAClip { path: path.clone() };
         Item {
             entry: path.into(),
             clip,
@@ -263,7 +247,7 @@ mod tests {
         }
     }
 
-    fn answers(items: Vec<Item>, size: usize, engine: &Brightness) -> Vec<Answered> {
+    fn answers(items: Vec<Item>, size: usize, engine: &Brightness) -> Vec<Answer> {
         let turns = Turns::alternating();
         let mut batcher = Batcher::new(engine, &turns, Preprocess::Official, size);
         let mut answers = Vec::new();
@@ -288,11 +272,11 @@ mod tests {
                 item(4, 90, 1),
             ];
             let answers = answers(items, size, &engine);
-            let clips: Vec<usize> = answers.iter().map(|answered| answered.clip).collect();
+            let clips: Vec<usize> = answers.iter().map(|answer| answer.clip).collect();
             assert_eq!(clips, [0, 1, 2, 3, 4], "batches of {size}");
-            let means = answers.iter().filter_map(|answered| {
-                let (_, answer) = answered.outcome.as_ref().ok()?;
-                Some(answer.features[0].round())
+            let means = answers.iter().filter_map(|answer| match &answer.outcome {
+                Outcome::Scored { features, .. } => Some(features[0].round()),
+                _ => None,
             });
             let grey = |grey: f32| (grey - 349.0 / 3.0).round();
             assert_eq!(
@@ -312,7 +296,7 @@ mod tests {
     fn logits_that_are_not_numbers_spoil_their_own_clip_only() {
         let items = vec![item(0, 40, 1), item(1, 0, 1), item(2, 60, 1)];
         let answers = answers(items, 3, &Brightness::default());
-        let good = |answered: &Answered| answered.outcome.as_ref().unwrap().1.scores.is_ok();
+        let good = |answer: &Answer| matches!(answer.outcome, Outcome::Scored { .. });
         assert_eq!(
             answers.iter().map(good).collect::<Vec<_>>(),
             [true, false, true]
