@@ -13,7 +13,7 @@ use crate::clip::{LoadOptions, load_clip};
 use crate::engine::{ClipBatch, Device};
 use crate::network::{EcoLite, FRAME_SIZE};
 use crate::recognise::{INPUT, OpenWeights, read_input};
-use crate::show::summary::Format;
+use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
 
 /// What of the activations is asked for.
@@ -45,7 +45,7 @@ pub fn run(
     clip: &Path,
     weights: &OpenWeights,
     segments: Option<usize>,
-    format: Format,
+    format: TableFormat,
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {

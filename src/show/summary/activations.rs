@@ -8,10 +8,9 @@ use serde::Serialize;
 use tch::Tensor;
 use thiserror::Error;
 
-use super::Format;
 use super::activation_columns::{COLUMNS, COMPARED};
 use super::statistics::{Statistics, values};
-use super::table::Table;
+use super::table::{Table, TableFormat};
 use crate::network::{self as model, EcoLite, Flow, Module, Observer, Value};
 use crate::weights::{Checkpoint, Dtype, WeightsError};
 
@@ -160,7 +159,7 @@ impl Activations {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self
             .outputs
@@ -174,16 +173,16 @@ impl Activations {
             rows: &self.outputs,
         };
         match format {
-            Format::Text => {
+            TableFormat::Text => {
                 table.text(out)?;
                 self.write_difference(out)
             }
-            Format::Json => {
+            TableFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 writeln!(out)
             }
-            Format::Csv => table.csv(out),
-            Format::Markdown => {
+            TableFormat::Csv => table.csv(out),
+            TableFormat::Markdown => {
                 table.markdown(out)?;
                 writeln!(out)?;
                 self.write_difference(out)

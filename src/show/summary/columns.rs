@@ -1,8 +1,7 @@
 //! The columns of the table of modules.
 
-use super::statistics::{number, plain};
+use super::Row;
 use super::table::Column;
-use super::{Row, WeightStatistics};
 use crate::network::Setting;
 use crate::text::number::thousands;
 
@@ -78,20 +77,12 @@ pub const PLACE: [Column<Row>; 2] = [
 /// The columns that weights add.
 pub const WEIGHTS: [Column<Row>; 4] = [
     Column::words("Dtype", "weight_dtype", |row| {
-        weight(row, |weight| weight.dtype.clone())
+        row.weight
+            .as_ref()
+            .map_or(String::new(), |weight| weight.dtype.clone())
     }),
-    Column::numbers(
-        "Mean",
-        "weight_mean",
-        |row| weight(row, |weight| number(weight.mean)),
-        |row| weight(row, |weight| plain(weight.mean)),
-    ),
-    Column::numbers(
-        "Std",
-        "weight_std",
-        |row| weight(row, |weight| number(weight.std)),
-        |row| weight(row, |weight| plain(weight.std)),
-    ),
+    Column::measured("Mean", "weight_mean", |row| row.weight.as_ref()?.mean),
+    Column::measured("Std", "weight_std", |row| row.weight.as_ref()?.std),
     Column::numbers(
         "Non-finite",
         "non_finite",
@@ -105,10 +96,6 @@ pub const WEIGHTS: [Column<Row>; 4] = [
         },
     ),
 ];
-
-fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
-    row.weight.as_ref().map_or(String::new(), show)
-}
 
 /// `[16, 64, 112, 112]`.
 pub fn shape(shape: Option<&[i64]>, none: &str) -> String {

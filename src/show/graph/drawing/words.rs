@@ -1,7 +1,6 @@
 //! Boxes and their costs in words.
 
-use crate::network::Setting;
-use crate::show::graph::{Graph, Node};
+use crate::network::{Graph, Node, Setting};
 use crate::text::number::{scaled, thousands};
 
 /// Multiply-accumulates and parameters.
