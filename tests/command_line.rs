@@ -48,6 +48,29 @@ fn flags_typed_by_habit_get_a_hint() {
 }
 
 #[test]
+fn every_command_that_can_write_json_does_so_with_format_json() {
+    let folder = folder();
+    clip(folder.path(), "clip", 4);
+    let demo = ["--weights", "demo", "--segments", "4", "--device", "cpu"];
+    fs::write(folder.path().join("empty.pth"), "").unwrap();
+    for args in [
+        [&["classify", "clip"], &demo[..]].concat(),
+        [&["bench", "--runs", "1", "--warmup", "0"], &demo[..]].concat(),
+        vec!["summary"],
+        vec!["doctor"],
+        vec!["load-weights", "empty.pth"],
+    ] {
+        let (_, stdout, stderr) = eco(folder.path(), args.iter().chain(&["--format", "json"]));
+        let json: Result<Value, _> = serde_json::from_str(&stdout);
+        assert!(json.is_ok(), "{args:?}: {stdout}{stderr}");
+    }
+    // As scripts have it that were written before.
+    let (code, stdout, _) = eco(folder.path(), ["load-weights", "empty.pth", "--json"]);
+    assert_eq!(code, 4);
+    assert!(stdout.starts_with('{'), "{stdout}");
+}
+
+#[test]
 fn the_same_wrong_value_has_the_same_exit_code_in_every_command() {
     let folder = folder();
     clip(folder.path(), "clip", 1);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use tch::Tensor;
 
+use super::exit::Failure;
 use super::flags::FrameFlags;
-use super::{Failure, say};
+use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::{ClipBatch, Device};
 use crate::network::{EcoLite, FRAME_SIZE};

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::exit::Failure;
 use super::network::NetworkArgs;
+use super::say::say;
 use super::values::one_of;
-use super::{Failure, say};
 use crate::network::FRAME_SIZE;
 use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
 use crate::text::shell_word;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::batcher::Batcher;
 use super::outcomes::Outcomes;
+use super::rows::RowMaker;
 use super::threads::threads_or_cores;
 use super::{Answer, Error, Labels, OpenWeights, Options, Row, RowOptions, Stop};
 use crate::clip::{self, Entry, LoadOptions, OpenOptions, Turns, load_ahead};
@@ -100,7 +101,13 @@ impl Recogniser {
 
     /// The row that shows an answer.
     pub fn row(&self, answer: &Answer, shown: &RowOptions) -> Row {
-        shown.row(self, answer)
+        let maker = RowMaker {
+            options: shown,
+            labels: &self.labels,
+            engine: self.engine.kind().to_string(),
+            parts: self.options.selects_parts(),
+        };
+        maker.row(answer)
     }
 
     /// The weights in use.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
 };
 use crate::cli::values::one_of;
 use crate::clip::{Crops, OpenOptions, Position, Sliding};
+use crate::file::FileError;
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
 use crate::show::RowFormat;
 use crate::show::values::Content;
@@ -193,6 +194,16 @@ impl OutputFlags {
             if let Some(path) = path {
                 content.check(path).map_err(Failure::usage)?;
             }
+        }
+        if let Some(sheet) = &self.sheet
+            && sheet
+                .extension()
+                .is_none_or(|end| !end.eq_ignore_ascii_case("png"))
+        {
+            return Err(Failure::usage(FileError::Extension {
+                path: sheet.clone(),
+                known: ".png",
+            }));
         }
         self.check_files()
     }
