@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use eco::engine::network;
+use eco::network::Network;
 use eco::weights::{Dtype, RawTensor, TensorSpec, write};
 use tempfile::TempDir;
 
@@ -51,8 +51,9 @@ fn model(folder: &Path, name: &str, keep: impl Fn(&TensorSpec) -> bool) -> PathB
             data: vec![0; bytes].into(),
         }
     };
-    let tensors: Vec<_> = network::spec(51)
+    let tensors: Vec<_> = Network::new(51, 16)
         .unwrap()
+        .state_dict()
         .iter()
         .filter(|spec| keep(spec))
         .map(|spec| (spec.name.clone(), zeros(spec)))

@@ -1,18 +1,20 @@
 //! `eco summary --activations`: one clip on its way through the network.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
-use tch::Tensor;
+use anyhow::anyhow;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 use super::exit::Failure;
 use super::flags::FrameFlags;
 use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
-use crate::engine::{ClipBatch, Device};
-use crate::network::{EcoLite, FRAME_SIZE};
+use crate::engine::ClipBatch;
+use crate::file::NewFile;
 use crate::recognise::{INPUT, OpenWeights, read_input};
 use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
@@ -50,27 +52,26 @@ pub fn run(
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let net = weights.network(segments, Device::Cpu)?;
-    let input = input(args, clip, weights, &net)?;
+    let network = weights.network(segments)?;
+    let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: Vec<(String, Tensor)> = Vec::new();
-    let mut keep = |name: &str, output: &Tensor| {
-        if args.dump.is_some() {
-            dump.retain(|(earlier, _)| earlier != name);
-            dump.push((
-                name.to_owned(),
-                output
-                    .f_contiguous()
-                    .map_err(crate::network::Error::from)?
-                    .copy(),
-            ));
+    let dump_file = args.dump.as_deref().map(NewFile::create).transpose()?;
+    let mut dump = BTreeMap::new();
+    let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
+        if dump_file.is_some() {
+            let bytes: Vec<u8> = bytemuck::cast_slice(values).to_vec();
+            dump.insert(name.to_owned(), (shape.to_vec(), bytes));
         }
-        Ok(())
     };
-    let mut activations = Activations::observe(&net, &input, reference.as_ref(), &mut keep)?;
-    if let Some(path) = &args.dump {
-        Tensor::write_safetensors(&dump, path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    let mut activations = Activations::observe(
+        network,
+        weights.tensors(),
+        &input,
+        reference.as_ref(),
+        &mut keep,
+    )?;
+    if let Some(file) = dump_file {
+        write_dump(file, &dump)?;
     }
     let verdict = args
         .compare
@@ -114,21 +115,33 @@ fn verdict(
     }
 }
 
+/// Writes outputs by name.
+fn write_dump(
+    mut file: NewFile,
+    outputs: &BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+) -> anyhow::Result<()> {
+    let tensors = outputs.iter().map(|(name, (shape, bytes))| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
+        Ok((name, view))
+    });
+    let tensors: Vec<_> = tensors.collect::<Result<_, safetensors::SafeTensorError>>()?;
+    let bytes = safetensors::serialize(tensors, None)?;
+    file.write_all(&bytes).map_err(|error| file.failed(error))?;
+    Ok(file.finish()?)
+}
+
 /// The clips to run, as the network wants them.
 fn input(
     args: &ActivationsFlags,
     clip: &Path,
     weights: &OpenWeights,
-    net: &EcoLite,
-) -> Result<Tensor, Failure> {
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
     let extension = clip.extension();
-    let batch = match extension.is_some_and(|extension| extension == "safetensors") {
-        true => read_input(clip)?,
-        false => decoded(args, clip, weights, net.segments() as usize)?,
-    };
-    let [clips, segments] = [batch.clips, batch.segments].map(|count| count as i64);
-    let tensor = Tensor::f_from_slice(&batch.values)?;
-    Ok(tensor.f_view([clips, segments, 3, FRAME_SIZE, FRAME_SIZE])?)
+    match extension.is_some_and(|extension| extension == "safetensors") {
+        true => Ok(read_input(clip)?),
+        false => decoded(args, clip, weights, segments),
+    }
 }
 
 /// One clip, decoded.

@@ -8,8 +8,9 @@ use super::exit::{MISMATCH, code_of_weights};
 use super::flags::parse_segments;
 use super::say::say;
 use super::values::one_of;
-use crate::engine::network;
+use crate::network::Network;
 use crate::recipe::Preprocess;
+use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 use crate::weights::locate::Places;
 use crate::weights::{
     ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Precision, Rename, Report,
@@ -80,9 +81,6 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
         .map_err(|error: WeightsError| error.to_string())
 }
 
-/// Classes of the head that is compared: any number does, the file's is used.
-const KINETICS_CLASSES: usize = 400;
-
 pub fn run(args: &Args) -> Result<(), Failure> {
     let json = args.json || args.format == Format::Json;
     let options = ImportOptions {
@@ -106,7 +104,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let mut import = Import::prepare(
         &args.checkpoint,
-        &network::spec(KINETICS_CLASSES)?,
+        &Network::new(KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict(),
         &options,
     )
     .map_err(|error| failure(error, json))?;

@@ -172,12 +172,22 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::clip::{self, Crops, Entry, Loaded, load_views};
-    use crate::engine::{Device, EngineKind, Output};
+    use crate::engine::{Device, EngineKind, Maps, Output};
+    use crate::network::Network;
 
     /// Says how bright a clip is, and how many views each run had.
-    #[derive(Default)]
     struct Brightness {
+        network: Network,
         runs: std::sync::Mutex<Vec<usize>>,
+    }
+
+    impl Default for Brightness {
+        fn default() -> Self {
+            Self {
+                network: Network::new(2, 4).unwrap(),
+                runs: Default::default(),
+            }
+        }
     }
 
     impl Engine for Brightness {
@@ -189,8 +199,16 @@ mod tests {
             Device::Cpu
         }
 
-        fn segments(&self) -> usize {
-            4
+        fn network(&self) -> &Network {
+            &self.network
+        }
+
+        fn maps(&self, _: &[f32]) -> crate::engine::Result<Maps> {
+            unimplemented!("whole clips only")
+        }
+
+        fn answer(&self, _: &Maps) -> crate::engine::Result<Output> {
+            unimplemented!("whole clips only")
         }
 
         fn run(&self, batch: &ClipBatch) -> crate::engine::Result<Output> {

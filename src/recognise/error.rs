@@ -1,7 +1,6 @@
 use crate::clip;
 use crate::engine::{self, DeviceError};
-use crate::weights::WeightsError;
-use crate::weights::demo::DemoError;
+use crate::weights::{UnusableWeights, WeightsError};
 
 use super::{LabelCount, WeightsSource};
 
@@ -15,16 +14,13 @@ pub enum Error {
     /// The weights cannot be read, or are not this network's.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// The embedded demo cannot be used.
-    #[error(transparent)]
-    Demo(#[from] DemoError),
     /// No network can be made of these weights.
     #[error("cannot use {weights}")]
-    Network {
+    Unusable {
         /// Which weights.
         weights: WeightsSource,
         /// What is wrong with them.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<UnusableWeights>,
     },
     /// The class names are another network's.
     #[error(transparent)]

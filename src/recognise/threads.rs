@@ -1,5 +1,5 @@
 use super::Error;
-use super::loading::use_engine_threads;
+use crate::engine::bound_libtorch_threads;
 
 /// Bounds the threads of this process, rayon's (which decode pictures) and libtorch's, and returns their number: `asked_for`,
 /// or one per core. Call it at most once, before the first clip is decoded.
@@ -13,7 +13,7 @@ pub fn use_threads(asked_for: Option<usize>) -> Result<usize, Error> {
         .build_global()
         .map_err(Error::Threads)?;
     if asked_for.is_some() {
-        use_engine_threads(threads);
+        bound_libtorch_threads(threads);
     }
     Ok(threads)
 }

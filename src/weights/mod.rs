@@ -20,6 +20,7 @@ mod mapped;
 mod matching;
 mod metadata;
 mod names;
+mod opened;
 mod pickle;
 mod report;
 mod report_text;
@@ -43,6 +44,7 @@ pub use load::{LoadOptions, Loaded, open, open_with};
 pub use matching::Misfit;
 pub use metadata::{ARCHITECTURE, DEFAULT_SEGMENTS, FORMAT_VERSION, Metadata};
 pub use names::{Rename, printable};
+pub use opened::{UnusableWeights, Weights};
 pub use report::{
     Collision, Converted, Ignored, Mismatched, Named, NonFinite, Report, Strictness, Verdict,
 };

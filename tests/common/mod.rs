@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use eco::network::{Result, Source};
+use eco::engine::ClipBatch;
 use tch::{Kind, Tensor};
 
 /// The repository.
@@ -85,10 +85,13 @@ impl Tensors {
     }
 }
 
-impl Source for Tensors {
-    fn tensor(&mut self, name: &str, _: &[i64], _: Kind) -> Result<Tensor> {
-        Ok(self.get(name).shallow_clone())
-    }
+/// `[clips, segments, 3, 224, 224]` as engines take it.
+pub fn batch(input: &Tensor) -> ClipBatch {
+    let size = input.size();
+    let mut batch = ClipBatch::zeros(size[0] as usize, size[1] as usize);
+    let count = batch.values.len();
+    input.contiguous().copy_data(&mut batch.values, count);
+    batch
 }
 
 /// |found - expected| / |expected|, both as one long vector in float64.

@@ -20,7 +20,7 @@ pub const COLUMNS: [Column<Activation>; 7] = [
     Column::numbers(
         "Non-finite",
         "non_finite",
-        |row| thousands(row.statistics.non_finite as i64),
+        |row| thousands(row.statistics.non_finite),
         |row| row.statistics.non_finite.to_string(),
     ),
 ];

@@ -86,10 +86,7 @@ pub const WEIGHTS: [Column<Row>; 4] = [
     Column::numbers(
         "Non-finite",
         "non_finite",
-        |row| {
-            row.non_finite
-                .map_or(String::new(), |count| thousands(count as i64))
-        },
+        |row| row.non_finite.map_or(String::new(), thousands),
         |row| {
             row.non_finite
                 .map_or(String::new(), |count| count.to_string())
@@ -98,7 +95,7 @@ pub const WEIGHTS: [Column<Row>; 4] = [
 ];
 
 /// `[16, 64, 112, 112]`.
-pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
+pub fn shape(shape: Option<&[usize]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
 }
 
@@ -133,7 +130,7 @@ fn repeated(runs: usize) -> String {
 }
 
 /// Nothing where there is nothing, so that the numbers that matter stand out.
-fn count(value: i64) -> String {
+fn count(value: usize) -> String {
     if value == 0 {
         String::new()
     } else {
@@ -149,7 +146,7 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn memory(bytes: i64) -> String {
+fn memory(bytes: usize) -> String {
     match bytes {
         0 => String::new(),
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
