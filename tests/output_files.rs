@@ -8,9 +8,9 @@ use std::process::Command;
 
 use eco::file::FileError;
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
-use eco::show::report::{About, Report};
+use eco::show::report::{About, ReportPage};
 use eco::show::sheet::write_sheet;
-use eco::show::table::{Content, Table};
+use eco::show::values::{Content, ValuesFile};
 use eco::show::{Picture, Strip};
 use safetensors::SafeTensors;
 
@@ -54,7 +54,7 @@ fn write_table(path: &Path, content: Content) {
     let columns = ["left", "right, \"up\"", "down"]
         .map(str::to_owned)
         .to_vec();
-    let mut table = Table::create(path, content, columns).unwrap();
+    let mut table = ValuesFile::create(path, content, columns).unwrap();
     table
         .add(&Row::Answer(row("a, b")), &[0.1, 1.0e-30, 16_777_217.0])
         .unwrap();
@@ -137,7 +137,7 @@ fn a_csv_table_has_one_column_per_label() {
 fn a_table_of_no_clips_is_a_table_of_no_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.npy");
-    Table::create(&path, Content::Features, vec!["0".into()])
+    ValuesFile::create(&path, Content::Features, vec!["0".into()])
         .unwrap()
         .finish()
         .unwrap();
@@ -148,7 +148,7 @@ fn a_table_of_no_clips_is_a_table_of_no_lines() {
 #[test]
 fn an_extension_that_is_not_known_is_refused_with_those_that_are() {
     let error =
-        Table::create(Path::new("features.csv"), Content::Features, Vec::new()).unwrap_err();
+        ValuesFile::create(Path::new("features.csv"), Content::Features, Vec::new()).unwrap_err();
     assert!(matches!(error, FileError::Extension { .. }));
     assert_eq!(
         error.to_string(),
@@ -160,7 +160,7 @@ fn an_extension_that_is_not_known_is_refused_with_those_that_are() {
 fn values_of_another_head_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scores.csv");
-    let mut table = Table::create(&path, Content::Scores, vec!["left".into()]).unwrap();
+    let mut table = ValuesFile::create(&path, Content::Scores, vec!["left".into()]).unwrap();
     assert!(table.add(&Row::Answer(row("a")), &[0.5, 0.5]).is_err());
     drop(table);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -170,7 +170,7 @@ fn values_of_another_head_are_refused() {
 fn a_report_escapes_whatever_comes_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
-    let mut report = Report::create(&path, About::default()).unwrap();
+    let mut report = ReportPage::create(&path, About::default()).unwrap();
     let mut hostile = row("<img src=x onerror=alert(1)>\" '\u{1b}[31m");
     hostile.top[0].label = "</script><script>alert(2)</script>".into();
     report.add(&Row::Answer(hostile), &Strip::empty()).unwrap();

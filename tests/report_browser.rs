@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use browser::Browser;
 use eco::recognise::{Class, ClipName, Prediction, Row, RowError, Timings};
-use eco::show::report::{About, Report};
+use eco::show::report::{About, ReportPage};
 use eco::show::{Picture, Strip, StripSize};
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn report(folder: &Path) -> PathBuf {
         weights: vec![pair("File", "weights/<i>a</i>.safetensors")],
         settings: vec![pair("Engine", "libtorch")],
     };
-    let mut report = Report::create(&path, about).unwrap();
+    let mut report = ReportPage::create(&path, about).unwrap();
     let rgb: Vec<u8> = (0..224 * 224 * 3).map(|i| (i % 251) as u8).collect();
     let frame = |index| Picture {
         rgb: &rgb,

@@ -9,13 +9,14 @@ use anyhow::anyhow;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use super::exit::Failure;
 use super::flags::FrameFlags;
-use super::{Failure, say};
+use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::ClipBatch;
 use crate::file::NewFile;
 use crate::recognise::{INPUT, OpenWeights, read_input};
-use crate::show::summary::Format;
+use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
 
 /// What of the activations is asked for.
@@ -47,7 +48,7 @@ pub fn run(
     clip: &Path,
     weights: &OpenWeights,
     segments: Option<usize>,
-    format: Format,
+    format: TableFormat,
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {

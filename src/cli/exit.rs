@@ -1,12 +1,13 @@
 //! How a command ends: exit codes, and the error on standard error.
 
 use std::error::Error;
-use std::io;
 use std::process::ExitCode;
 
 use super::advice;
+use super::say::say;
 use crate::engine;
 use crate::recognise::{self, InputError};
+use crate::text::is_broken_pipe;
 use crate::weights::{ErrorKind, WeightsError};
 
 /// Something could not be done.
@@ -51,11 +52,11 @@ impl Failure {
 
     /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
     pub fn report(self) -> ExitCode {
-        if is_broken_pipe(&self.error) {
+        if is_broken_pipe(self.error.as_ref()) {
             return ExitCode::SUCCESS;
         }
         let advice = advice::for_failure(&self.error).map_or(String::new(), |a| format!("; {a}"));
-        super::say(format_args!("eco: {:#}{advice}", self.error));
+        say(format_args!("eco: {:#}{advice}", self.error));
         ExitCode::from(self.code)
     }
 }
@@ -103,22 +104,4 @@ fn code_of_engine(error: &engine::Error) -> Option<u8> {
         engine::Error::Device(_) | engine::Error::Precision(_) => Some(USAGE),
         _ => None,
     }
-}
-
-/// Whether whoever read the output has gone.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let mut kinds = error.chain().filter_map(io_kind);
-    kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
-}
-
-/// What kind of input or output error this is, also as the writers of JSON and CSV wrap it.
-fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    if let Some(error) = error.downcast_ref::<serde_json::Error>() {
-        return error.io_error_kind();
-    }
-    let io = match error.downcast_ref::<csv::Error>().map(csv::Error::kind) {
-        Some(csv::ErrorKind::Io(error)) => Some(error),
-        _ => error.downcast_ref(),
-    };
-    io.map(io::Error::kind)
 }

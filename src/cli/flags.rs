@@ -55,8 +55,9 @@ pub struct EngineFlags {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", help_heading = RUNNING)]
     pub device: DeviceRequest,
-    /// What runs the network
-    #[arg(long, value_parser = one_of(EngineChoice::ALL, EngineChoice::name), default_value_t, help_heading = RUNNING)]
+    /// What runs the network: libtorch (any device), winograd (the CPU), or auto: winograd on a CPU with AVX2 and FMA, else
+    /// libtorch
+    #[arg(long, value_parser = one_of(EngineChoice::ALL, EngineChoice::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub engine: EngineChoice,
     /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
     #[arg(long, value_parser = one_of(Precision::ALL, Precision::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::exit::Failure;
 use super::network::NetworkArgs;
-use super::{Failure, say};
-use crate::show::graph::{Format, Graph, draw, tensorboard};
+use super::say::say;
+use super::values::one_of;
+use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
 use crate::text::shell_word;
 
 /// Draw the network: for TensorBoard, or as a picture
@@ -17,9 +19,15 @@ pub struct Args {
     /// Write the graph for TensorBoard into this folder
     #[arg(long, value_name = "DIR", group = "target")]
     logdir: Option<PathBuf>,
-    /// Draw it
-    #[arg(long, value_enum, value_name = "FORMAT", group = "target")]
-    format: Option<Format>,
+    /// Draw it: dot (Graphviz), mermaid (for Markdown), svg (a picture) or html (a page with the picture, zoom and details)
+    #[arg(
+        long,
+        value_parser = one_of(DrawingFormat::ALL, DrawingFormat::name),
+        hide_possible_values = true,
+        value_name = "FORMAT",
+        group = "target"
+    )]
+    format: Option<DrawingFormat>,
     /// Write the drawing into this file instead of standard output
     #[arg(long, short, value_name = "FILE", requires = "format")]
     output: Option<PathBuf>,

@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 
-use super::Failure;
+use super::exit::Failure;
 use crate::network::Network;
 use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 

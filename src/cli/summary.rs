@@ -1,10 +1,12 @@
 use std::io::{self, BufWriter, Write};
 
+use super::exit::Failure;
 use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
-use super::{Failure, activations, weights};
+use super::values::one_of;
+use super::{activations, weights};
 use crate::recognise::OpenWeights;
-use crate::show::summary::{Format, Summary};
+use crate::show::summary::{Summary, TableFormat};
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
@@ -17,9 +19,14 @@ pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
     #[arg(long)]
     table: bool,
-    /// How to write the table (implies --table)
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
+    /// How to write the table: text, json, csv or markdown (implies --table)
+    #[arg(
+        long,
+        value_parser = one_of(TableFormat::ALL, TableFormat::name),
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    format: Option<TableFormat>,
     /// Show modules down to this level only; blocks show the sums of what is in them (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,

@@ -20,7 +20,7 @@ pub enum Error {
         /// Which weights.
         weights: WeightsSource,
         /// What is wrong with them.
-        source: UnusableWeights,
+        source: Box<UnusableWeights>,
     },
     /// The class names are another network's.
     #[error(transparent)]

@@ -109,7 +109,7 @@ fn unusable(weights: &WeightsSource, error: UnusableWeights) -> Error {
         UnusableWeights::Weights(error) => Error::Weights(error),
         source => Error::Unusable {
             weights: weights.clone(),
-            source,
+            source: Box::new(source),
         },
     }
 }

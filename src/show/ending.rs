@@ -1,3 +1,5 @@
+//! Whether an output has all its rows.
+
 use serde::Serialize;
 
 /// Whether all rows have been written.
@@ -17,4 +19,21 @@ pub enum Cut {
     Interrupted,
     /// An error that is about no single clip.
     Failed,
+}
+
+impl Ending {
+    /// What is missing, in words; `None` where nothing is.
+    pub(super) fn note(self) -> Option<String> {
+        let Self::Cut(cut, missing) = self else {
+            return None;
+        };
+        let cut = match cut {
+            Cut::Interrupted => "interrupted",
+            Cut::Failed => "failed",
+        };
+        Some(match missing {
+            Some(clips) => format!("incomplete: {cut}; clips missing: {clips}"),
+            None => format!("incomplete: {cut}; not all clips were read"),
+        })
+    }
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 use askama::Template;
 
 use super::picture::Strip;
-use super::text::{percentage, printable, range_text};
+use super::words::{percentage, range_text};
 use crate::file::{FileError, NewFile, folder};
 use crate::recognise::{Class, Prediction, Row};
+use crate::text::one_line;
 
 /// What the page says about how its answers came about, as names and values to be read by people.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +25,7 @@ pub struct About {
 
 /// A page under construction. Clips are kept on disk, so that memory doesn't grow with their number.
 #[derive(Debug)]
-pub struct Report {
+pub struct ReportPage {
     target: NewFile,
     /// The rows so far; the page's head needs their totals, and comes before them.
     rows: BufWriter<File>,
@@ -55,7 +56,7 @@ impl Totals {
     }
 }
 
-impl Report {
+impl ReportPage {
     /// Starts the page that will appear at `path`.
     ///
     /// # Errors
@@ -161,7 +162,7 @@ struct ClipRow<'a> {
 
 impl<'a> ClipRow<'a> {
     fn new(row: &'a Row, strip: &'a Strip, number: usize) -> Self {
-        let path = printable(&row.clip().text());
+        let path = one_line(&row.clip().text());
         Self {
             row,
             strip,

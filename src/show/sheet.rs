@@ -8,9 +8,10 @@ use std::path::Path;
 use canvas::{Canvas, Rgb};
 
 use super::picture::{Picture, PictureError};
-use super::text::{percentage, printable, range_text};
+use super::words::{percentage, range_text};
 use crate::file::{FileError, NewFile};
 use crate::recognise::{Class, Prediction};
+use crate::text::one_line;
 
 /// Why there is no contact sheet.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +128,7 @@ fn draw(prediction: &Prediction, frames: &[Picture]) -> Result<Vec<u8>, PictureE
 
 fn head(canvas: &mut Canvas, layout: &Layout, prediction: &Prediction) {
     let room = layout.inner_width();
-    let title = printable(&prediction.clip.text());
+    let title = one_line(&prediction.clip.text());
     let title = canvas.shortened_left(&title, TITLE_SIZE, room);
     canvas.text(&title, MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, INK);
 
@@ -160,7 +161,7 @@ fn answer(canvas: &mut Canvas, layout: &Layout, rank: usize, class: &Class) {
     let top = layout.answer_top + rank as f32 * ANSWER_LINE;
     let baseline = top + TEXT_SIZE;
     let label_room = room * LABEL_SHARE;
-    let label = canvas.shortened(&printable(&class.label), TEXT_SIZE, label_room);
+    let label = canvas.shortened(&one_line(&class.label), TEXT_SIZE, label_room);
     canvas.text(&label, MARGIN, baseline, TEXT_SIZE, INK);
 
     let bar_left = MARGIN + label_room + 16.0;

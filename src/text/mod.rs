@@ -1,11 +1,17 @@
-//! Words and numbers as people read them: natural order, numbers with units.
+//! Words and numbers as people read them: natural order, numbers with units, names of values and names of unknown origin, what
+//! fits a terminal.
 
 mod names;
 mod natural;
 pub mod number;
+mod pipe;
+mod printable;
 mod shell;
+pub mod terminal;
 
 pub use names::UnknownName;
 pub(crate) use names::names;
 pub use natural::natural_order;
+pub use pipe::is_broken_pipe;
+pub use printable::{one_line, printable, visible};
 pub use shell::shell_word;

@@ -25,7 +25,7 @@ pub fn scaled(value: usize) -> (&'static str, String) {
         1_000_000_000.. => ("G", 1_000_000_000),
         _ => ("M", 1_000_000),
     };
-    if value % size == 0 {
+    if value.is_multiple_of(size) {
         return (unit, thousands(value / size));
     }
     let text = format!("{:.2}", value as f64 / size as f64);
@@ -34,9 +34,33 @@ pub fn scaled(value: usize) -> (&'static str, String) {
     (unit, format!("{whole}.{fraction}"))
 }
 
+/// Four significant digits in at most ten characters; whole numbers below a million as they are.
+pub fn four_digits(value: f64) -> String {
+    let size = value.abs();
+    if value == value.trunc() && size < 1e6 {
+        format!("{value}")
+    } else if (1e-3..1e5).contains(&size) {
+        let digits = 3 - size.log10().floor() as i32;
+        format!("{value:.*}", digits.clamp(0, 6) as usize)
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        assert_eq!(four_digits(12.345678), "12.35");
+        assert_eq!(four_digits(-0.00123456), "-0.001235");
+        assert_eq!(four_digits(1.5e-7), "1.500e-7");
+        assert_eq!(four_digits(0.0), "0");
+        assert_eq!(four_digits(37_000.0), "37000");
+        assert_eq!(four_digits(f64::NAN), "NaN");
+        assert!(four_digits(-1.234_567e-38).len() <= 10);
+    }
 
     #[test]
     fn thousands_are_separated() {

@@ -49,7 +49,7 @@ pub struct Weights {
 }
 
 enum Source {
-    File(Loaded),
+    File(Box<Loaded>),
     Demo,
 }
 
@@ -68,7 +68,7 @@ impl Weights {
                 first: first.clone(),
             });
         }
-        Self::new(loaded.classes(), metadata, Source::File(loaded))
+        Self::new(loaded.classes(), metadata, Source::File(Box::new(loaded)))
     }
 
     /// The embedded demo.

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
 };
 use crate::cli::values::one_of;
 use crate::clip::{Crops, OpenOptions, Position, Sliding};
+use crate::file::FileError;
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
-use crate::show::Format;
-use crate::show::table::Content;
+use crate::show::RowFormat;
+use crate::show::values::Content;
 use crate::weights::LabelSource;
 
 /// Say what happens in clips
@@ -86,9 +87,16 @@ pub struct Args {
 /// What is written, and where.
 #[derive(Debug, clap::Args)]
 pub struct OutputFlags {
-    /// Form of the answer
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: Format,
+    /// How rows are written: text for people; json, a list; jsonl, one object per line as soon as its clip is done; csv, one
+    /// line per class
+    #[arg(
+        long,
+        value_parser = one_of(RowFormat::ALL, RowFormat::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub format: RowFormat,
     /// How many classes to show
     #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
     pub topk: usize,
@@ -172,7 +180,7 @@ impl Args {
 impl OutputFlags {
     /// Refuses flags that would have no effect, and files that cannot be what their names say.
     fn check(&self) -> Result<(), Failure> {
-        if self.logits && self.format == Format::Text {
+        if self.logits && self.format == RowFormat::Text {
             return Err(useless(
                 "--logits",
                 "text does not show them; use --format json, jsonl or csv, or --scores FILE",
@@ -186,6 +194,16 @@ impl OutputFlags {
             if let Some(path) = path {
                 content.check(path).map_err(Failure::usage)?;
             }
+        }
+        if let Some(sheet) = &self.sheet
+            && sheet
+                .extension()
+                .is_none_or(|end| !end.eq_ignore_ascii_case("png"))
+        {
+            return Err(Failure::usage(FileError::Extension {
+                path: sheet.clone(),
+                known: ".png",
+            }));
         }
         self.check_files()
     }

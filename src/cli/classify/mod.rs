@@ -17,10 +17,13 @@ use progress::Progress;
 use sinks::Sinks;
 use tally::Tally;
 
+use super::exit::Failure;
+use super::say::say;
 use super::signals::Signals;
-use super::{Failure, advice, exit, say, weights};
+use super::{advice, weights};
 use crate::recognise::{Answer, Recogniser, Row, RowOptions, use_threads};
 use crate::show::{Cut, Ending};
+use crate::text::is_broken_pipe;
 
 /// Classifies the clips that `args` names.
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -69,7 +72,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     // Answers that were given stay, whatever ended the work: a list gets its end, files get their places.
     let finished = match &done {
-        Err(error) if exit::is_broken_pipe(error) => Ok(None),
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(None),
         _ => sinks.finish(ending),
     };
     done?;

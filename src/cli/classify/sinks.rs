@@ -1,6 +1,6 @@
 //! Everything that `eco classify` writes.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,10 +9,11 @@ use super::args::OutputFlags;
 use crate::clip::{Loaded, SourceFrame};
 use crate::recipe::FRAME_SIZE;
 use crate::recognise::{Answer, Outcome, Recogniser, Row};
-use crate::show::report::{About, Report};
+use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
-use crate::show::table::{Content, Table};
+use crate::show::values::{Content, ValuesFile};
 use crate::show::{Colour, Ending, Picture, RowWriter, Strip, StripSize, TextStyle};
+use crate::text::terminal;
 
 /// Up to so many clips, a report shows frames in full size.
 const FEW_CLIPS: usize = 12;
@@ -24,11 +25,11 @@ const LARGE_PAGE: u64 = 100_000_000;
 /// Standard output and the files asked for.
 pub struct Sinks {
     rows: Box<dyn RowWriter>,
-    report: Option<Report>,
+    report: Option<ReportPage>,
     /// Answers there will be, where that is known.
     answers: Option<usize>,
-    features: Option<Table>,
-    scores: Option<Table>,
+    features: Option<ValuesFile>,
+    scores: Option<ValuesFile>,
     sheet: Option<PathBuf>,
 }
 
@@ -44,15 +45,15 @@ impl Sinks {
         let report = flags
             .report
             .as_deref()
-            .map(|path| Report::create(path, about));
+            .map(|path| ReportPage::create(path, about));
         let weights = recogniser.weights();
         let features = flags.features.as_deref().map(|path| {
             let columns = (0..weights.features()).map(|index| index.to_string());
-            Table::create(path, Content::Features, columns.collect())
+            ValuesFile::create(path, Content::Features, columns.collect())
         });
         let scores = flags.scores.as_deref().map(|path| {
             let labels = recogniser.labels().all(weights.classes());
-            Table::create(path, Content::Scores, labels)
+            ValuesFile::create(path, Content::Scores, labels)
         });
         Ok(Self {
             rows: flags.format.writer(io::stdout().lock(), text_style()),
@@ -154,12 +155,8 @@ fn text_style() -> TextStyle {
         anstream::ColorChoice::Never => Colour::Never,
         _ => Colour::Always,
     };
-    let width = match stdout.is_terminal() {
-        true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0.into()),
-        false => None,
-    };
     TextStyle {
-        width: width.unwrap_or(TextStyle::default().width),
+        width: terminal::width(&stdout).unwrap_or(TextStyle::default().width),
         colour,
     }
 }

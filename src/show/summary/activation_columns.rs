@@ -1,7 +1,6 @@
 //! The columns of the table of activations.
 
 use super::activations::{Activation, Comparison};
-use super::statistics::{number, plain};
 use super::table::Column;
 use crate::text::number::thousands;
 
@@ -10,18 +9,8 @@ pub const COLUMNS: [Column<Activation>; 7] = [
     Column::words("Name", "name", |row| row.name.clone()),
     Column::words("Type", "type", |row| row.type_name.to_owned()),
     Column::words("Output", "output", |row| format!("{:?}", row.shape)),
-    Column::numbers(
-        "Mean",
-        "mean",
-        |row| number(row.statistics.mean),
-        |row| plain(row.statistics.mean),
-    ),
-    Column::numbers(
-        "Std",
-        "std",
-        |row| number(row.statistics.std),
-        |row| plain(row.statistics.std),
-    ),
+    Column::measured("Mean", "mean", |row| row.statistics.mean),
+    Column::measured("Std", "std", |row| row.statistics.std),
     Column::numbers(
         "Zeros",
         "zeros",
@@ -31,7 +20,7 @@ pub const COLUMNS: [Column<Activation>; 7] = [
     Column::numbers(
         "Non-finite",
         "non_finite",
-        |row| thousands(row.statistics.non_finite as usize),
+        |row| thousands(row.statistics.non_finite),
         |row| row.statistics.non_finite.to_string(),
     ),
 ];
@@ -45,7 +34,10 @@ pub const COMPARED: [Column<Activation>; 3] = [
             row.difference()
                 .map_or(String::new(), |(max_abs, _)| short(max_abs))
         },
-        |row| plain(row.difference().map(|(max_abs, _)| max_abs)),
+        |row| {
+            row.difference()
+                .map_or(String::new(), |(max_abs, _)| max_abs.to_string())
+        },
     ),
     Column::numbers(
         "Rel diff",
@@ -54,7 +46,10 @@ pub const COMPARED: [Column<Activation>; 3] = [
             row.difference()
                 .map_or(String::new(), |(_, relative)| short(relative))
         },
-        |row| plain(row.difference().map(|(_, relative)| relative)),
+        |row| {
+            row.difference()
+                .map_or(String::new(), |(_, relative)| relative.to_string())
+        },
     ),
     Column::words("Reference", "reference", note),
 ];

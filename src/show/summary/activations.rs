@@ -7,16 +7,14 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::Format;
 use super::activation_columns::{COLUMNS, COMPARED};
 use super::statistics::Statistics;
-use super::table::Table;
+use super::table::{Table, TableFormat};
 use crate::engine::{self, ClipBatch, Observed};
 use crate::network::Network;
+use crate::recognise::INPUT;
 use crate::weights::{Checkpoint, Dtype, Weights, WeightsError};
 
-/// Name of the tensor that holds the clips, in a dump and in the files of `scripts/reference.py`.
-pub const INPUT: &str = "input";
 /// What stands before the name of a module in these files.
 pub const OUTPUT: &str = "output.";
 
@@ -110,7 +108,7 @@ impl Activations {
         weights: &Weights,
         clips: &ClipBatch,
         reference: Option<&Reference>,
-        keep: &mut dyn FnMut(&str, &[usize], &[f32]),
+        keep: &mut Keep<'_>,
     ) -> Result<Self, Error> {
         let mut watch = Watch {
             reference,
@@ -160,7 +158,7 @@ impl Activations {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self
             .outputs
@@ -174,16 +172,16 @@ impl Activations {
             rows: &self.outputs,
         };
         match format {
-            Format::Text => {
+            TableFormat::Text => {
                 table.text(out)?;
                 self.write_difference(out)
             }
-            Format::Json => {
+            TableFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 writeln!(out)
             }
-            Format::Csv => table.csv(out),
-            Format::Markdown => {
+            TableFormat::Csv => table.csv(out),
+            TableFormat::Markdown => {
                 table.markdown(out)?;
                 writeln!(out)?;
                 self.write_difference(out)
@@ -199,15 +197,18 @@ impl Activations {
     }
 }
 
+/// Takes the key, shape and values of an output, and may store them.
+pub type Keep<'k> = dyn FnMut(&str, &[usize], &[f32]) + 'k;
+
 /// Looks at every output the moment it is ready.
-struct Watch<'a> {
+struct Watch<'a, 'k> {
     reference: Option<&'a Reference>,
-    keep: &'a mut dyn FnMut(&str, &[usize], &[f32]),
+    keep: &'a mut Keep<'k>,
     outputs: Vec<Activation>,
     failed: Option<Error>,
 }
 
-impl Watch<'_> {
+impl Watch<'_, '_> {
     fn module(&mut self, observed: &Observed<'_>) {
         let Observed {
             path,

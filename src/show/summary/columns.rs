@@ -1,8 +1,7 @@
 //! The columns of the table of modules.
 
-use super::statistics::{number, plain};
+use super::Row;
 use super::table::Column;
-use super::{Row, WeightStatistics};
 use crate::network::Setting;
 use crate::text::number::thousands;
 
@@ -78,37 +77,22 @@ pub const PLACE: [Column<Row>; 2] = [
 /// The columns that weights add.
 pub const WEIGHTS: [Column<Row>; 4] = [
     Column::words("Dtype", "weight_dtype", |row| {
-        weight(row, |weight| weight.dtype.clone())
+        row.weight
+            .as_ref()
+            .map_or(String::new(), |weight| weight.dtype.clone())
     }),
-    Column::numbers(
-        "Mean",
-        "weight_mean",
-        |row| weight(row, |weight| number(weight.mean)),
-        |row| weight(row, |weight| plain(weight.mean)),
-    ),
-    Column::numbers(
-        "Std",
-        "weight_std",
-        |row| weight(row, |weight| number(weight.std)),
-        |row| weight(row, |weight| plain(weight.std)),
-    ),
+    Column::measured("Mean", "weight_mean", |row| row.weight.as_ref()?.mean),
+    Column::measured("Std", "weight_std", |row| row.weight.as_ref()?.std),
     Column::numbers(
         "Non-finite",
         "non_finite",
-        |row| {
-            row.non_finite
-                .map_or(String::new(), |count| thousands(count as usize))
-        },
+        |row| row.non_finite.map_or(String::new(), thousands),
         |row| {
             row.non_finite
                 .map_or(String::new(), |count| count.to_string())
         },
     ),
 ];
-
-fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
-    row.weight.as_ref().map_or(String::new(), show)
-}
 
 /// `[16, 64, 112, 112]`.
 pub fn shape(shape: Option<&[usize]>, none: &str) -> String {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 pub use row::{Row, WeightStatistics};
 pub use statistics::Statistics;
+pub use table::TableFormat;
 pub use totals::Totals;
 pub use weights::WeightsOrigin;
 
@@ -23,20 +24,6 @@ use table::Table;
 
 use crate::network::{Network, Result};
 use crate::weights::{UnusableWeights, Weights};
-
-/// How a table is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Aligned columns for a terminal
-    #[default]
-    Text,
-    /// One object with everything
-    Json,
-    /// One line per module, plain numbers
-    Csv,
-    /// A table for a document
-    Markdown,
-}
 
 /// The table and its totals.
 #[derive(Debug, Serialize)]
@@ -101,12 +88,12 @@ impl Summary {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self.weights.is_some() {
             columns.extend(&WEIGHTS);
         }
-        if format == Format::Csv {
+        if format == TableFormat::Csv {
             columns.splice(0..0, &PLACE);
         }
         let table = Table {
@@ -114,7 +101,7 @@ impl Summary {
             rows: &self.layers,
         };
         match format {
-            Format::Text => {
+            TableFormat::Text => {
                 let Self {
                     network,
                     input,
@@ -126,12 +113,12 @@ impl Summary {
                 self.lines()
                     .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
             }
-            Format::Json => {
+            TableFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 writeln!(out)
             }
-            Format::Csv => table.csv(out),
-            Format::Markdown => {
+            TableFormat::Csv => table.csv(out),
+            TableFormat::Markdown => {
                 table.markdown(out)?;
                 writeln!(out, "\n| Total | |\n| --- | ---: |")?;
                 self.lines()

@@ -2,6 +2,25 @@
 
 use std::io::{self, Write};
 
+use crate::text::names;
+use crate::text::number::four_digits;
+
+/// The format in which a table is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Aligned columns for a terminal.
+    #[default]
+    Text,
+    /// One object with everything.
+    Json,
+    /// One line per module, plain numbers.
+    Csv,
+    /// A table for a document.
+    Markdown,
+}
+
+names!(TableFormat { Text = "text", Json = "json", Csv = "csv", Markdown = "markdown" });
+
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Align {
@@ -17,18 +36,24 @@ pub struct Column<R> {
     title: &'static str,
     /// Heading for programs.
     key: &'static str,
-    /// Where its text stands.
     align: Align,
-    /// The value for people.
-    text: fn(&R) -> String,
-    /// The value for programs.
-    plain: fn(&R) -> String,
+    value: Value<R>,
+}
+
+/// What a column takes from a row.
+enum Value<R> {
+    /// The same words for people and for programs.
+    Words(fn(&R) -> String),
+    /// What people see, and what programs read.
+    Both(fn(&R) -> String, fn(&R) -> String),
+    /// Four digits for people, all of them for programs, nothing where there is no number.
+    Measured(fn(&R) -> Option<f64>),
 }
 
 impl<R> Column<R> {
     /// Words, the same for people and for programs.
-    pub const fn words(title: &'static str, key: &'static str, text: fn(&R) -> String) -> Self {
-        Self::new(title, key, Align::Left, text, text)
+    pub const fn words(title: &'static str, key: &'static str, words: fn(&R) -> String) -> Self {
+        Self::new(title, key, Align::Left, Value::Words(words))
     }
 
     /// Shapes, with a remark for people.
@@ -38,32 +63,50 @@ impl<R> Column<R> {
         text: fn(&R) -> String,
         plain: fn(&R) -> String,
     ) -> Self {
-        Self::new(title, key, Align::Left, text, plain)
+        Self::new(title, key, Align::Left, Value::Both(text, plain))
     }
 
-    /// Numbers, shortened for people.
+    /// Numbers, written in one way for people and in another for programs.
     pub const fn numbers(
         title: &'static str,
         key: &'static str,
         text: fn(&R) -> String,
         plain: fn(&R) -> String,
     ) -> Self {
-        Self::new(title, key, Align::Right, text, plain)
+        Self::new(title, key, Align::Right, Value::Both(text, plain))
     }
 
-    const fn new(
+    /// Measured numbers: four digits for people, all for programs, nothing where there is none.
+    pub const fn measured(
         title: &'static str,
         key: &'static str,
-        align: Align,
-        text: fn(&R) -> String,
-        plain: fn(&R) -> String,
+        value: fn(&R) -> Option<f64>,
     ) -> Self {
+        Self::new(title, key, Align::Right, Value::Measured(value))
+    }
+
+    const fn new(title: &'static str, key: &'static str, align: Align, value: Value<R>) -> Self {
         Self {
             title,
             key,
             align,
-            text,
-            plain,
+            value,
+        }
+    }
+
+    /// The value for people.
+    fn text(&self, row: &R) -> String {
+        match self.value {
+            Value::Words(text) | Value::Both(text, _) => text(row),
+            Value::Measured(value) => value(row).map_or(String::new(), four_digits),
+        }
+    }
+
+    /// The value for programs.
+    fn plain(&self, row: &R) -> String {
+        match self.value {
+            Value::Words(plain) | Value::Both(_, plain) => plain(row),
+            Value::Measured(value) => value(row).map_or(String::new(), |value| value.to_string()),
         }
     }
 }
@@ -85,7 +128,7 @@ impl<R> Table<'_, R> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record(self.columns.iter().map(|column| column.key))?;
         for row in self.rows {
-            csv.write_record(self.columns.iter().map(|column| (column.plain)(row)))?;
+            csv.write_record(self.columns.iter().map(|column| column.plain(row)))?;
         }
         csv.flush()
     }
@@ -140,9 +183,6 @@ impl<R> Table<'_, R> {
     }
 
     fn cells(&self, row: &R) -> Vec<String> {
-        self.columns
-            .iter()
-            .map(|column| (column.text)(row))
-            .collect()
+        self.columns.iter().map(|column| column.text(row)).collect()
     }
 }

@@ -1,12 +1,24 @@
+//! From the traced graph to boxes, edges and frames.
+
 use std::collections::HashMap;
 
+use super::parts::{Drawing, Edge, Flow, Group, Part, Unit};
 use super::words::{cost, details, dimensions, find, work};
-use super::{Drawing, Edge, Flow, Group, Part, Unit};
 use crate::network::Layer;
 use crate::show::graph::{Graph, Node};
 
+/// The drawing of `graph`, blocks deeper than `depth` levels folded into one box.
+pub fn drawing(graph: &Graph, depth: Option<usize>) -> Drawing {
+    let mut builder = Builder::new(graph, depth);
+    for index in 0..graph.nodes.len() {
+        builder.add(index);
+    }
+    builder.add_output();
+    builder.finish()
+}
+
 /// Draws a graph node by node.
-pub struct Builder<'a> {
+struct Builder<'a> {
     graph: &'a Graph,
     depth: Option<usize>,
     /// How many operators read each node's value.
@@ -20,7 +32,7 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// Begins with the frames of all blocks.
-    pub fn new(graph: &'a Graph, depth: Option<usize>) -> Self {
+    fn new(graph: &'a Graph, depth: Option<usize>) -> Self {
         let total = sum(&graph.nodes);
         let drawing = Drawing {
             title: graph
@@ -83,7 +95,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Finds or makes the box of a node, and draws the edges into it.
-    pub fn add(&mut self, index: usize) {
+    fn add(&mut self, index: usize) {
         let node = &self.graph.nodes[index];
         let unit = match (self.folded_into(node), self.extends(node)) {
             (Some(block), _) => self.add_to_block(&block, node),
@@ -202,7 +214,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Draws where the output leaves.
-    pub fn add_output(&mut self) {
+    fn add_output(&mut self) {
         let source = self.graph.output();
         self.drawing.units.push(Unit {
             name: String::new(),
@@ -223,7 +235,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What leads only to a shortcut is part of it, such as a convolution that changes the size of what is added.
-    pub fn finish(mut self) -> Drawing {
+    fn finish(mut self) -> Drawing {
         for unit in (0..self.drawing.units.len()).rev() {
             let edges = &mut self.drawing.edges;
             let mut leaving = edges.iter().filter(|edge| edge.from == unit).peekable();

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::proto::{Attr, AttrValue, Dim, GraphDef, ListValue, NodeDef, TensorShape, VersionDef};
+use crate::network::{Graph, Node};
 use crate::network::{Role, Setting};
-use crate::show::graph::{Graph, Node};
 
 /// The version that PyTorch's writer states, too.
 const PRODUCER: i32 = 22;

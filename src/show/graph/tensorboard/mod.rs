@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-use super::Graph;
+use crate::network::Graph;
 use proto::{Event, What};
 
 /// Writes `graph` into a new event file in `folder`, which is made if need be, and returns the file's path.

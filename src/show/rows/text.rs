@@ -4,10 +4,14 @@ use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use super::{Ending, RowWriter};
-use crate::recognise::{Class, FrameRange, Prediction, Row, RowError};
+use super::writer::RowWriter;
+use crate::recognise::{Class, Prediction, Row, RowError};
+use crate::show::ending::Ending;
+use crate::show::words::{percentage, range_text};
+use crate::text::one_line;
+use crate::text::terminal::fitted;
 
 /// Whether text carries terminal colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,7 +76,7 @@ impl<W: Write> TextWriter<W> {
     }
 
     fn title(&self, row: &Row) -> String {
-        let clip = self.paint(Style::new().bold(), printable(&row.clip().text()));
+        let clip = self.paint(Style::new().bold(), one_line(&row.clip().text()));
         match row.range() {
             Some(range) => format!("{clip}  {}", range_text(range)),
             None => clip,
@@ -85,7 +89,7 @@ impl<W: Write> TextWriter<W> {
             *out += &format!("  {}\n", self.paint(AnsiColor::Yellow.on_default(), mark));
         }
         let width = self.style.width.clamp(MIN_WIDTH, MAX_WIDTH);
-        let labels: Vec<String> = prediction.top.iter().map(|c| printable(&c.label)).collect();
+        let labels: Vec<String> = prediction.top.iter().map(|c| one_line(&c.label)).collect();
         let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
         let label_width = widest.min(width - FIXED_COLUMNS - MIN_BAR);
         let bar_width = (width - FIXED_COLUMNS - label_width).min(MAX_BAR);
@@ -109,7 +113,7 @@ impl<W: Write> TextWriter<W> {
 
     fn failure(&self, out: &mut String, failure: &RowError) {
         let mark = self.paint(AnsiColor::Red.on_default().bold(), "error:");
-        *out += &format!("  {mark} {}\n", printable(&failure.error));
+        *out += &format!("  {mark} {}\n", one_line(&failure.error));
     }
 }
 
@@ -134,30 +138,6 @@ impl<W: Write> RowWriter for TextWriter<W> {
     }
 }
 
-/// The part of a clip in words: seconds where they are known, else frames.
-pub(super) fn range_text(range: &FrameRange) -> String {
-    match (range.start_seconds, range.end_seconds) {
-        (Some(start), Some(end)) => format!("{start:.2} s to {end:.2} s"),
-        _ => format!(
-            "frames {} to {}",
-            range.start_frame,
-            range.end_frame.saturating_sub(1)
-        ),
-    }
-}
-
-/// `83.21%`; a score that is neither 0 nor 1 is not rounded to one.
-pub(super) fn percentage(score: f32) -> String {
-    let percent = f64::from(score) * 100.0;
-    if score > 0.0 && percent < 0.01 {
-        "<0.01%".into()
-    } else if score < 1.0 && percent >= 99.995 {
-        ">99.99%".into()
-    } else {
-        format!("{percent:.2}%")
-    }
-}
-
 /// A bar of eighths of a column, filled with spaces to `width` columns.
 fn bar(score: f32, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -165,32 +145,4 @@ fn bar(score: f32, width: usize) -> String {
     let filled = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
     let columns = eighths.div_ceil(8);
     filled + &" ".repeat(width - columns)
-}
-
-/// `text` cut or filled with spaces to exactly `width` columns.
-fn fitted(text: &str, width: usize) -> String {
-    let columns = text.width();
-    if columns <= width {
-        return text.to_owned() + &" ".repeat(width - columns);
-    }
-    let mut cut = String::new();
-    let mut used = 0;
-    for character in text.chars() {
-        let columns = character.width().unwrap_or(0);
-        if used + columns + 1 > width {
-            break;
-        }
-        used += columns;
-        cut.push(character);
-    }
-    cut + "…" + &" ".repeat(width - used - 1)
-}
-
-/// `text` with control characters escaped: a file name must not move the cursor or recolour the terminal.
-pub(super) fn printable(text: &str) -> String {
-    let escape = |character: char| match character.is_control() {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
-    };
-    text.chars().map(escape).collect()
 }

@@ -1,80 +1,58 @@
-//! JSON: an object for one row, a list for several.
+//! JSON: a list of objects, however many clips there are.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Serializer;
 use serde_json::ser::Formatter;
+use serde_json::{Serializer, json};
 
-use super::{Ending, RowWriter};
+use super::writer::RowWriter;
 use crate::recognise::Row;
+use crate::show::ending::Ending;
 
-/// Writes indented JSON. The first row waits for the second, which decides between object and list; later rows are written
-/// as they come.
+/// Writes an indented list, each row as it comes.
 #[derive(Debug)]
 pub struct JsonWriter<W: Write> {
     sink: W,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Empty,
-    /// The only row so far.
-    One(Box<Row>),
-    List,
+    elements: usize,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A writer to `sink`.
     pub fn new(sink: W) -> Self {
-        Self {
-            sink,
-            state: State::Empty,
-        }
+        Self { sink, elements: 0 }
+    }
+
+    fn element(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let start = if self.elements == 0 { "[" } else { "," };
+        self.elements += 1;
+        write!(self.sink, "{start}\n  {}", object(value)?)
     }
 }
 
 impl<W: Write> RowWriter for JsonWriter<W> {
     fn write(&mut self, row: &Row) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::List) {
-            State::Empty => {
-                self.state = State::One(Box::new(row.clone()));
-                return Ok(());
-            }
-            State::One(first) => write!(self.sink, "[\n  {}", object(&first, 1)?)?,
-            State::List => {}
-        }
-        write!(self.sink, ",\n  {}", object(row, 1)?)
+        self.element(row)
     }
 
     fn finish(&mut self, ending: Ending) -> io::Result<()> {
         if let Ending::Cut(cut, missing) = ending {
-            let missing = serde_json::json!({ "incomplete": cut, "missing_clips": missing });
-            match &self.state {
-                State::Empty => write!(self.sink, "[")?,
-                State::One(row) => write!(self.sink, "[\n  {},", object(row, 1)?)?,
-                State::List => write!(self.sink, ",")?,
-            }
-            write!(self.sink, "\n  {missing}")?;
-            self.state = State::List;
+            self.element(&json!({ "incomplete": cut, "missing_clips": missing }))?;
         }
-        match &self.state {
-            State::Empty => writeln!(self.sink, "[]")?,
-            State::One(row) => writeln!(self.sink, "{}", object(row, 0)?)?,
-            State::List => writeln!(self.sink, "\n]")?,
-        }
+        let end = if self.elements == 0 { "[]" } else { "\n]" };
+        writeln!(self.sink, "{end}")?;
         self.sink.flush()
     }
 }
 
-/// The row as an object whose own lines are indented `depth` times.
-fn object(row: &Row, depth: usize) -> io::Result<String> {
+/// An object as it stands in a list.
+fn object(value: &impl Serialize) -> io::Result<String> {
     let mut bytes = Vec::new();
-    row.serialize(&mut Serializer::with_formatter(
-        &mut bytes,
-        Indented::new(depth),
-    ))?;
+    let indented = Indented {
+        depth: 1,
+        lists: vec![Items::Plain],
+    };
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, indented))?;
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
@@ -92,13 +70,6 @@ enum Items {
 }
 
 impl Indented {
-    fn new(depth: usize) -> Self {
-        Self {
-            depth,
-            lists: vec![Items::Plain],
-        }
-    }
-
     fn new_line<W: ?Sized + Write>(&self, writer: &mut W) -> io::Result<()> {
         write!(writer, "\n{:width$}", "", width = 2 * self.depth)
     }

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use super::{Cut, Ending, RowWriter};
+use super::writer::RowWriter;
 use crate::recognise::{Class, FrameRange, Prediction, Row};
+use crate::show::ending::Ending;
 
 /// Writes a header and one line per class, so that a spreadsheet or a data frame needs no unpacking; a failed clip is one
 /// line with its error. Lists (frames, logits) are one field with spaces between the values.
@@ -143,16 +144,8 @@ impl<W: Write> RowWriter for CsvWriter<W> {
 
     fn finish(&mut self, ending: Ending) -> io::Result<()> {
         self.header()?;
-        if let Ending::Cut(cut, missing) = ending {
-            let cut = match cut {
-                Cut::Interrupted => "interrupted",
-                Cut::Failed => "failed",
-            };
-            let missing = match missing {
-                Some(clips) => format!("incomplete: {cut}; clips missing: {clips}"),
-                None => format!("incomplete: {cut}; not all clips were read"),
-            };
-            let fields = COLUMNS.map(|(name, _)| if name == "error" { &missing[..] } else { "" });
+        if let Some(note) = ending.note() {
+            let fields = COLUMNS.map(|(name, _)| if name == "error" { &note[..] } else { "" });
             self.writer.write_record(fields)?;
         }
         self.writer.flush()

@@ -1,4 +1,4 @@
-//! Tables of numbers, one line per clip: features and scores, for other programs to read.
+//! Files of values, one line per clip: features and scores, for other programs to read.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use crate::file::{FileError, NewFile, folder};
 use crate::recognise::{FrameRange, Row};
 
-/// What a table's values are, which is also its name in a safetensors file.
+/// What the values are. Its name is also that of the tensor in a safetensors file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// The values before the head, `[clips, 512]`.
@@ -51,13 +51,13 @@ enum Form {
     Safetensors,
 }
 
-/// A table under construction. Its values are kept on disk, so that memory grows with the clips' names only.
+/// A file under construction. Its values are kept on disk, so that memory grows with the clips' names only.
 ///
 /// A safetensors file holds one float32 tensor; its metadata has `clips`, a JSON list with the path of each line, and
 /// `ranges`, a list of `[first frame, frame after the last]` or `null`, when a line is a part of a clip. A .npy file cannot
 /// carry names: they are in a JSON file beside it, `NAME.clips.json` for `NAME.npy`.
 #[derive(Debug)]
-pub struct Table {
+pub struct ValuesFile {
     target: NewFile,
     /// The names that a .npy file cannot carry.
     names: Option<NewFile>,
@@ -69,7 +69,7 @@ pub struct Table {
     ranges: Vec<Option<[usize; 2]>>,
 }
 
-impl Table {
+impl ValuesFile {
     /// Starts the table that will appear at `path`, in the form that its extension says. `columns` are the names of the
     /// values: the labels for scores, numbers for features.
     ///

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Ending, RowWriter};
+use super::writer::RowWriter;
 use crate::recognise::Row;
+use crate::show::ending::Ending;
 
 /// Writes each row as one line and flushes it, so that a reader in a pipe gets it at once.
 #[derive(Debug)]
