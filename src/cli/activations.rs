@@ -1,20 +1,23 @@
 //! `eco summary --activations`: one clip on its way through the network.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
-use tch::Tensor;
+use anyhow::anyhow;
+use tch::{Kind, Tensor};
 
 use super::flags::FrameFlags;
 use super::{Failure, say};
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::{ClipBatch, Device};
-use crate::network::{EcoLite, FRAME_SIZE};
+use crate::network::{self, EcoLite, FRAME_SIZE};
 use crate::recognise::{INPUT, OpenWeights, read_input};
 use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
+use crate::text::terminal;
+use crate::weights::{Dtype, RawTensor, write};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
@@ -52,24 +55,17 @@ pub fn run(
     let net = weights.network(segments, Device::Cpu)?;
     let input = input(args, clip, weights, &net)?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: Vec<(String, Tensor)> = Vec::new();
+    let mut dump: Vec<(String, RawTensor)> = Vec::new();
     let mut keep = |name: &str, output: &Tensor| {
         if args.dump.is_some() {
             dump.retain(|(earlier, _)| earlier != name);
-            dump.push((
-                name.to_owned(),
-                output
-                    .f_contiguous()
-                    .map_err(crate::network::Error::from)?
-                    .copy(),
-            ));
+            dump.push((name.to_owned(), raw(output).map_err(network::Error::from)?));
         }
         Ok(())
     };
     let mut activations = Activations::observe(&net, &input, reference.as_ref(), &mut keep)?;
     if let Some(path) = &args.dump {
-        Tensor::write_safetensors(&dump, path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write(path, &dump, &BTreeMap::new())?;
     }
     let verdict = args
         .compare
@@ -78,7 +74,7 @@ pub fn run(
     if let Some(depth) = depth {
         activations.fold(depth.into());
     }
-    activations.write(format, out)?;
+    activations.write(format, terminal::width(io::stdout()), out)?;
     out.flush()?;
     match verdict {
         Some(Err(difference)) => Err(Failure::from(anyhow!(difference))),
@@ -88,6 +84,22 @@ pub fn run(
         }
         None => Ok(()),
     }
+}
+
+/// A copy of the values, as float32.
+fn raw(tensor: &Tensor) -> Result<RawTensor<'static>, tch::TchError> {
+    let tensor = tensor.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let mut bytes = vec![0; tensor.numel() * size_of::<f32>()];
+    tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+    Ok(RawTensor {
+        dtype: Dtype::F32,
+        shape: tensor
+            .size()
+            .iter()
+            .map(|&extent| extent as usize)
+            .collect(),
+        data: bytes.into(),
+    })
 }
 
 fn verdict(

@@ -8,6 +8,7 @@ use crate::engine::Device;
 use crate::network::{EcoLite, Printed};
 use crate::recognise::OpenWeights;
 use crate::show::summary::{Summary, TableFormat, WeightsOrigin};
+use crate::text::terminal;
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
@@ -81,7 +82,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         );
     }
     if args.wants_table() {
-        table(args)?.write(args.format.unwrap_or_default(), &mut out)?;
+        table(args)?.write(
+            args.format.unwrap_or_default(),
+            terminal::width(io::stdout()),
+            &mut out,
+        )?;
     } else {
         writeln!(out, "{}", Printed(&args.network.shapes()?))?;
     }
