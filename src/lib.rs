@@ -17,19 +17,20 @@
 //! # Ok::<(), eco::recognise::Error>(())
 //! ```
 //!
-//! A module uses those above it and none below:
+//! Each module uses those above it in this table and none below:
 //!
 //! | module | knows |
 //! |---|---|
-//! | [`text`], [`file`] | names, numbers and natural order; files that appear whole or not at all |
-//! | [`recipe`] | how frames become the network's input: segments, sampling, preprocessing |
-//! | [`network`] | ECO as a tree of modules: names, shapes, hyper-parameters |
-//! | [`clip`] | files, frames and videos, up to pixels |
-//! | [`weights`] | checkpoints of every kind, matching by name, metadata, labels |
-//! | [`engine`] | running the network on a device |
-//! | [`recognise`] | weights and clips in, answers out |
-//! | [`show`] | answers and networks as text, JSON, CSV, pages and pictures |
-//! | [`cli`] | flags, standard streams, progress and exit codes |
+//! | [`text`] | words and numbers as people read them |
+//! | [`file`] | files that appear whole or not at all |
+//! | [`recipe`] | how a clip becomes the network's input, in numbers |
+//! | [`network`] | what ECO is, without tensors |
+//! | [`clip`] | from files to pixels |
+//! | [`weights`] | from checkpoints to tensors by name |
+//! | [`engine`] | runs the network on a device |
+//! | [`recognise`] | the product: weights and clips to outcomes |
+//! | [`show`] | tables, pictures, pages, JSON, graphs |
+//! | [`cli`] | flags, streams, progress, exit codes |
 
 pub mod cli;
 pub mod clip;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use tch::{Kind, Tensor};
 
+use super::exit::Failure;
 use super::flags::FrameFlags;
-use super::{Failure, say};
+use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::{ClipBatch, Device};
 use crate::network::{self, EcoLite, FRAME_SIZE};

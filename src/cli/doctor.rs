@@ -8,8 +8,9 @@ use std::process::Command;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::exit::Failure;
 use super::flags::WeightsFlags;
-use super::{Failure, weights};
+use super::weights;
 use crate::clip::Ffmpeg;
 use crate::engine::winograd::Winograd;
 use crate::engine::{Device, DeviceRequest};

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use super::advice;
+use super::say::say;
 use crate::engine;
 use crate::recognise::{self, InputError};
 use crate::text::is_broken_pipe;
@@ -55,7 +56,7 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         let advice = advice::for_failure(&self.error).map_or(String::new(), |a| format!("; {a}"));
-        super::say(format_args!("eco: {:#}{advice}", self.error));
+        say(format_args!("eco: {:#}{advice}", self.error));
         ExitCode::from(self.code)
     }
 }

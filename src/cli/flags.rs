@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::values::one_of;
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, SEGMENTS_STEP, Sampling};
 
@@ -41,10 +42,10 @@ pub struct SegmentsFlags {
 pub struct FrameFlags {
     /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers) [default: the
     /// weights']
-    #[arg(long, value_enum, hide_possible_values = true, help_heading = NETWORK)]
+    #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
     /// How frames become the network's input: official, book or caffe [default: the weights']
-    #[arg(long, value_enum, hide_possible_values = true, help_heading = NETWORK)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
 }
 
@@ -54,8 +55,9 @@ pub struct EngineFlags {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", help_heading = RUNNING)]
     pub device: DeviceRequest,
-    /// What runs the network
-    #[arg(long, value_enum, default_value_t, help_heading = RUNNING)]
+    /// What runs the network: libtorch (any device), winograd (the CPU), or auto: winograd on a CPU with AVX2 and FMA, else
+    /// libtorch
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub engine: EngineChoice,
     /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
     #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = RUNNING)]

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Command;
 use clap_complete::Shell;
 
-use super::Failure;
+use super::exit::Failure;
 use crate::file::{FileError, NewFile};
 
 /// Print a script that makes a shell complete eco's commands and flags

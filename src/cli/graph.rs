@@ -1,9 +1,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::exit::Failure;
 use super::network::NetworkArgs;
+use super::say::say;
 use super::values::one_of;
-use super::{Failure, say};
 use crate::file;
 use crate::network::FRAME_SIZE;
 use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
-use super::Failure;
+use super::exit::Failure;
 use super::exit::UNREADABLE;
 use crate::text::number::four_digits;
 use crate::text::terminal;

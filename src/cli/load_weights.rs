@@ -1,9 +1,13 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
+use super::exit::Failure;
 use super::exit::{MISMATCH, code_of_weights};
 use super::flags::parse_segments;
-use super::{Failure, say};
+use super::say::say;
+use super::values::one_of;
 use crate::engine::network;
 use crate::recipe::Preprocess;
 use crate::weights::locate::Places;
@@ -39,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,
     /// How frames were prepared when the weights were trained [default: official]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
     #[arg(long, value_name = "N", value_parser = parse_segments)]
@@ -53,9 +57,22 @@ pub struct Args {
     /// Report only, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print the report as JSON on stdout
-    #[arg(long)]
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The earlier name of `--format json`
+    #[arg(long, hide = true)]
     json: bool,
+}
+
+/// How the report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people, on standard error
+    #[default]
+    Text,
+    /// One object on standard output
+    Json,
 }
 
 fn parse_rename(rule: &str) -> Result<Rename, String> {
@@ -67,6 +84,7 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
 const KINETICS_CLASSES: usize = 400;
 
 pub fn run(args: &Args) -> Result<(), Failure> {
+    let json = args.json || args.format == Format::Json;
     let options = ImportOptions {
         load: LoadOptions {
             key: args.key.clone(),
@@ -91,12 +109,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         &network::spec(KINETICS_CLASSES)?,
         &options,
     )
-    .map_err(|error| failure(error, args.json))?;
+    .map_err(|error| failure(error, json))?;
     if args.dry_run {
-        return dry_run(&import.into_dry_run(), args.json);
+        return dry_run(&import.into_dry_run(), json);
     }
     if import.report().verdict == Verdict::Mismatch {
-        show(import.report(), args.json)?;
+        show(import.report(), json)?;
         return Err(mismatch(import.report()));
     }
     let places = Places::current();
@@ -106,9 +124,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     import
         .write(&output)
-        .map_err(|error| failure(error, args.json))?;
+        .map_err(|error| failure(error, json))?;
     let next = next_step(&places, &output, import.report());
-    show(import.report(), args.json)?;
+    show(import.report(), json)?;
     let next = next?;
     let size = std::fs::metadata(&output).map_or(0, |meta| meta.len());
     say(format_args!(

@@ -14,18 +14,17 @@ mod inspect;
 mod load_weights;
 mod network;
 mod report;
+mod say;
 mod signals;
 mod summary;
 mod values;
 mod weights;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::{EXIT_CODES, Failure};
+use exit::EXIT_CODES;
 
 /// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
 #[derive(Debug, Parser)]
@@ -69,9 +68,4 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-/// Writes a line to stderr. Whoever reads that may have gone, which is no reason to fail.
-fn say(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 
-use super::Failure;
+use super::exit::Failure;
 use crate::network::{DEFAULT_SEGMENTS, EcoLite, Shapes};
 
 /// The networks that `eco` knows.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::{Failure, say};
+use super::exit::Failure;
+use super::say::say;
 use crate::show::read_rows;
 use crate::show::report::{About, PageFrames, ReportPage};
 

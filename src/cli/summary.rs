@@ -1,9 +1,10 @@
 use std::io::{self, BufWriter, Write};
 
+use super::exit::Failure;
 use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
 use super::values::one_of;
-use super::{Failure, activations, weights};
+use super::{activations, weights};
 use crate::engine::Device;
 use crate::network::{EcoLite, Printed};
 use crate::recognise::OpenWeights;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Failure, say};
+use super::exit::Failure;
+use super::say::say;
 use crate::recognise::WeightsSource;
 use crate::weights::locate::{Found, Origin, Places};
 

@@ -1,11 +1,13 @@
+use std::path::PathBuf;
+
 use super::batcher::Batcher;
 use super::outcomes::Outcomes;
+use super::rows::RowMaker;
 use super::threads::threads_or_cores;
 use super::{Answer, Error, Labels, OpenWeights, Options, Row, RowOptions, Stop};
 use crate::clip::{self, Entry, LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
-use std::path::PathBuf;
 
 /// Clips that are loaded at a time, at most: more only wait for one another.
 const MAX_WORKERS: usize = 8;
@@ -78,12 +80,9 @@ impl Recogniser {
     /// Answers for the clips at `paths`, in their order: directories of frames or videos.
     ///
     /// The next clips are loaded while the network runs. See [`Recogniser::recognise_until`] for what the items are.
-    pub fn recognise<I>(&self, paths: I) -> Outcomes<'_>
-    where
-        I: IntoIterator<Item: Into<PathBuf>, IntoIter: Send + 'static>,
-    {
+    pub fn recognise(&self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Outcomes<'_> {
         let entries = paths.into_iter().map(|path| Ok(Entry::from(path.into())));
-        self.recognise_until(&Stop::default(), entries)
+        self.recognise_until(&Stop::default(), entries.collect::<Vec<_>>())
     }
 
     /// Answers for the clips of a list, in their order, until `stop` is asked: one [`Answer`] per clip or, with
@@ -102,7 +101,13 @@ impl Recogniser {
 
     /// The row that shows an answer.
     pub fn row(&self, answer: &Answer, shown: &RowOptions) -> Row {
-        shown.row(self, answer)
+        let maker = RowMaker {
+            options: shown,
+            labels: &self.labels,
+            engine: self.engine.kind().to_string(),
+            parts: self.options.selects_parts(),
+        };
+        maker.row(answer)
     }
 
     /// The weights in use.

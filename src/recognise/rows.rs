@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Answer, ClipName, FrameRange, Outcome, Prediction, Recogniser, Row, RowError, Scores, Timings,
+    Answer, ClipName, FrameRange, Labels, Outcome, Prediction, Row, RowError, Scores, Timings,
 };
 use crate::clip::{self, Loaded};
 
@@ -38,12 +38,23 @@ impl Default for RowOptions {
     }
 }
 
-impl RowOptions {
-    pub(super) fn row(&self, recogniser: &Recogniser, answer: &Answer) -> Row {
-        let failed = |loaded, error| {
+/// What goes into rows beside the answers.
+pub(super) struct RowMaker<'a> {
+    pub options: &'a RowOptions,
+    pub labels: &'a Labels,
+    /// The engine's name.
+    pub engine: String,
+    /// Whether rows are about parts of clips, and say which.
+    pub parts: bool,
+}
+
+impl RowMaker<'_> {
+    /// The row that shows an answer.
+    pub fn row(&self, answer: &Answer) -> Row {
+        let failed = |range, error| {
             Row::Failed(RowError {
                 clip: ClipName::new(&answer.entry.path),
-                range: range(recogniser, loaded),
+                range,
                 error,
             })
         };
@@ -53,33 +64,39 @@ impl RowOptions {
                 scores,
                 forward,
                 ..
-            } => Row::Answer(self.prediction(recogniser, answer, loaded, scores, *forward)),
-            Outcome::NotScored { loaded, error, .. } => failed(Some(loaded), error.to_string()),
+            } => Row::Answer(self.prediction(answer, loaded, scores, *forward)),
+            Outcome::NotScored { loaded, error, .. } => {
+                failed(self.range(loaded), error.to_string())
+            }
             Outcome::NotLoaded { error } => failed(None, one_line(error)),
         }
     }
 
     fn prediction(
         &self,
-        recogniser: &Recogniser,
         answer: &Answer,
         loaded: &Loaded,
         scores: &Scores,
         forward: Duration,
     ) -> Prediction {
+        let RowOptions {
+            topk,
+            min_score,
+            logits,
+        } = *self.options;
         let sources = || loaded.views.iter().flat_map(|view| view.sources());
-        let top = scores.top(self.topk, recogniser.labels());
+        let top = scores.top(topk, self.labels);
         let best = top.first().map_or(0.0, |class| class.score);
         Prediction {
             clip: ClipName::new(&answer.entry.path),
-            range: range(recogniser, Some(loaded)),
+            range: self.range(loaded),
             source_frames: loaded.source_frames,
             frames: sources().map(|source| source.index).collect(),
             frame_names: sources().filter_map(|source| source.name()).collect(),
             views: loaded.views.len(),
-            uncertain: self.min_score.is_some_and(|limit| best < limit),
+            uncertain: min_score.is_some_and(|limit| best < limit),
             top,
-            logits: match self.logits {
+            logits: match logits {
                 Logits::Best => None,
                 Logits::All => Some(scores.logits().to_vec()),
             },
@@ -87,23 +104,21 @@ impl RowOptions {
                 decode_ms: rounded(loaded.elapsed.as_secs_f64() * 1e3, 1e3),
                 forward_ms: rounded(forward.as_secs_f64() * 1e3, 1e3),
             },
-            engine: recogniser.engine().kind().to_string(),
+            engine: self.engine.clone(),
         }
     }
-}
 
-/// The part of the clip that was looked at; `None` where that is all of it.
-fn range(recogniser: &Recogniser, loaded: Option<&Loaded>) -> Option<FrameRange> {
-    let loaded = loaded.filter(|_| recogniser.options().selects_parts())?;
-    let seconds = loaded
-        .seconds
-        .map(|(start, end)| [start, end].map(|time| rounded(time, 1e6)));
-    Some(FrameRange {
-        start_frame: loaded.range.start,
-        end_frame: loaded.range.end,
-        start_seconds: seconds.map(|[start, _]| start),
-        end_seconds: seconds.map(|[_, end]| end),
-    })
+    fn range(&self, loaded: &Loaded) -> Option<FrameRange> {
+        let seconds = loaded
+            .seconds
+            .map(|(start, end)| [start, end].map(|time| rounded(time, 1e6)));
+        self.parts.then(|| FrameRange {
+            start_frame: loaded.range.start,
+            end_frame: loaded.range.end,
+            start_seconds: seconds.map(|[start, _]| start),
+            end_seconds: seconds.map(|[_, end]| end),
+        })
+    }
 }
 
 /// The error with its causes.

@@ -12,8 +12,9 @@ use clap::ValueEnum;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use super::exit::Failure;
 use super::flags::{EngineFlags, SegmentsFlags, WeightsFlags};
-use super::{Failure, weights};
+use super::weights;
 use crate::clip::{Entry, OpenOptions, load_clip};
 use crate::engine::{ClipBatch, DeviceRequest, Output};
 use crate::file::NewFile;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::cli::Failure;
+use crate::cli::exit::Failure;
 use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
 };
@@ -70,7 +70,7 @@ pub struct Args {
     /// Crops of each frame whose scores are averaged: 1, 3 or 10
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Crops::ALL, Crops::name),
         default_value_t,
         hide_possible_values = true,
         help_heading = NETWORK

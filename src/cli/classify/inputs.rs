@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::Args;
-use crate::cli::say;
+use crate::cli::say::say;
 use crate::clip::{self, Entry, expand_entry, read_list};
 
 /// Clips in the order they were given.

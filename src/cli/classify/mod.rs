@@ -17,8 +17,10 @@ use progress::Progress;
 use sinks::Sinks;
 use tally::Tally;
 
+use super::exit::Failure;
+use super::say::say;
 use super::signals::Signals;
-use super::{Failure, advice, say, weights};
+use super::{advice, weights};
 use crate::recognise::{Answer, Recogniser, Row, RowOptions, use_threads};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;

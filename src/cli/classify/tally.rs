@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use crate::cli::{Failure, say};
+use crate::cli::exit::Failure;
+use crate::cli::say::say;
 use crate::recognise::{Answer, Row};
 
 /// How the clips fared.
