@@ -8,7 +8,7 @@ use crate::recognise::WeightsSource;
 use crate::weights::locate::{Found, Origin, Places};
 
 /// Said whenever the demo runs, so that nobody takes its answers for more than they are.
-const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
+pub const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
 
 /// Weights, and why these.
 pub struct Chosen {

@@ -13,7 +13,7 @@ use super::error::{Error, Result};
 use super::frames::Frames;
 use super::list::Entry;
 use super::source::{OpenOptions, Source, Views};
-use super::timeline::{Position, Sliding, Timeline};
+use super::timeline::{Position, Sliding};
 use super::turns::Turns;
 use crate::recipe::Preprocess;
 use crate::recipe::Sampling;
@@ -73,6 +73,10 @@ pub struct Loaded {
     pub seconds: Option<(f64, f64)>,
     /// Frames of the whole clip.
     pub source_frames: usize,
+    /// Place of this answer among the clip's, from 0.
+    pub answer: usize,
+    /// Answers of the clip: one, or one per window.
+    pub answers: usize,
     /// Temporal views times crops: the crops of the first view first.
     pub views: Vec<Frames>,
     /// Something to tell the user about the clip, with its first answer.
@@ -96,7 +100,7 @@ pub struct Item {
 /// [`ControlFlow::Break`].
 ///
 /// # Errors
-/// Those of [`Source::open`], [`Timeline::range`], [`Timeline::windows`] and [`Source::load`].
+/// Those of [`Source::open`], [`Timeline::range`](super::Timeline::range), [`Timeline::windows`](super::Timeline::windows) and [`Source::load`].
 pub fn load_clip(
     entry: &Entry,
     options: &LoadOptions,
@@ -141,13 +145,17 @@ fn load_source(
         &options.turns,
         &mut |number, views| {
             let elapsed = stopwatch.elapsed();
-            let flow = emit(loaded(
-                &timeline,
-                ranges[number].clone(),
+            let range = ranges[number].clone();
+            let flow = emit(Loaded {
+                seconds: timeline.span(&range),
+                range,
+                source_frames: timeline.frames(),
+                answer: number,
+                answers: ranges.len(),
                 views,
-                note.take(),
+                note: note.take(),
                 elapsed,
-            ));
+            });
             // Waiting for a place in the queue is not loading.
             stopwatch = options.turns.stopwatch();
             flow
@@ -181,23 +189,6 @@ fn views(range: &Range<usize>, options: &LoadOptions) -> Views {
         .flatten()
         .for_each(|index| *index += range.start);
     views
-}
-
-fn loaded(
-    timeline: &Timeline,
-    range: Range<usize>,
-    views: Vec<Frames>,
-    note: Option<String>,
-    elapsed: Duration,
-) -> Loaded {
-    Loaded {
-        seconds: timeline.span(&range),
-        range,
-        source_frames: timeline.frames(),
-        views,
-        note,
-        elapsed,
-    }
 }
 
 /// Iterator over the answers of all clips, in the order of the input. See [`load_ahead`].

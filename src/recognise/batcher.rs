@@ -243,6 +243,8 @@ mod tests {
             range: 0..1,
             seconds: None,
             source_frames: 1,
+            answer: 0,
+            answers: 1,
             views: load_views(&[path], &indices, Preprocess::Official, Crops::One).unwrap(),
             note: None,
             elapsed: Duration::ZERO,

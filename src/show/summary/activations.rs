@@ -154,11 +154,16 @@ impl Activations {
         self.outputs.retain(|output| output.depth <= depth);
     }
 
-    /// Writes the table.
+    /// Writes the table; text in at most `width` columns, where there is a limit.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        format: TableFormat,
+        width: Option<usize>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self
             .outputs
@@ -173,7 +178,7 @@ impl Activations {
         };
         match format {
             TableFormat::Text => {
-                table.text(out)?;
+                table.text(width, out)?;
                 self.write_difference(out)
             }
             TableFormat::Json => {
