@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use tch::Tensor;
 
+use super::values::one_of;
 use super::weights::Network;
 use super::{Failure, say};
 use crate::clip::{LoadOptions, load_clip};
@@ -35,7 +36,7 @@ pub struct Args {
     /// Which frames to take: official or caffe
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Sampling::ALL, Sampling::name),
         default_value_t,
         hide_possible_values = true,
         requires = "activations"
@@ -44,7 +45,7 @@ pub struct Args {
     /// How frames become the network's input: official, book or caffe [default: the weights']
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Preprocess::ALL, Preprocess::name),
         hide_possible_values = true,
         requires = "activations"
     )]

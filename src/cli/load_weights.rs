@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::values::one_of;
 use super::{Failure, say};
 use crate::engine::network;
 use crate::recipe::Preprocess;
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,
     /// How frames were prepared when the weights were trained [default: official]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
     #[arg(long, value_name = "N", value_parser = parse_segments)]

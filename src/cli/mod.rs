@@ -10,6 +10,7 @@ mod inspect;
 mod load_weights;
 mod network;
 mod summary;
+mod values;
 mod weights;
 
 use std::fmt::Display;

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
+use crate::cli::values::one_of;
 use crate::clip::{Crops, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, Sampling};
@@ -68,7 +69,7 @@ pub struct Args {
     /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers)
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Sampling::ALL, Sampling::name),
         default_value_t,
         hide_possible_values = true,
         help_heading = "Network"
@@ -77,7 +78,7 @@ pub struct Args {
     /// How frames become the network's input: official, book or caffe [default: the weights']
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Preprocess::ALL, Preprocess::name),
         hide_possible_values = true,
         help_heading = "Network"
     )]
@@ -88,7 +89,7 @@ pub struct Args {
     /// Crops of each frame whose scores are averaged: 1, 3 or 10
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Crops::ALL, Crops::name),
         default_value_t,
         hide_possible_values = true,
         help_heading = "Network"
