@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eco::clip::{Entry, LoadOptions, OpenOptions, Turns, load_ahead};
+use eco::clip::{ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
 use eco::engine::{ClipBatch, Device, Engine, EngineChoice, Precision, network};
 use eco::recipe::Preprocess;
 use image::codecs::jpeg::JpegEncoder;
@@ -54,7 +54,7 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
     let entries: Vec<_> = clips
         .iter()
         .cloned()
-        .map(|clip| Ok(Entry::from(clip)))
+        .map(|clip| Ok(ClipEntry::from(clip)))
         .collect();
     let started = Instant::now();
     let open = OpenOptions {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::clip::{self, Entry, Item, Loaded, Turns};
+use crate::clip::{self, ClipEntry, Item, Loaded, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
 use crate::recognise::{ScoreError, Scores};
@@ -11,7 +11,7 @@ use crate::recognise::{ScoreError, Scores};
 /// One answer, or why there is none.
 pub struct Answered {
     /// The clip.
-    pub entry: Entry,
+    pub entry: ClipEntry,
     /// Its place in the input, from 0.
     pub clip: usize,
     /// What was looked at, and what the network said.
@@ -187,7 +187,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::{Crops, Error, load_views};
+    use crate::clip::{ClipError, Crops, load_views};
     use crate::engine::{Device, EngineKind, Output};
 
     /// Says how bright a clip is, and how many views each run had.
@@ -245,7 +245,7 @@ mod tests {
             note: None,
             elapsed: Duration::ZERO,
         };
-        let entry = Entry::from(std::path::PathBuf::from(clip.to_string()));
+        let entry = ClipEntry::from(std::path::PathBuf::from(clip.to_string()));
         Item {
             entry,
             clip,
@@ -255,7 +255,7 @@ mod tests {
 
     fn failed(clip: usize) -> Item {
         let path = std::path::PathBuf::from(clip.to_string());
-        let error = Error::NotAClip { path: path.clone() };
+        let error = ClipError::NotAClip { path: path.clone() };
         Item {
             entry: path.into(),
             clip,

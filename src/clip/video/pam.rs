@@ -9,8 +9,8 @@ use std::path::Path;
 
 use image::ColorType;
 
-use super::decode::{Image, check_size, decode_error, to_rgb8};
-use super::error::Result;
+use crate::clip::error::Result;
+use crate::clip::rgb::{Image, check_size, decode_error, to_rgb8};
 
 /// No header that ffmpeg writes is longer, in bytes.
 const MAX_HEADER: u64 = 1024;
@@ -28,7 +28,7 @@ struct Header {
 ///
 /// # Errors
 /// The outer error is one of reading; the inner one tells what is wrong with the frame.
-pub(super) fn read_frame(
+pub(in crate::clip) fn read_frame(
     reader: &mut impl BufRead,
     path: &Path,
 ) -> io::Result<Option<Result<Image>>> {
@@ -177,7 +177,7 @@ mod tests {
         let huge = b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 3\nMAXVAL 255\nENDHDR\n";
         assert!(matches!(
             read(huge),
-            Ok(Some(Err(super::super::error::Error::TooLarge { .. })))
+            Ok(Some(Err(crate::clip::error::ClipError::TooLarge { .. })))
         ));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::{Error, Result};
+use crate::clip::error::{ClipError, Result};
 
 /// Codecs that are text to people, not video.
 const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
@@ -12,11 +12,11 @@ const DEFAULT_RATE: f64 = 25.0;
 
 /// Half of the least distance of two time stamps, in seconds, at which frames are told apart by
 /// them: far above the rounding of printed stamps, far below the distance of frames.
-pub(super) const SAME_STAMP: f64 = 1e-4;
+pub(in crate::clip) const SAME_STAMP: f64 = 1e-4;
 
 /// What a video's time stamps are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::clip) enum Origin {
     /// The container states when each frame is shown, so a frame is known by its stamp.
     Stated,
     /// The container (AVI) states less; the order of frames is right, the times nearly so.
@@ -25,13 +25,13 @@ pub(super) enum Origin {
 
 /// The frames of a video.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Listing {
+pub(in crate::clip) struct Listing {
     /// When each frame is shown, in seconds as the container has them, ascending.
-    pub(super) stamps: Vec<f64>,
+    pub(in crate::clip) stamps: Vec<f64>,
     /// Where the stamps are from.
-    pub(super) origin: Origin,
+    pub(in crate::clip) origin: Origin,
     /// Duration of the last frame in seconds.
-    pub(super) last: f64,
+    pub(in crate::clip) last: f64,
 }
 
 impl Listing {
@@ -39,24 +39,24 @@ impl Listing {
     /// of the stream (`avg_frame_rate`, `codec_name`) in its `compact` form.
     ///
     /// # Errors
-    /// [`Error::NoVideoStream`], [`Error::NoVideoFrames`], [`Error::Video`] for text.
-    pub(super) fn parse(printed: &str, path: &Path) -> Result<Self> {
+    /// [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`], [`ClipError::Video`] for text.
+    pub(in crate::clip) fn parse(printed: &str, path: &Path) -> Result<Self> {
         let path = path.to_path_buf();
         let Some(stream) = printed.lines().find(|line| line.starts_with("stream|")) else {
-            return Err(Error::NoVideoStream { path });
+            return Err(ClipError::NoVideoStream { path });
         };
         if TEXT_CODECS
             .iter()
             .any(|codec| field(stream, "codec_name") == Some(codec))
         {
-            return Err(Error::Video {
+            return Err(ClipError::Video {
                 path,
                 reason: "it is a text file".to_owned(),
             });
         }
         let packets = shown_packets(printed);
         if packets.is_empty() {
-            return Err(Error::NoVideoFrames { path });
+            return Err(ClipError::NoVideoFrames { path });
         }
         let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
         let (stamps, origin) = stamps(&packets, rate.unwrap_or(DEFAULT_RATE));
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn files_without_video_are_told_apart() {
         let open = |listing| Listing::parse(listing, Path::new("v")).unwrap_err();
-        assert!(matches!(open(""), Error::NoVideoStream { .. }));
+        assert!(matches!(open(""), ClipError::NoVideoStream { .. }));
         let empty = "stream|codec_name=h264|avg_frame_rate=0/0\n";
-        assert!(matches!(open(empty), Error::NoVideoFrames { .. }));
+        assert!(matches!(open(empty), ClipError::NoVideoFrames { .. }));
         let text = "packet|pts_time=0|flags=K\nstream|codec_name=ansi|avg_frame_rate=25/1\n";
         assert!(open(text).to_string().contains("text file"));
     }

@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::error::{Error, Result};
+use crate::clip::error::{ClipError, Result};
+use crate::clip::reading::read_error;
 
 /// Bytes handed over at once.
 const CHUNK: usize = 1 << 18;
@@ -46,7 +47,7 @@ impl Ffmpeg {
     /// is looked for beside it; without it, both are looked for on PATH.
     ///
     /// # Errors
-    /// [`Error::FfmpegMissing`] names the program that was not found and says how to get it.
+    /// [`ClipError::FfmpegMissing`] names the program that was not found and says how to get it.
     pub fn find(given: Option<&Path>) -> Result<Ffmpeg> {
         let on_path = || -> Vec<PathBuf> {
             env::var_os("PATH")
@@ -86,7 +87,7 @@ impl Ffmpeg {
     }
 
     /// How long ffmpeg may be silent on a video of this length.
-    pub(super) fn patience_for(&self, length: Duration) -> Duration {
+    pub(in crate::clip) fn patience_for(&self, length: Duration) -> Duration {
         // A damaged file can claim to last for ages.
         self.patience
             .saturating_add(length.saturating_mul(4))
@@ -94,7 +95,7 @@ impl Ffmpeg {
     }
 
     /// Starts ffprobe on a video with these further arguments.
-    pub(super) fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
+    pub(in crate::clip) fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
         let mut command = Command::new(&self.ffprobe);
         command.args([
             "-hide_banner",
@@ -109,7 +110,7 @@ impl Ffmpeg {
 
     /// Starts ffmpeg on a video of this length, with these options for reading it and these for
     /// what to do with it (filters and output).
-    pub(super) fn decode(
+    pub(in crate::clip) fn decode(
         &self,
         video: &Path,
         length: Duration,
@@ -142,7 +143,7 @@ fn find_program(name: &str, directories: &[PathBuf]) -> Result<PathBuf> {
     let mut candidates = directories.iter().map(|directory| directory.join(&file));
     candidates
         .find(|path| path.is_file())
-        .ok_or_else(|| Error::FfmpegMissing {
+        .ok_or_else(|| ClipError::FfmpegMissing {
             program: name.to_owned(),
             searched: match directories {
                 [one] => one.display().to_string(),
@@ -152,7 +153,7 @@ fn find_program(name: &str, directories: &[PathBuf]) -> Result<PathBuf> {
 }
 
 /// A running program whose output is read. It is killed when it is dropped.
-pub(super) struct Process {
+pub(in crate::clip) struct Process {
     child: Child,
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -170,7 +171,7 @@ impl Process {
             .stderr(Stdio::piped());
         let mut child = command
             .spawn()
-            .map_err(|error| Error::from_io(&program, error))?;
+            .map_err(|error| read_error(&program, error))?;
         let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
         if let Some(mut stdout) = child.stdout.take() {
             thread::spawn(move || {
@@ -203,14 +204,14 @@ impl Process {
     }
 
     /// Everything the program prints, and how it ended.
-    pub(super) fn output(mut self) -> io::Result<(Vec<u8>, Ending)> {
+    pub(in crate::clip) fn output(mut self) -> io::Result<(Vec<u8>, Ending)> {
         let mut output = Vec::new();
         self.read_to_end(&mut output)?;
         Ok((output, self.end()?))
     }
 
     /// Waits for the program's end, after its output has been read.
-    pub(super) fn end(mut self) -> io::Result<Ending> {
+    pub(in crate::clip) fn end(mut self) -> io::Result<Ending> {
         let status = self.wait()?;
         let messages = self.messages.take().and_then(|thread| thread.join().ok());
         Ok(Ending {
@@ -259,18 +260,18 @@ impl Drop for Process {
 }
 
 /// How a program ended.
-pub(super) struct Ending {
+pub(in crate::clip) struct Ending {
     status: ExitStatus,
     messages: Vec<String>,
 }
 
 impl Ending {
-    pub(super) fn success(&self) -> bool {
+    pub(in crate::clip) fn success(&self) -> bool {
         self.status.success()
     }
 
     /// What the program complained about, in one line.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::clip) fn reason(&self) -> String {
         match self.messages.last() {
             Some(last) => last.clone(),
             None => format!("ffmpeg ended with {} and said nothing", self.status),

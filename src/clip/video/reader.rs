@@ -14,11 +14,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::decode::Image;
-use super::error::{Error, Result};
 use super::ffmpeg::{Ffmpeg, Process};
 use super::listing::{Listing, Origin, SAME_STAMP};
 use super::pam;
+use crate::clip::error::{ClipError, Result};
+use crate::clip::rgb::Image;
 
 /// Up to so many frames are picked one by one; beyond, the whole range is handed over.
 const MAX_PICKED: usize = 512;
@@ -36,7 +36,7 @@ pub struct Video {
 
 /// Whether a pass may seek.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(in crate::clip) enum Access {
     /// It may, and may begin again: a frame can come twice, the later one counts.
     Seek,
     /// From the start; every frame comes once, in order.
@@ -47,8 +47,8 @@ impl Video {
     /// Lists the frames of the video at `path`.
     ///
     /// # Errors
-    /// [`Error::Video`] with ffmpeg's reason, [`Error::NoVideoStream`], [`Error::NoVideoFrames`],
-    /// [`Error::VideoTimeout`].
+    /// [`ClipError::Video`] with ffmpeg's reason, [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`],
+    /// [`ClipError::VideoTimeout`].
     pub fn open(path: &Path, ffmpeg: &Ffmpeg) -> Result<Video> {
         let entries =
             "packet=pts_time,dts_time,duration_time,flags:stream=avg_frame_rate,codec_name";
@@ -97,7 +97,7 @@ impl Video {
     ///
     /// # Errors
     /// As [`Video::open`].
-    pub(super) fn recount(&self) -> Result<Video> {
+    pub(in crate::clip) fn recount(&self) -> Result<Video> {
         let arguments = [
             "-count_frames",
             "-select_streams",
@@ -115,7 +115,7 @@ impl Video {
             .find_map(|line| line.trim().parse().ok())
             .unwrap_or(0);
         if count == 0 {
-            return Err(Error::NoVideoFrames {
+            return Err(ClipError::NoVideoFrames {
                 path: self.path.clone(),
             });
         }
@@ -135,9 +135,9 @@ impl Video {
     /// until that says [`ControlFlow::Break`].
     ///
     /// # Errors
-    /// [`Error::VideoFramesMissing`] when the video ends too early, [`Error::VideoTimeout`],
-    /// [`Error::Video`], and what `each` returns.
-    pub(super) fn read(
+    /// [`ClipError::VideoFramesMissing`] when the video ends too early, [`ClipError::VideoTimeout`],
+    /// [`ClipError::Video`], and what `each` returns.
+    pub(in crate::clip) fn read(
         &self,
         wanted: &[usize],
         access: Access,
@@ -147,7 +147,7 @@ impl Video {
             return Ok(());
         };
         if last >= self.frame_count() {
-            return Err(Error::IndexOutOfRange {
+            return Err(ClipError::IndexOutOfRange {
                 index: last,
                 frames: self.frame_count(),
             });
@@ -174,7 +174,7 @@ impl Video {
         };
         match self.pass(&[], &selection, &handed_over, &mut each_wanted)? {
             None => Ok(()),
-            Some(index) => Err(Error::VideoFramesMissing {
+            Some(index) => Err(ClipError::VideoFramesMissing {
                 path: self.path.clone(),
                 index,
             }),
@@ -246,30 +246,30 @@ impl Video {
         let ending = process.end().map_err(|error| self.reading_error(error))?;
         match ending.success() {
             true => Ok(Some(index)),
-            false => Err(Error::Video {
+            false => Err(ClipError::Video {
                 path: self.path.clone(),
                 reason: ending.reason(),
             }),
         }
     }
 
-    fn reading_error(&self, error: io::Error) -> Error {
+    fn reading_error(&self, error: io::Error) -> ClipError {
         read_error(&self.path, error, self.ffmpeg.patience_for(self.length()))
     }
 }
 
-fn read_error(path: &Path, error: io::Error, patience: Duration) -> Error {
+fn read_error(path: &Path, error: io::Error, patience: Duration) -> ClipError {
     let path = path.to_path_buf();
     match error.kind() {
-        io::ErrorKind::TimedOut => Error::VideoTimeout {
+        io::ErrorKind::TimedOut => ClipError::VideoTimeout {
             path,
             seconds: patience.as_secs(),
         },
-        io::ErrorKind::UnexpectedEof => Error::Video {
+        io::ErrorKind::UnexpectedEof => ClipError::Video {
             path,
             reason: "ffmpeg stopped in the middle of a frame".to_owned(),
         },
-        _ => Error::Io {
+        _ => ClipError::Io {
             path,
             source: error,
         },
@@ -286,9 +286,9 @@ fn probe(path: &Path, ffmpeg: &Ffmpeg, arguments: &[&str]) -> Result<String> {
         // What ffprobe says of a container whose header is followed by nothing.
         let has_no_packets = reason.ends_with("End of file");
         return Err(if has_no_packets {
-            Error::NoVideoFrames { path }
+            ClipError::NoVideoFrames { path }
         } else {
-            Error::Video { path, reason }
+            ClipError::Video { path, reason }
         });
     }
     Ok(String::from_utf8_lossy(&output).into_owned())

@@ -1,0 +1,6 @@
+//! Videos, frame by frame, through the `ffmpeg` and `ffprobe` programs.
+
+pub mod ffmpeg;
+mod listing;
+mod pam;
+pub mod reader;
