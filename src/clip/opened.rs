@@ -14,7 +14,7 @@ use super::reading::read_error;
 use super::timeline::Timeline;
 use super::turns::Turns;
 use super::video::ffmpeg::Ffmpeg;
-use super::video::reader::{Access, Video};
+use super::video::reader::Video;
 use crate::recipe::Preprocess;
 
 /// A clip that has been looked at, so that its number of frames is known.
@@ -129,7 +129,7 @@ impl Clip {
             Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
             Clip::Video(video) => {
                 let mut decoded = BTreeMap::new();
-                video.read(&distinct(views), Access::Seek, &mut |index, image| {
+                video.read(&distinct(views), &mut |index, image| {
                     decoded.insert(index, Cropped::new(&image, index, None, preprocess, crops));
                     Ok(ControlFlow::Continue(()))
                 })?;
@@ -169,12 +169,7 @@ impl Clip {
             }
         };
         let mut pending = Pending::new(answers);
-        let access = if answers.len() == 1 {
-            Access::Seek
-        } else {
-            Access::Stream
-        };
-        video.read(&distinct(&answers.concat()), access, &mut |index, image| {
+        video.read(&distinct(&answers.concat()), &mut |index, image| {
             let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, crops));
             for (number, views) in pending.receive(index, frame) {
                 let frames = assemble(views, crops, |index| pending.decoded.get(&index));

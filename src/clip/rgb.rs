@@ -25,6 +25,41 @@ pub struct Image {
 }
 
 impl Image {
+    /// Its top left corner; the image must be large enough.
+    pub(super) fn top_left(&self, width: usize, height: usize) -> Image {
+        let rows = self.pixels.chunks_exact(self.width * 3).take(height);
+        Image {
+            pixels: rows.flat_map(|row| &row[..width * 3]).copied().collect(),
+            width,
+            height,
+        }
+    }
+
+    /// The image turned clockwise by this many quarters.
+    pub(super) fn turned(self, quarters: usize) -> Image {
+        if quarters == 0 {
+            return self;
+        }
+        let Image {
+            pixels,
+            width,
+            height,
+        } = &self;
+        let mut turned = Vec::with_capacity(pixels.len());
+        for x in 0..*width {
+            for y in (0..*height).rev() {
+                let at = (y * width + x) * 3;
+                turned.extend_from_slice(&pixels[at..at + 3]);
+            }
+        }
+        let once = Image {
+            pixels: turned,
+            width: *height,
+            height: *width,
+        };
+        once.turned(quarters - 1)
+    }
+
     /// The image, borrowed.
     pub fn as_rgb(&self) -> Rgb<'_> {
         Rgb {
@@ -66,10 +101,13 @@ pub(super) fn check_size(width: u32, height: u32, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The 8 high bits of a sample of 16 bits in native byte order.
+pub(super) fn high_byte(sample: &[u8]) -> u8 {
+    (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8
+}
+
 /// Pillow's `convert("RGB")` on the decoder's samples (16-bit ones in native byte order).
 pub(super) fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
-    let sample = |bytes: &[u8]| u16::from_ne_bytes([bytes[0], bytes[1]]);
-    let high = |bytes: &[u8]| (sample(bytes) >> 8) as u8;
     Some(match color {
         ColorType::Rgb8 => raw,
         ColorType::L8 => grey_to_rgb(raw),
@@ -83,16 +121,22 @@ pub(super) fn to_rgb8(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
             .collect(),
         ColorType::L16 => raw
             .chunks_exact(2)
-            .flat_map(|pixel| [sample(pixel).min(255) as u8; 3])
+            .flat_map(|pixel| [u16::from_ne_bytes([pixel[0], pixel[1]]).min(255) as u8; 3])
             .collect(),
         ColorType::La16 => raw
             .chunks_exact(4)
-            .flat_map(|pixel| [high(pixel); 3])
+            .flat_map(|pixel| [high_byte(pixel); 3])
             .collect(),
-        ColorType::Rgb16 => raw.chunks_exact(2).map(high).collect(),
+        ColorType::Rgb16 => raw.chunks_exact(2).map(high_byte).collect(),
         ColorType::Rgba16 => raw
             .chunks_exact(8)
-            .flat_map(|p| [high(&p[0..2]), high(&p[2..4]), high(&p[4..6])])
+            .flat_map(|p| {
+                [
+                    high_byte(&p[0..2]),
+                    high_byte(&p[2..4]),
+                    high_byte(&p[4..6]),
+                ]
+            })
             .collect(),
         _ => return None,
     })

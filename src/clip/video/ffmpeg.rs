@@ -1,32 +1,17 @@
-//! The `ffmpeg` and `ffprobe` programs: finding them, and running them so that nothing can hang.
+//! The `ffmpeg` and `ffprobe` programs: where they are and how they are called.
 
-use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
+use super::process::Process;
 use crate::clip::error::{ClipError, Result};
-use crate::clip::reading::read_error;
-
-/// Bytes handed over at once.
-const CHUNK: usize = 1 << 18;
-
-/// Chunks that may wait between the program and its reader: 1 MiB.
-const CHUNKS_AHEAD: usize = 4;
-
-/// How much of a program's complaints is kept, in lines.
-const MAX_MESSAGES: usize = 20;
 
 /// The longest silence that is waited out, whatever a video's length.
 const MAX_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a program may take to end after it has closed its output.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Where the two programs are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,15 +72,40 @@ impl Ffmpeg {
     }
 
     /// How long ffmpeg may be silent on a video of this length.
-    pub(in crate::clip) fn patience_for(&self, length: Duration) -> Duration {
+    pub(super) fn patience_for(&self, length: Duration) -> Duration {
         // A damaged file can claim to last for ages.
         self.patience
             .saturating_add(length.saturating_mul(4))
             .min(MAX_PATIENCE)
     }
 
-    /// Starts ffprobe on a video with these further arguments.
-    pub(in crate::clip) fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
+    /// What ffprobe prints about the first video stream of a file.
+    ///
+    /// # Errors
+    /// [`ClipError::Video`] with ffprobe's reason, [`ClipError::NoVideoFrames`], [`ClipError::VideoTimeout`].
+    pub(super) fn printed(&self, video: &Path, arguments: &[&str]) -> Result<String> {
+        let (output, ending) = self
+            .probe(video, arguments)?
+            .output()
+            .map_err(|error| process_error(video, error, self.patience))?;
+        if ending.success() {
+            return Ok(String::from_utf8_lossy(&output).into_owned());
+        }
+        let (path, reason) = (video.to_path_buf(), ending.reason());
+        // What ffprobe says of a container whose header is followed by nothing.
+        if reason.ends_with("End of file") {
+            return Err(ClipError::NoVideoFrames { path });
+        }
+        let reason = match reason.starts_with("moov atom not found") {
+            true => format!(
+                "{reason} (the file is incomplete: its index, which comes last, is missing)"
+            ),
+            false => reason,
+        };
+        Err(ClipError::Video { path, reason })
+    }
+
+    fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
         let mut command = Command::new(&self.ffprobe);
         command.args([
             "-hide_banner",
@@ -103,6 +113,8 @@ impl Ffmpeg {
             "error",
             "-protocol_whitelist",
             "file",
+            "-select_streams",
+            "V:0",
         ]);
         command.args(arguments).arg("-i").arg(local_file(video));
         Process::start(command, self.patience)
@@ -110,7 +122,7 @@ impl Ffmpeg {
 
     /// Starts ffmpeg on a video of this length, with these options for reading it and these for
     /// what to do with it (filters and output).
-    pub(in crate::clip) fn decode(
+    pub(super) fn decode(
         &self,
         video: &Path,
         length: Duration,
@@ -118,7 +130,8 @@ impl Ffmpeg {
         output: &[&str],
     ) -> Result<Process> {
         let mut command = Command::new(&self.ffmpeg);
-        command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]);
+        // `repeat`: a number that is printed twice in a row must not be printed once.
+        command.args(["-nostdin", "-hide_banner", "-loglevel", "repeat+error"]);
         if let Some(threads) = self.threads {
             command.args(["-threads", &threads.to_string()]);
         }
@@ -128,6 +141,25 @@ impl Ffmpeg {
             .arg(local_file(video));
         command.args(output);
         Process::start(command, self.patience_for(length))
+    }
+}
+
+/// What an error while a program is read says about the video.
+pub(super) fn process_error(video: &Path, error: io::Error, patience: Duration) -> ClipError {
+    let path = video.to_path_buf();
+    match error.kind() {
+        io::ErrorKind::TimedOut => ClipError::VideoTimeout {
+            path,
+            seconds: patience.as_secs(),
+        },
+        io::ErrorKind::UnexpectedEof => ClipError::Video {
+            path,
+            reason: "ffmpeg stopped in the middle of a frame".to_owned(),
+        },
+        _ => ClipError::Io {
+            path,
+            source: error,
+        },
     }
 }
 
@@ -150,152 +182,4 @@ fn find_program(name: &str, directories: &[PathBuf]) -> Result<PathBuf> {
                 _ => "the directories of PATH".to_owned(),
             },
         })
-}
-
-/// A running program whose output is read. It is killed when it is dropped.
-pub(in crate::clip) struct Process {
-    child: Child,
-    chunks: Receiver<io::Result<Vec<u8>>>,
-    chunk: Vec<u8>,
-    read: usize,
-    messages: Option<JoinHandle<VecDeque<String>>>,
-    patience: Duration,
-}
-
-impl Process {
-    fn start(mut command: Command, patience: Duration) -> Result<Self> {
-        let program = PathBuf::from(command.get_program());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|error| read_error(&program, error))?;
-        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        if let Some(mut stdout) = child.stdout.take() {
-            thread::spawn(move || {
-                loop {
-                    let mut chunk = vec![0; CHUNK];
-                    let result = stdout.read(&mut chunk);
-                    let is_last = !matches!(result, Ok(1..));
-                    let message = result.map(|length| {
-                        chunk.truncate(length);
-                        chunk
-                    });
-                    if sender.send(message).is_err() || is_last {
-                        return;
-                    }
-                }
-            });
-        }
-        let messages = child
-            .stderr
-            .take()
-            .map(|stderr| thread::spawn(move || last_lines(stderr)));
-        Ok(Process {
-            child,
-            chunks,
-            chunk: Vec::new(),
-            read: 0,
-            messages,
-            patience,
-        })
-    }
-
-    /// Everything the program prints, and how it ended.
-    pub(in crate::clip) fn output(mut self) -> io::Result<(Vec<u8>, Ending)> {
-        let mut output = Vec::new();
-        self.read_to_end(&mut output)?;
-        Ok((output, self.end()?))
-    }
-
-    /// Waits for the program's end, after its output has been read.
-    pub(in crate::clip) fn end(mut self) -> io::Result<Ending> {
-        let status = self.wait()?;
-        let messages = self.messages.take().and_then(|thread| thread.join().ok());
-        Ok(Ending {
-            status,
-            messages: messages.unwrap_or_default().into(),
-        })
-    }
-
-    fn wait(&mut self) -> io::Result<ExitStatus> {
-        let deadline = Instant::now() + FAREWELL;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        Err(io::ErrorKind::TimedOut.into())
-    }
-}
-
-impl Read for Process {
-    /// An error of kind [`TimedOut`](io::ErrorKind::TimedOut) means that the program was silent
-    /// for too long.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.chunk.len() {
-            self.chunk = match self.chunks.recv_timeout(self.patience) {
-                Ok(chunk) => chunk?,
-                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(RecvTimeoutError::Disconnected) => Vec::new(),
-            };
-            self.read = 0;
-        }
-        let length = buffer.len().min(self.chunk.len() - self.read);
-        buffer[..length].copy_from_slice(&self.chunk[self.read..self.read + length]);
-        self.read += length;
-        Ok(length)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail when the program has ended already, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// How a program ended.
-pub(in crate::clip) struct Ending {
-    status: ExitStatus,
-    messages: Vec<String>,
-}
-
-impl Ending {
-    pub(in crate::clip) fn success(&self) -> bool {
-        self.status.success()
-    }
-
-    /// What the program complained about, in one line.
-    pub(in crate::clip) fn reason(&self) -> String {
-        match self.messages.last() {
-            Some(last) => last.clone(),
-            None => format!("ffmpeg ended with {} and said nothing", self.status),
-        }
-    }
-}
-
-fn last_lines(stderr: impl Read) -> VecDeque<String> {
-    let mut lines = VecDeque::new();
-    let mut reader = io::BufReader::new(stderr);
-    let mut line = Vec::new();
-    while matches!(
-        io::BufRead::read_until(&mut reader, b'\n', &mut line),
-        Ok(1..)
-    ) {
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        line.clear();
-        if text.is_empty() {
-            continue;
-        }
-        if lines.len() == MAX_MESSAGES {
-            lines.pop_front();
-        }
-        lines.push_back(text);
-    }
-    lines
 }

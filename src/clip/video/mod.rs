@@ -3,4 +3,7 @@
 pub mod ffmpeg;
 mod listing;
 mod pam;
+mod process;
 pub mod reader;
+mod selection;
+mod shapes;
