@@ -32,10 +32,10 @@ fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref().and_then(for_clip))
 }
 
-fn for_clip(error: &clip::Error) -> Option<&'static str> {
+fn for_clip(error: &clip::ClipError) -> Option<&'static str> {
     match error {
-        clip::Error::NoFrameRate { .. } => Some("--fps RATE gives one"),
-        clip::Error::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
+        clip::ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
+        clip::ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
         _ => None,
     }
 }

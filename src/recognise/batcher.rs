@@ -171,7 +171,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::{self, Crops, Entry, Loaded, load_views};
+    use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
     use crate::engine::{Device, EngineKind, Maps, Output};
     use crate::network::Network;
 
@@ -249,7 +249,7 @@ mod tests {
             note: None,
             elapsed: Duration::ZERO,
         };
-        let entry = Entry::from(std::path::PathBuf::from(clip.to_string()));
+        let entry = ClipEntry::from(std::path::PathBuf::from(clip.to_string()));
         Item {
             entry,
             clip,
@@ -259,7 +259,7 @@ mod tests {
 
     fn failed(clip: usize) -> Item {
         let path = std::path::PathBuf::from(clip.to_string());
-        let error = clip::Error::NotAClip { path: path.clone() };
+        let error = clip::ClipError::NotAClip { path: path.clone() };
         Item {
             entry: path.into(),
             clip,

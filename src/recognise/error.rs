@@ -30,7 +30,7 @@ pub enum Error {
     Engine(#[from] engine::Error),
     /// Frames do not make the network's input.
     #[error(transparent)]
-    Clip(#[from] clip::Error),
+    Clip(#[from] clip::ClipError),
     /// Rayon's threads were started before.
     #[error("cannot bound the threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),

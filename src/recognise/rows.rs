@@ -122,7 +122,7 @@ impl RowMaker<'_> {
 }
 
 /// The error with its causes.
-fn one_line(error: &clip::Error) -> String {
+fn one_line(error: &clip::ClipError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
