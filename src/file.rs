@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// Why an output file was not made.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,8 @@ pub struct NewFile {
 
 #[derive(Debug)]
 enum Sink {
-    Temporary(BufWriter<NamedTempFile>),
+    /// The file and its name, apart: errors of the two together tell a name that means nothing to a user.
+    Temporary(BufWriter<File>, TempPath),
     Direct(BufWriter<File>),
 }
 
@@ -69,7 +70,10 @@ impl NewFile {
             Ok(data) if !data.is_file() => {
                 Sink::Direct(BufWriter::new(File::create(&target).map_err(failed)?))
             }
-            _ => Sink::Temporary(BufWriter::new(temporary(&target).map_err(failed)?)),
+            _ => {
+                let (file, name) = temporary(&target).map_err(failed)?;
+                Sink::Temporary(BufWriter::new(file), name)
+            }
         };
         Ok(Self { path: target, sink })
     }
@@ -87,11 +91,9 @@ impl NewFile {
         let path = self.path;
         let done = match self.sink {
             Sink::Direct(mut file) => file.flush(),
-            Sink::Temporary(file) => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-                file.and_then(|file| file.persist(&path).map_err(|error| error.error))
-                    .map(drop)
-            }
+            Sink::Temporary(mut file, name) => file
+                .flush()
+                .and_then(|()| name.persist(&path).map_err(|error| error.error)),
         };
         done.map_err(|source| FileError::Write { path, source })
     }
@@ -108,28 +110,55 @@ impl NewFile {
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
-            Sink::Temporary(file) => file.write(bytes),
+            Sink::Temporary(file, _) => file.write(bytes),
             Sink::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.sink {
-            Sink::Temporary(file) => file.flush(),
+            Sink::Temporary(file, _) => file.flush(),
             Sink::Direct(file) => file.flush(),
         }
     }
 }
 
-fn temporary(target: &Path) -> io::Result<NamedTempFile> {
+/// A new file beside `target`. Its errors do not tell its name.
+fn temporary(target: &Path) -> io::Result<(File, TempPath)> {
     let mut builder = tempfile::Builder::new();
     // The permissions of any new file, less the umask; a temporary file would be the owner's alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+    // Asked first, as the error below loses what the system said.
+    fs::metadata(folder(target))?;
+    let made = builder
         .prefix(".eco-")
         .suffix(".tmp")
-        .tempfile_in(folder(target))
+        .tempfile_in(folder(target));
+    // That error tells the name of the temporary file, which means nothing to a user.
+    Ok(made.map_err(|error| error.kind())?.into_parts())
+}
+
+/// Whether two names lead to one file that exists, be it by links of either kind.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b || hard_linked(&a, &b),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn hard_linked(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn hard_linked(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// The folder that `path` is in.
@@ -181,6 +210,52 @@ mod tests {
         assert!(matches!(error, FileError::Create { .. }), "{error:?}");
         let error = NewFile::create(folder.path()).unwrap_err();
         assert!(matches!(error, FileError::Create { .. }), "{error:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_of_either_kind_are_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, hard, soft, other] =
+            ["file", "hard", "soft", "other"].map(|name| folder.path().join(name));
+        fs::write(&file, "x").unwrap();
+        fs::write(&other, "x").unwrap();
+        fs::hard_link(&file, &hard).unwrap();
+        std::os::unix::fs::symlink(&file, &soft).unwrap();
+        assert!(same_file(&file, &hard) && same_file(&soft, &hard));
+        assert!(!same_file(&file, &other) && !same_file(&file, &folder.path().join("none")));
+    }
+
+    #[test]
+    fn no_error_tells_the_name_of_a_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = NewFile::create(&folder.path().join("none/out.html")).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.contains("os error 2") && !cause.contains(".eco-"),
+            "{cause}"
+        );
+        // The name cannot be taken from a folder that came to be there meanwhile.
+        let path = folder.path().join("out.html");
+        let file = NewFile::create(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = file.finish().unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!cause.contains(".eco-"), "{cause}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut file = NewFile::create(Path::new("/dev/full")).unwrap();
+        let written = file.write_all(&[0; 100_000]);
+        let error = match written {
+            Ok(()) => file.finish().unwrap_err(),
+            Err(error) => file.failed(error),
+        };
+        assert!(
+            matches!(error, FileError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        );
     }
 
     #[cfg(unix)]

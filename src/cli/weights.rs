@@ -1,5 +1,7 @@
 //! The weights a command runs with: found, opened and turned into a network.
 
+use std::ffi::OsStr;
+
 use anyhow::Context;
 
 use crate::engine::{Device, network};
@@ -36,7 +38,7 @@ pub fn load(
     device: Device,
     quiet: bool,
 ) -> Result<Network, Failure> {
-    let (net, metadata, name, loaded) = match Places::current().find(asked_for)? {
+    let (net, metadata, name, loaded) = match Places::current().find(asked_for.map(OsStr::new))? {
         Found::Demo => {
             if !quiet {
                 say(format_args!("eco: weights: {DEMO_NOTICE}"));
@@ -76,11 +78,10 @@ pub fn load(
 /// Classes of Kinetics-400. Any number does for comparing names: the head's comes from the file.
 const KINETICS_CLASSES: usize = 400;
 
-fn reason(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Argument => "",
-        Origin::Environment => " (from ECO_WEIGHTS)",
-        Origin::LastImported => " (imported last)",
+fn reason(origin: Origin) -> String {
+    match origin.reason() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
     }
 }
 
