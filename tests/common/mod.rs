@@ -76,6 +76,7 @@ pub fn reference_cases() -> &'static Path {
 }
 
 #[cfg(feature = "libtorch")]
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use tensors::{Tensors, batch, relative_l2};
 
 #[cfg(feature = "libtorch")]

@@ -280,7 +280,7 @@ impl Reference {
     /// Those of [`Checkpoint::open`], and a file without any such tensor.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let checkpoint = Checkpoint::open(path)?;
-        let names = checkpoint.entries().iter().enumerate();
+        let names = checkpoint.tensors().iter().enumerate();
         let index: HashMap<String, usize> = names
             .map(|(index, entry)| (entry.name.clone(), index))
             .collect();
@@ -301,7 +301,7 @@ impl Reference {
         match convertible.as_ref().and_then(|tensor| tensor.f32s()) {
             Some(values) if same => Ok(difference(found, &values)),
             _ => Ok(Comparison::Shape(
-                self.checkpoint.entries()[index].shape.clone(),
+                self.checkpoint.tensors()[index].shape.clone(),
             )),
         }
     }
