@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Answer, Error, Outcome, Scores};
+use super::{Answer, Outcome, RecogniseError, Scores};
 use crate::clip::{Item, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
@@ -85,7 +85,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Takes a clip and runs the batches that it completes.
-    pub fn push(&mut self, item: Item) -> Result<(), Error> {
+    pub fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
         let waiting = Waiting {
             item,
             logits: Vec::new(),
@@ -101,7 +101,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Runs what is left.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub fn flush(&mut self) -> Result<(), RecogniseError> {
         match self.views {
             0 => Ok(()),
             views => self.run(views),
@@ -116,7 +116,7 @@ impl<'a> Batcher<'a> {
         }
     }
 
-    fn run(&mut self, views: usize) -> Result<(), Error> {
+    fn run(&mut self, views: usize) -> Result<(), RecogniseError> {
         if self.batch.clips != views {
             self.batch = ClipBatch::zeros(views, self.engine.segments());
         }
@@ -171,7 +171,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::{self, Crops, Entry, Loaded, load_views};
+    use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
     use crate::engine::{Device, EngineKind, Maps, Output};
     use crate::network::Network;
 
@@ -247,7 +247,7 @@ mod tests {
             note: None,
             elapsed: Duration::ZERO,
         };
-        let entry = Entry::from(std::path::PathBuf::from(clip.to_string()));
+        let entry = ClipEntry::from(std::path::PathBuf::from(clip.to_string()));
         Item {
             entry,
             clip,
@@ -257,7 +257,7 @@ mod tests {
 
     fn failed(clip: usize) -> Item {
         let path = std::path::PathBuf::from(clip.to_string());
-        let error = clip::Error::NotAClip { path: path.clone() };
+        let error = clip::ClipError::NotAClip { path: path.clone() };
         Item {
             entry: path.into(),
             clip,

@@ -5,19 +5,21 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use super::contents::has_frame_extension;
 use super::crops::Crops;
-use super::error::{Error, Result};
-use super::ffmpeg::Ffmpeg;
-use super::find::{FrameDir, has_frame_extension};
+use super::error::{ClipError, Result};
+use super::frame_dir::FrameDir;
 use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
+use super::reading::read_error;
 use super::timeline::Timeline;
 use super::turns::Turns;
-use super::video::{Access, Video};
+use super::video::ffmpeg::Ffmpeg;
+use super::video::reader::Video;
 use crate::recipe::Preprocess;
 
 /// A clip that has been looked at, so that its number of frames is known.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum Clip {
     /// A directory of image files, and the rate they were taken at, where that is known.
     FrameDir {
         /// The files.
@@ -41,78 +43,78 @@ pub struct OpenOptions {
     pub rate: Option<f64>,
 }
 
-/// The index lists of one answer: what [`Source::load`] turns into frames.
+/// The index lists of one answer: what [`Clip::load`] turns into frames.
 pub type Views = Vec<Vec<usize>>;
 
-impl Source {
+impl Clip {
     /// Opens a directory of frames or a video.
     ///
     /// # Errors
-    /// Those of [`FrameDir::list`] and [`Video::open`]; [`Error::NotFound`],
-    /// [`Error::SingleImage`], [`Error::NotAClip`], [`Error::FfmpegMissing`].
-    pub fn open(path: &Path, options: &OpenOptions) -> Result<Source> {
-        let metadata = fs::metadata(path).map_err(|error| Error::from_io(path, error))?;
+    /// Those of [`FrameDir::list`] and [`Video::open`]; [`ClipError::NotFound`],
+    /// [`ClipError::SingleImage`], [`ClipError::NotAClip`], [`ClipError::FfmpegMissing`].
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Clip> {
+        let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
         if metadata.is_dir() {
-            return Ok(Source::FrameDir {
+            return Ok(Clip::FrameDir {
                 listed: FrameDir::list(path)?,
                 rate: options.rate,
             });
         }
         if !metadata.is_file() {
-            return Err(Error::NotAClip {
+            return Err(ClipError::NotAClip {
                 path: path.to_path_buf(),
             });
         }
         if has_frame_extension(path) {
-            return Err(Error::SingleImage {
+            return Err(ClipError::SingleImage {
                 path: path.to_path_buf(),
             });
         }
         if metadata.len() == 0 {
             let reason = "the file is empty".to_owned();
-            return Err(Error::Video {
+            return Err(ClipError::Video {
                 path: path.to_path_buf(),
                 reason,
             });
         }
         // ffprobe would say so too, but as one of many reasons not to understand a file.
-        fs::File::open(path).map_err(|error| Error::from_io(path, error))?;
+        fs::File::open(path).map_err(|error| read_error(path, error))?;
         let mut ffmpeg = Ffmpeg::find(options.ffmpeg.as_deref())?;
         ffmpeg.threads = options.threads;
-        Ok(Source::Video(Video::open(path, &ffmpeg)?))
+        Ok(Clip::Video(Video::open(path, &ffmpeg)?))
     }
 
     /// The path it was opened from.
     pub fn path(&self) -> &Path {
         match self {
-            Source::FrameDir { listed, .. } => &listed.path,
-            Source::Video(video) => video.path(),
+            Clip::FrameDir { listed, .. } => &listed.path,
+            Clip::Video(video) => video.path(),
         }
     }
 
     /// Number of frames, at least 1.
     pub fn frame_count(&self) -> usize {
         match self {
-            Source::FrameDir { listed, .. } => listed.frames.len(),
-            Source::Video(video) => video.frame_count(),
+            Clip::FrameDir { listed, .. } => listed.frames.len(),
+            Clip::Video(video) => video.frame_count(),
         }
     }
 
     /// When its frames are shown.
     pub fn timeline(&self) -> Timeline {
         match self {
-            Source::FrameDir { listed, rate } => {
+            Clip::FrameDir { listed, rate } => {
                 Timeline::of_frames(&listed.path, listed.frames.len(), *rate)
             }
-            Source::Video(video) => Timeline::of_video(video.path(), video.times()),
+            Clip::Video(video) => Timeline::of_video(video.path(), video.times()),
         }
     }
 
     /// What may surprise the user about it, in one line; see [`FrameDir::note`].
     pub fn note(&self) -> Option<String> {
         match self {
-            Source::FrameDir { listed, .. } => listed.note(),
-            Source::Video(_) => None,
+            Clip::FrameDir { listed, .. } => listed.note(),
+            Clip::Video(_) => None,
         }
     }
 
@@ -120,14 +122,14 @@ impl Source {
     /// per crop. Each distinct frame is decoded once.
     ///
     /// # Errors
-    /// Those of [`load_views`] for a directory; for a video [`Error::VideoFramesMissing`],
-    /// [`Error::VideoTimeout`], [`Error::Video`].
+    /// Those of [`load_views`] for a directory; for a video [`ClipError::VideoFramesMissing`],
+    /// [`ClipError::VideoTimeout`], [`ClipError::Video`].
     pub fn load(&self, views: &Views, preprocess: Preprocess, crops: Crops) -> Result<Vec<Frames>> {
         match self {
-            Source::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
-            Source::Video(video) => {
+            Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
+            Clip::Video(video) => {
                 let mut decoded = BTreeMap::new();
-                video.read(&distinct(views), Access::Seek, &mut |index, image| {
+                video.read(&distinct(views), &mut |index, image| {
                     decoded.insert(index, Cropped::new(&image, index, None, preprocess, crops));
                     Ok(ControlFlow::Continue(()))
                 })?;
@@ -136,7 +138,7 @@ impl Source {
         }
     }
 
-    /// As [`Source::load`] for one answer after another, in order, handing each to `emit` as soon
+    /// As [`Clip::load`] for one answer after another, in order, handing each to `emit` as soon
     /// as it is complete, until that says [`ControlFlow::Break`]. A video is decoded once for all
     /// of them, and frames are kept only while an answer still needs them: at most as many as the
     /// answers that overlap have.
@@ -145,7 +147,7 @@ impl Source {
     /// own, halts when the frames it has ready are not taken.
     ///
     /// # Errors
-    /// As [`Source::load`]; answers before the error have been emitted.
+    /// As [`Clip::load`]; answers before the error have been emitted.
     pub fn load_each(
         &self,
         answers: &[Views],
@@ -155,8 +157,8 @@ impl Source {
         emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
     ) -> Result<()> {
         let video = match self {
-            Source::Video(video) => video,
-            Source::FrameDir { listed, .. } => {
+            Clip::Video(video) => video,
+            Clip::FrameDir { listed, .. } => {
                 for (number, views) in answers.iter().enumerate() {
                     let frames = load_in_turn(&listed.frames, views, preprocess, crops, turns)?;
                     if emit(number, frames).is_break() {
@@ -167,12 +169,7 @@ impl Source {
             }
         };
         let mut pending = Pending::new(answers);
-        let access = if answers.len() == 1 {
-            Access::Seek
-        } else {
-            Access::Stream
-        };
-        video.read(&distinct(&answers.concat()), access, &mut |index, image| {
+        video.read(&distinct(&answers.concat()), &mut |index, image| {
             let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, crops));
             for (number, views) in pending.receive(index, frame) {
                 let frames = assemble(views, crops, |index| pending.decoded.get(&index));
@@ -186,14 +183,14 @@ impl Source {
     }
 
     /// The same clip with its frames counted by decoding it, after
-    /// [`Error::VideoFramesMissing`]; `None` where counting is not in doubt.
+    /// [`ClipError::VideoFramesMissing`]; `None` where counting is not in doubt.
     ///
     /// # Errors
     /// Those of [`Video::open`].
-    pub fn recount(&self) -> Result<Option<Source>> {
+    pub fn recount(&self) -> Result<Option<Clip>> {
         match self {
-            Source::FrameDir { .. } => Ok(None),
-            Source::Video(video) => Ok(Some(Source::Video(video.recount()?))),
+            Clip::FrameDir { .. } => Ok(None),
+            Clip::Video(video) => Ok(Some(Clip::Video(video.recount()?))),
         }
     }
 }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
+use super::contents::{Skipped, count, has_frame_extension, name_bytes};
+use super::error::{ClipError, Result};
+use super::reading::read_error;
 use crate::text::natural_order;
-
-/// Extensions of files taken as frames, compared without regard to case.
-pub const FRAME_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
 
 /// A directory's frames and a count of what else it holds.
 #[derive(Clone, Debug)]
@@ -30,13 +29,13 @@ impl FrameDir {
     /// Links are followed; sub-directories are not entered.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NotADirectory`], [`Error::PermissionDenied`],
-    /// [`Error::NoFrames`], and [`Error::Io`] for the rest.
+    /// [`ClipError::NotFound`], [`ClipError::NotADirectory`], [`ClipError::PermissionDenied`],
+    /// [`ClipError::NoFrames`], and [`ClipError::Io`] for the rest.
     pub fn list(path: &Path) -> Result<FrameDir> {
         let mut frames = Vec::new();
         let mut skipped = Skipped::default();
-        for entry in fs::read_dir(path).map_err(|error| Error::from_io(path, error))? {
-            let entry = entry.map_err(|error| Error::from_io(path, error))?;
+        for entry in fs::read_dir(path).map_err(|error| read_error(path, error))? {
+            let entry = entry.map_err(|error| read_error(path, error))?;
             match kind(&entry) {
                 Kind::Frame => frames.push(entry.path()),
                 Kind::Hidden => skipped.hidden += 1,
@@ -50,7 +49,7 @@ impl FrameDir {
             }
         }
         if frames.is_empty() {
-            return Err(Error::NoFrames {
+            return Err(ClipError::NoFrames {
                 path: path.to_path_buf(),
                 skipped,
             });
@@ -88,54 +87,6 @@ impl FrameDir {
             ));
         }
         (!parts.is_empty()).then(|| format!("{}: {}", self.path.display(), parts.join("; ")))
-    }
-}
-
-/// What a directory holds besides frames.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Entries whose name starts with a dot.
-    pub hidden: usize,
-    /// Files with another extension, broken links and special files.
-    pub others: usize,
-    /// Sub-directories.
-    pub directories: usize,
-    /// The name of one of the `others`.
-    pub example: Option<PathBuf>,
-}
-
-impl Skipped {
-    fn example_in_brackets(&self) -> String {
-        match &self.example {
-            Some(name) => format!(" (such as {})", name.display()),
-            None => String::new(),
-        }
-    }
-
-    /// Says what was found in place of frames and what to do about it.
-    pub(crate) fn advice(&self) -> String {
-        let extensions = FRAME_EXTENSIONS
-            .map(|extension| format!(".{extension}"))
-            .join(" ");
-        if self.others == 0 && self.directories == 0 {
-            let hidden = match self.hidden {
-                0 => "it is empty".to_owned(),
-                n => format!("it holds {} only", count(n, "hidden file", "hidden files")),
-            };
-            return format!("{hidden}; a frame is a file that ends in {extensions}");
-        }
-        let mut found = Vec::new();
-        if self.directories > 0 {
-            found.push(count(self.directories, "sub-directory", "sub-directories"));
-        }
-        if self.others > 0 {
-            let others = count(self.others, "other file", "other files");
-            found.push(format!("{others}{}", self.example_in_brackets()));
-        }
-        format!(
-            "it holds {}; a frame is a file that ends in {extensions}",
-            found.join(" and ")
-        )
     }
 }
 
@@ -242,48 +193,6 @@ fn kind(entry: &fs::DirEntry) -> Kind {
     }
 }
 
-/// Whether a file of this name counts as a frame.
-pub fn has_frame_extension(path: &Path) -> bool {
-    path.extension().is_some_and(|found| {
-        FRAME_EXTENSIONS
-            .iter()
-            .any(|extension| found.eq_ignore_ascii_case(extension))
-    })
-}
-
-/// The bytes of a path's last component; names need not be UTF-8.
-pub(crate) fn name_bytes(path: &Path) -> &[u8] {
-    path.file_name().map_or(&[], |name| name.as_encoded_bytes())
-}
-
-/// The entry beside `path` whose name is closest to the one that does not exist.
-pub(crate) fn similar_name(path: &Path) -> Option<PathBuf> {
-    const CLOSE: f64 = 0.75;
-    let wanted = path.file_name()?.to_string_lossy().to_lowercase();
-    let parent = path.parent()?;
-    let listed = if parent.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        parent
-    };
-    let scored = fs::read_dir(listed).ok()?.flatten().map(|entry| {
-        let name = entry.file_name();
-        let score =
-            strsim::normalized_damerau_levenshtein(&wanted, &name.to_string_lossy().to_lowercase());
-        (score, name)
-    });
-    let best = scored.filter(|(score, _)| *score >= CLOSE).max_by(|a, b| {
-        // Equally close names: the first in natural order, whatever order the system lists them in.
-        let by_name = || natural_order(b.1.as_encoded_bytes(), a.1.as_encoded_bytes());
-        a.0.total_cmp(&b.0).then_with(by_name)
-    })?;
-    Some(parent.join(best.1))
-}
-
-fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,7 +253,7 @@ mod tests {
         fs::create_dir(folder.path().join("arm_wrestling")).unwrap();
         fs::create_dir(folder.path().join("bungee")).unwrap();
         let error = FrameDir::list(&folder.path().join("arm_wresling")).unwrap_err();
-        let Error::NotFound { similar, .. } = &error else {
+        let ClipError::NotFound { similar, .. } = &error else {
             panic!("{error}")
         };
         assert_eq!(
@@ -354,14 +263,14 @@ mod tests {
         assert!(error.to_string().contains("did you mean"));
 
         let error = FrameDir::list(&folder.path().join("unlike")).unwrap_err();
-        assert!(matches!(error, Error::NotFound { similar: None, .. }));
+        assert!(matches!(error, ClipError::NotFound { similar: None, .. }));
     }
 
     #[test]
     fn a_directory_without_frames_says_what_it_holds() {
         let message = |folder: &tempfile::TempDir| {
             let error = FrameDir::list(folder.path()).unwrap_err();
-            assert!(matches!(error, Error::NoFrames { .. }));
+            assert!(matches!(error, ClipError::NoFrames { .. }));
             error.to_string()
         };
         assert!(message(&directory(&[])).contains("it is empty"));
@@ -375,7 +284,7 @@ mod tests {
     fn a_file_is_not_a_directory_of_frames() {
         let folder = directory(&["a.jpg"]);
         let error = FrameDir::list(&folder.path().join("a.jpg")).unwrap_err();
-        assert!(matches!(error, Error::NotADirectory { .. }), "{error}");
+        assert!(matches!(error, ClipError::NotADirectory { .. }), "{error}");
     }
 
     #[cfg(unix)]

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use image::ColorType;
 
-use super::decode::{Image, check_size, decode_error, to_rgb8};
-use super::error::Result;
+use crate::clip::error::Result;
+use crate::clip::rgb::{Image, check_size, decode_error, high_byte, to_rgb8};
 
 /// No header that ffmpeg writes is longer, in bytes.
 const MAX_HEADER: u64 = 1024;
@@ -41,7 +41,7 @@ pub(super) fn read_frame(
         return Ok(Some(Err(error)));
     }
     let (width, height) = (header.width as usize, header.height as usize);
-    let Some(color) = header.color() else {
+    let Some(mut color) = header.color() else {
         let Header { depth, maximum, .. } = header;
         let reason = format!("its pixels have {depth} samples of up to {maximum}");
         return Ok(Some(Err(decode_error(path, &reason))));
@@ -49,6 +49,11 @@ pub(super) fn read_frame(
     let mut samples = vec![0; width * height * usize::from(color.bytes_per_pixel())];
     reader.read_exact(&mut samples)?;
     header.prepare(&mut samples);
+    if color == ColorType::L16 {
+        // Of frame files Pillow clips these; of videos ffmpeg takes the high byte, as of every other format.
+        samples = samples.chunks_exact(2).map(high_byte).collect();
+        color = ColorType::L8;
+    }
     let converted = to_rgb8(samples, color).map(|pixels| Image {
         pixels,
         width,
@@ -147,6 +152,8 @@ mod tests {
             [1, 2, 3, 4, 5, 6]
         );
         assert_eq!(pixels(pam(1, 1, &[0, 1])), [0, 0, 0, 255, 255, 255]);
+        let grey = [0, 1, 0x12, 0x34];
+        assert_eq!(pixels(pam(1, 65_535, &grey)), [0, 0, 0, 0x12, 0x12, 0x12]);
         let deep = [1, 99, 2, 99, 3, 99, 4, 99, 5, 99, 6, 99];
         assert_eq!(pixels(pam(3, 65_535, &deep)), [1, 2, 3, 4, 5, 6]);
     }
@@ -177,7 +184,7 @@ mod tests {
         let huge = b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 3\nMAXVAL 255\nENDHDR\n";
         assert!(matches!(
             read(huge),
-            Ok(Some(Err(super::super::error::Error::TooLarge { .. })))
+            Ok(Some(Err(crate::clip::error::ClipError::TooLarge { .. })))
         ));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::error::{Error, Result};
+use super::selection::SAME_STAMP;
+use crate::clip::error::{ClipError, Result};
 
 /// Codecs that are text to people, not video.
 const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
@@ -10,9 +11,8 @@ const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
 /// Frames per second where a container states none, as ffmpeg assumes.
 const DEFAULT_RATE: f64 = 25.0;
 
-/// Half of the least distance of two time stamps, in seconds, at which frames are told apart by
-/// them: far above the rounding of printed stamps, far below the distance of frames.
-pub(super) const SAME_STAMP: f64 = 1e-4;
+/// Pictures that begin at most this much after the sound, in seconds, begin with it.
+const TOGETHER: f64 = 0.1;
 
 /// What a video's time stamps are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,31 +32,33 @@ pub(super) struct Listing {
     pub(super) origin: Origin,
     /// Duration of the last frame in seconds.
     pub(super) last: f64,
+    /// The stamp at which players begin to count: the first frame's, or the sound's where that begins well before.
+    pub(super) zero: f64,
 }
 
 impl Listing {
-    /// Reads what ffprobe prints of packets (`pts_time`, `dts_time`, `duration_time`, `flags`) and
-    /// of the stream (`avg_frame_rate`, `codec_name`) in its `compact` form.
+    /// Reads what ffprobe prints of packets (`pts_time`, `dts_time`, `duration_time`, `flags`),
+    /// the stream (`avg_frame_rate`, `codec_name`) and the file (`start_time`) in its `compact` form.
     ///
     /// # Errors
-    /// [`Error::NoVideoStream`], [`Error::NoVideoFrames`], [`Error::Video`] for text.
+    /// [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`], [`ClipError::Video`] for text.
     pub(super) fn parse(printed: &str, path: &Path) -> Result<Self> {
         let path = path.to_path_buf();
         let Some(stream) = printed.lines().find(|line| line.starts_with("stream|")) else {
-            return Err(Error::NoVideoStream { path });
+            return Err(ClipError::NoVideoStream { path });
         };
         if TEXT_CODECS
             .iter()
             .any(|codec| field(stream, "codec_name") == Some(codec))
         {
-            return Err(Error::Video {
+            return Err(ClipError::Video {
                 path,
                 reason: "it is a text file".to_owned(),
             });
         }
         let packets = shown_packets(printed);
         if packets.is_empty() {
-            return Err(Error::NoVideoFrames { path });
+            return Err(ClipError::NoVideoFrames { path });
         }
         let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
         let (stamps, origin) = stamps(&packets, rate.unwrap_or(DEFAULT_RATE));
@@ -65,7 +67,11 @@ impl Listing {
             .rev()
             .find_map(|packet| seconds(packet, "duration_time"));
         let last = duration.unwrap_or(rate.unwrap_or(DEFAULT_RATE).recip());
+        let start = printed.lines().find(|line| line.starts_with("format|"));
+        let start = start.and_then(|line| seconds(line, "start_time"));
+        let early = |start: &f64| stamps[0] - start > TOGETHER;
         Ok(Listing {
+            zero: start.filter(early).unwrap_or(stamps[0]),
             stamps,
             origin,
             last,
@@ -107,7 +113,7 @@ fn seconds(packet: &str, name: &str) -> Option<f64> {
 }
 
 /// The value of `name=value` between bars.
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split('|')
         .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
@@ -135,6 +141,7 @@ mod tests {
             stamps: vec![0.0, 0.04, 0.12],
             origin: Origin::Stated,
             last: 0.04,
+            zero: 0.0,
         };
         assert_eq!(found, expected);
     }
@@ -149,8 +156,19 @@ mod tests {
             stamps: vec![0.0, 0.1],
             origin: Origin::Guessed,
             last: 0.1,
+            zero: 0.0,
         };
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn time_begins_with_the_sound_where_that_is_well_before_the_picture() {
+        let zero = |start: f64| {
+            let listing = format!("packet|pts_time=5.0|flags=K\nformat|start_time={start}\n");
+            let listing = format!("{listing}stream|codec_name=h264|avg_frame_rate=25/1\n");
+            Listing::parse(&listing, Path::new("v")).unwrap().zero
+        };
+        assert_eq!((zero(1.0), zero(4.98), zero(5.0)), (1.0, 5.0, 5.0));
     }
 
     #[test]
@@ -164,9 +182,9 @@ mod tests {
     #[test]
     fn files_without_video_are_told_apart() {
         let open = |listing| Listing::parse(listing, Path::new("v")).unwrap_err();
-        assert!(matches!(open(""), Error::NoVideoStream { .. }));
+        assert!(matches!(open(""), ClipError::NoVideoStream { .. }));
         let empty = "stream|codec_name=h264|avg_frame_rate=0/0\n";
-        assert!(matches!(open(empty), Error::NoVideoFrames { .. }));
+        assert!(matches!(open(empty), ClipError::NoVideoFrames { .. }));
         let text = "packet|pts_time=0|flags=K\nstream|codec_name=ansi|avg_frame_rate=25/1\n";
         assert!(open(text).to_string().contains("text file"));
     }
