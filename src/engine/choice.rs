@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::error::{Error, Result};
-use super::interface::{ClipBatch, Engine, Observed};
+use super::interface::{ClipBatch, Engine, EngineKind, Observed};
 use super::precision::Precision;
 use super::winograd::Winograd;
 use crate::network::Network;
@@ -60,15 +60,19 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    fn takes_winograd(&self) -> bool {
+    /// The engine that these options choose.
+    pub fn kind(&self) -> EngineKind {
+        let few = self.frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
         match self.choice {
-            EngineChoice::Winograd => true,
-            EngineChoice::Libtorch => false,
-            EngineChoice::Auto if !cfg!(feature = "libtorch") => true,
-            EngineChoice::Auto => {
-                let few = self.frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
-                self.device == Device::Cpu && Winograd::is_fast_here() && !few
+            EngineChoice::Winograd => EngineKind::Winograd,
+            EngineChoice::Libtorch => EngineKind::Libtorch,
+            EngineChoice::Auto if !cfg!(feature = "libtorch") => EngineKind::Winograd,
+            EngineChoice::Auto
+                if self.device == Device::Cpu && Winograd::is_fast_here() && !few =>
+            {
+                EngineKind::Winograd
             }
+            EngineChoice::Auto => EngineKind::Libtorch,
         }
     }
 }
@@ -89,7 +93,7 @@ pub fn build(
     if device == Device::Cpu && precision != Precision::Fp32 {
         return Err(Error::Precision(precision));
     }
-    if !options.takes_winograd() {
+    if options.kind() == EngineKind::Libtorch {
         return libtorch(network, weights, device, precision);
     }
     match device {

@@ -41,16 +41,16 @@ pub enum DeviceError {
     #[error("this eco was built without libtorch, which GPUs need: it runs on the CPU")]
     NoLibtorch,
     /// There is no NVIDIA driver.
-    #[error("no CUDA here: the NVIDIA driver (libcuda) was not found; use --device cpu")]
+    #[error("no CUDA here: the NVIDIA driver (libcuda) was not found")]
     NoDriver,
     /// The libtorch in use has no CUDA part, or it misses libraries.
     #[error(
         "no CUDA here: libtorch's CUDA part cannot be opened ({0}); \
-         fetch the full libtorch with `make setup-full`, or use --device cpu"
+         `make setup-full` fetches the full libtorch"
     )]
     NoLibrary(String),
     /// Driver and library are there, but no GPU answers.
-    #[error("no CUDA here: the driver reports no usable GPU (see nvidia-smi); use --device cpu")]
+    #[error("no CUDA here: the driver reports no usable GPU (see nvidia-smi)")]
     NoGpu,
     /// There are fewer GPUs.
     #[error("there is no cuda:{index}: {count} GPU(s) found, counted from 0")]

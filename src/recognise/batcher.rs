@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Answer, Error, Outcome, Scores};
+use super::{Answer, Outcome, RecogniseError, Scores};
 use crate::clip::{Item, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
@@ -85,7 +85,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Takes a clip and runs the batches that it completes.
-    pub fn push(&mut self, item: Item) -> Result<(), Error> {
+    pub fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
         let waiting = Waiting {
             item,
             logits: Vec::new(),
@@ -101,7 +101,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Runs what is left.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub fn flush(&mut self) -> Result<(), RecogniseError> {
         match self.views {
             0 => Ok(()),
             views => self.run(views),
@@ -116,7 +116,7 @@ impl<'a> Batcher<'a> {
         }
     }
 
-    fn run(&mut self, views: usize) -> Result<(), Error> {
+    fn run(&mut self, views: usize) -> Result<(), RecogniseError> {
         if self.batch.clips != views {
             self.batch = ClipBatch::zeros(views, self.engine.segments());
         }

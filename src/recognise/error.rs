@@ -1,4 +1,4 @@
-use crate::clip;
+use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
 use crate::weights::{LoadError, UnusableWeights};
 
@@ -7,7 +7,7 @@ use super::{LabelCount, WeightsSource};
 /// Why there is no [`Recogniser`](super::Recogniser), or why its run ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum RecogniseError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -30,7 +30,7 @@ pub enum Error {
     Engine(#[from] engine::Error),
     /// Frames do not make the network's input.
     #[error(transparent)]
-    Clip(#[from] clip::ClipError),
+    Clip(#[from] ClipError),
     /// Rayon's threads were started before.
     #[error("cannot bound the threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),

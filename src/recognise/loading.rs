@@ -1,6 +1,6 @@
 //! From weights to an engine.
 
-use super::{Error, Labels, Options, WeightsSource};
+use super::{Labels, Options, RecogniseError, WeightsSource};
 use crate::engine::{Device, Engine, EngineOptions, build};
 use crate::network::Network;
 use crate::recipe::KINETICS_CLASSES;
@@ -16,8 +16,8 @@ impl OpenWeights {
     /// Opens weights and compares their names and shapes with the network's.
     ///
     /// # Errors
-    /// [`Error::Weights`] when a file cannot be read or holds other tensors, [`Error::Unusable`] for partial weights.
-    pub fn open(source: WeightsSource) -> Result<Self, Error> {
+    /// [`RecogniseError::Weights`] when a file cannot be read or holds other tensors, [`RecogniseError::Unusable`] for partial weights.
+    pub fn open(source: WeightsSource) -> Result<Self, RecogniseError> {
         let weights = match &source {
             WeightsSource::Demo => Weights::demo(),
             WeightsSource::File(path) => Weights::open(path),
@@ -57,7 +57,7 @@ impl OpenWeights {
     ///
     /// # Errors
     /// Names that cannot be read, or whose number is not that of the classes.
-    pub fn labels(&self, chosen: Option<&LabelSource>) -> Result<Labels, Error> {
+    pub fn labels(&self, chosen: Option<&LabelSource>) -> Result<Labels, RecogniseError> {
         let classes = self.classes();
         let names = match (chosen, &self.metadata().labels) {
             (Some(source), _) => source.read(Some(classes)).map_err(LoadError::from)?,
@@ -74,8 +74,8 @@ impl OpenWeights {
     /// The network that they are for, with `segments` frames per clip (by default the weights' own number).
     ///
     /// # Errors
-    /// [`Error::Unusable`] for `segments` that do not fit.
-    pub fn network(&self, segments: Option<usize>) -> Result<Network, Error> {
+    /// [`RecogniseError::Unusable`] for `segments` that do not fit.
+    pub fn network(&self, segments: Option<usize>) -> Result<Network, RecogniseError> {
         let network = self.weights.network(segments);
         network.map_err(|error| unusable(&self.source, error.into()))
     }
@@ -87,7 +87,7 @@ impl OpenWeights {
         device: Device,
         threads: usize,
         frames: Option<usize>,
-    ) -> Result<Box<dyn Engine>, Error> {
+    ) -> Result<Box<dyn Engine>, RecogniseError> {
         let engine = EngineOptions {
             choice: options.engine,
             device,
@@ -104,10 +104,10 @@ impl OpenWeights {
 }
 
 /// Errors of files name the file themselves.
-fn unusable(weights: &WeightsSource, error: UnusableWeights) -> Error {
+fn unusable(weights: &WeightsSource, error: UnusableWeights) -> RecogniseError {
     match error {
-        UnusableWeights::Weights(error) => Error::Weights(error),
-        source => Error::Unusable {
+        UnusableWeights::Weights(error) => RecogniseError::Weights(error),
+        source => RecogniseError::Unusable {
             weights: weights.clone(),
             source: Box::new(source),
         },

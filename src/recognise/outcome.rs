@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{ScoreError, Scores};
-use crate::clip::{self, ClipEntry, Loaded};
+use crate::clip::{ClipEntry, ClipError, Loaded};
 
 /// One clip, or one window of it, and what came of it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub enum Outcome {
     /// The frames could not be had.
     NotLoaded {
         /// Why not.
-        error: clip::ClipError,
+        error: ClipError,
     },
 }
 

@@ -4,7 +4,7 @@ use super::batcher::Batcher;
 use super::outcomes::Outcomes;
 use super::rows::RowMaker;
 use super::threads::threads_or_cores;
-use super::{Answer, Error, Labels, OpenWeights, Options, Row, RowOptions, Stop};
+use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
 use crate::clip::{self, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
@@ -35,8 +35,8 @@ impl Recogniser {
     /// Opens the weights and makes the engine that `options` ask for.
     ///
     /// # Errors
-    /// [`Error`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
-    pub fn new(options: Options) -> Result<Self, Error> {
+    /// [`RecogniseError`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
+    pub fn new(options: Options) -> Result<Self, RecogniseError> {
         let weights = OpenWeights::open(options.weights.clone())?;
         Self::with_weights(weights, options)
     }
@@ -45,7 +45,7 @@ impl Recogniser {
     ///
     /// # Errors
     /// As [`Recogniser::new`].
-    pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, Error> {
+    pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, RecogniseError> {
         let device = options.device.resolve()?;
         let threads = threads_or_cores(options.threads);
         let metadata = weights.metadata();
