@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// Why an output file was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The name does not say in which form to write.
+    /// The extension names no format that is known.
     #[error("{path} should end in {known}", path = path.display())]
     Extension {
         /// The file.
@@ -35,26 +35,25 @@ pub enum FileError {
     },
 }
 
-/// A file written under another name beside its target and renamed when it is complete, so that a reader never sees half of
-/// it and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly:
+/// A file that is written under another name beside its target and renamed when it is complete: a reader never sees half of it,
+/// and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly, as
 /// renaming would replace it.
 #[derive(Debug)]
 pub struct NewFile {
+    /// The name that the caller gave.
     path: PathBuf,
-    sink: Sink,
-}
-
-#[derive(Debug)]
-enum Sink {
-    Temporary(BufWriter<NamedTempFile>),
-    Direct(BufWriter<File>),
+    /// What that name leads to.
+    target: PathBuf,
+    file: BufWriter<File>,
+    /// The name until then; `None` when the target is written directly.
+    temporary: Option<TempPath>,
 }
 
 impl NewFile {
     /// Opens the file for writing, so that a place where nothing can be written is known before the work is done.
     ///
     /// # Errors
-    /// [`FileError::Create`] when the folder is missing, is not writable, or `path` is a folder.
+    /// [`FileError::Create`] when the folder is missing or not writable, or `path` is a folder.
     pub fn create(path: &Path) -> Result<Self, FileError> {
         let failed = |source| FileError::Create {
             path: path.to_owned(),
@@ -62,38 +61,46 @@ impl NewFile {
         };
         // A link stays a link: what it leads to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let sink = match fs::metadata(&target) {
-            Ok(data) if data.is_dir() => {
-                return Err(failed(io::ErrorKind::IsADirectory.into()));
-            }
-            Ok(data) if !data.is_file() => {
-                Sink::Direct(BufWriter::new(File::create(&target).map_err(failed)?))
-            }
-            _ => Sink::Temporary(BufWriter::new(temporary(&target).map_err(failed)?)),
-        };
-        Ok(Self { path: target, sink })
+        let (file, temporary) = match fs::metadata(&target) {
+            Ok(data) if data.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(data) if !data.is_file() => File::create(&target).map(|file| (file, None)),
+            Ok(data) => temporary(&target).and_then(|(file, name)| {
+                file.set_permissions(data.permissions())?;
+                Ok((file, Some(name)))
+            }),
+            Err(_) => temporary(&target).map(|(file, name)| (file, Some(name))),
+        }
+        .map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            target,
+            file: BufWriter::new(file),
+            temporary,
+        })
     }
 
-    /// The file that will appear.
+    /// The file that will appear, by the name that the caller gave.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes out what is buffered and puts the file in its place.
+    /// Writes out what is buffered, puts the file in its place and returns its size in bytes.
     ///
     /// # Errors
     /// [`FileError::Write`] when the disk is full or the file cannot be renamed.
-    pub fn finish(self) -> Result<(), FileError> {
-        let path = self.path;
-        let done = match self.sink {
-            Sink::Direct(mut file) => file.flush(),
-            Sink::Temporary(file) => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-                file.and_then(|file| file.persist(&path).map_err(|error| error.error))
-                    .map(drop)
+    pub fn finish(mut self) -> Result<u64, FileError> {
+        let (target, temporary) = (&self.target, self.temporary.take());
+        let file = &mut self.file;
+        let done = || {
+            file.flush()?;
+            let bytes = file.get_ref().metadata()?.len();
+            match temporary {
+                Some(name) => name.persist(target).map_err(|error| error.error)?,
+                None => {}
             }
+            Ok(bytes)
         };
-        done.map_err(|source| FileError::Write { path, source })
+        done().map_err(|source| self.failed(source))
     }
 
     /// The error for a failed write to this file.
@@ -107,29 +114,69 @@ impl NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.sink {
-            Sink::Temporary(file) => file.write(bytes),
-            Sink::Direct(file) => file.write(bytes),
-        }
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
-            Sink::Temporary(file) => file.flush(),
-            Sink::Direct(file) => file.flush(),
-        }
+        self.file.flush()
     }
 }
 
-fn temporary(target: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    // The permissions of any new file, less the umask; a temporary file would be the owner's alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+/// Writes a whole file.
+///
+/// # Errors
+/// Those of [`NewFile::create`] and [`NewFile::finish`]; the file is then as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes).map_err(|error| file.failed(error))?;
+    file.finish().map(drop)
+}
+
+/// A file without a name for what does not fit in memory: beside `path`, where there is room for what will be written there, or
+/// else where the system keeps such files. It is gone when it is closed.
+///
+/// # Errors
+/// [`FileError::Create`], which names `path`.
+pub fn scratch(path: &Path) -> Result<BufWriter<File>, FileError> {
+    tempfile::tempfile_in(folder(path))
+        .or_else(|_| tempfile::tempfile())
+        .map(BufWriter::new)
+        .map_err(|error| FileError::Create {
+            path: path.to_owned(),
+            // The error itself names a file that the user has never heard of.
+            source: error.kind().into(),
+        })
+}
+
+fn temporary(target: &Path) -> io::Result<(File, TempPath)> {
+    // Unlike `tempfile_in`, this gives the file the permissions of any new file, and errors that don't name it.
+    tempfile::Builder::new()
         .prefix(".eco-")
         .suffix(".tmp")
-        .tempfile_in(folder(target))
+        .make_in(folder(target), |path| File::create_new(path))
+        .map(tempfile::NamedTempFile::into_parts)
+}
+
+/// Whether two names lead to one file that exists, be it by links of either kind.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b || hard_linked(&a, &b),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn hard_linked(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn hard_linked(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// The folder that `path` is in.
@@ -199,5 +246,36 @@ mod tests {
         let null = Path::new("/dev/null");
         NewFile::create(null).unwrap().finish().unwrap();
         assert!(!fs::metadata(null).unwrap().is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_permissions_of_the_one_it_replaces() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn errors_name_the_file_that_was_asked_for_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none/out.html");
+        let messages = [NewFile::create(&path).err(), scratch(&path).err()]
+            .into_iter()
+            .flatten()
+            .chain(write(Path::new("/dev/full"), b"x").err())
+            .map(|error| format!("{error}: {}", std::error::Error::source(&error).unwrap()));
+        for message in messages {
+            let named = message.contains("out.html") || message.contains("/dev/full");
+            assert!(named && !message.contains(".eco-"), "{message}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use common::{Tensors, batch, reference_cases, relative_l2, script};
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Observed, Precision, observe};
 use eco::network::{Error, Network};
+use eco::recipe::Architecture;
 use eco::recipe::DEFAULT_SEGMENTS;
 use eco::weights::Weights;
 use tch::{Kind, Tensor};
@@ -69,7 +70,7 @@ fn every_module_and_the_whole_network_equal_pytorch() {
 
 #[test]
 fn names_shapes_and_order_of_the_state_dict_are_pytorchs() {
-    let net = Network::new(400, DEFAULT_SEGMENTS).unwrap();
+    let net = Network::new(Architecture::Lite, 400, DEFAULT_SEGMENTS).unwrap();
     let specs = net.state_dict();
     let ours: String = specs
         .iter()
@@ -85,7 +86,7 @@ fn names_shapes_and_order_of_the_state_dict_are_pytorchs() {
 #[test]
 fn the_printed_tree_is_pytorchs_byte_for_byte() {
     for (classes, segments) in [(400, 16), (51, 8)] {
-        let net = Network::new(classes, segments).unwrap();
+        let net = Network::new(Architecture::Lite, classes, segments).unwrap();
         let (classes, segments) = (classes.to_string(), segments.to_string());
         let args = ["print", "--classes", &classes, "--segments", &segments];
         assert_eq!(format!("{}\n", net.root()), script("reference.py", args));
@@ -95,11 +96,11 @@ fn the_printed_tree_is_pytorchs_byte_for_byte() {
 #[test]
 fn segments_must_be_a_positive_multiple_of_four() {
     for segments in [0, 1, 6, 15] {
-        let error = Network::new(400, segments).unwrap_err();
+        let error = Network::new(Architecture::Lite, 400, segments).unwrap_err();
         assert_eq!(error, Error::Segments(segments));
     }
     for segments in [4, 12, 20, 32] {
-        Network::new(400, segments).unwrap();
+        Network::new(Architecture::Lite, 400, segments).unwrap();
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{made_once, script};
 use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::show::summary::{Row, Summary};
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ fn described(segments: usize, batch: usize) -> Value {
 }
 
 fn summary(segments: usize, batch: usize) -> Summary {
-    let net = Network::new(400, segments).unwrap();
+    let net = Network::new(Architecture::Lite, 400, segments).unwrap();
     Summary::new(&net, batch).unwrap()
 }
 
@@ -105,7 +106,7 @@ fn totals_are_torchinfos() {
 
 #[test]
 fn costs_equal_a_count_by_hand() {
-    let net = Network::new(400, 16).unwrap();
+    let net = Network::new(Architecture::Lite, 400, 16).unwrap();
     let summary = Summary::new(&net, 1).unwrap();
     let weights: HashMap<String, Vec<usize>> = net
         .state_dict()

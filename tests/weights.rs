@@ -8,7 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision};
 use eco::network::{Network, TensorSpec};
-use eco::weights::{Checkpoint, Loaded, Weights, WeightsError, open};
+use eco::recipe::Architecture;
+use eco::weights::{Checkpoint, LoadError, Loaded, Weights, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -77,7 +78,9 @@ impl Drop for Maker {
 }
 
 fn spec() -> Vec<TensorSpec> {
-    Network::new(400, SEGMENTS).unwrap().state_dict()
+    Network::new(Architecture::Lite, 400, SEGMENTS)
+        .unwrap()
+        .state_dict()
 }
 
 /// SHA-256 over the model's tensors in the order of its state_dict.
@@ -227,12 +230,23 @@ fn small_files_of_every_container_list_the_same_tensors() {
         "tar.pth",
         "python2.pth",
         "flat.safetensors",
+        "old_parameter.pth",
+        "defaultdict.pth",
+        "beside.pth",
+        "numpy.pth",
+        "numpy_nested.pth",
+        "numpy2.pkl",
+        "numpy3.pkl",
+        "numpy4.pkl",
+        "numpy5.pkl",
+        "python2_numpy.pkl",
     ] {
         let checkpoint = Checkpoint::open(&small().join(name)).unwrap();
         let mut names: Vec<&str> = checkpoint
-            .entries()
+            .tensors()
             .iter()
             .map(|e| e.name.trim_start_matches("state_dict."))
+            .filter(|name| *name != "epoch")
             .collect();
         names.sort();
         assert_eq!(names, ["a.bias", "a.weight", "n"], "{name}");
@@ -243,15 +257,20 @@ fn small_files_of_every_container_list_the_same_tensors() {
 fn what_cannot_be_represented_is_refused_by_its_name() {
     for (name, words) in [
         ("torchscript.pt", "a TorchScript archive"),
-        (
-            "old_parameter.pth",
-            "Parameter objects in the form PyTorch wrote before 0.4",
-        ),
         ("sparse.pth", "sparse tensors"),
         ("quantised.pth", "quantised tensors"),
         ("complex.pth", "complex tensors"),
-        ("defaultdict.pth", "a collections.defaultdict with items"),
         ("list.pth", "no dictionary of tensors but a list"),
+        (
+            "object.pth",
+            "tensors inside an object of __main__.Unreadable",
+        ),
+        ("pickled.pkl", "written by pickle.dump"),
+        (
+            "data.pkl",
+            "the data.pkl of a checkpoint archive that was unpacked",
+        ),
+        ("numpy_big_endian.pth", "NumPy arrays are big-endian"),
     ] {
         let error = match Checkpoint::open(&small().join("refused").join(name)) {
             Err(error) => error.to_string(),
@@ -320,7 +339,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
     let error = match open(&small().join("zip.pth"), &spec()) {
-        Err(WeightsError::Mismatch(report)) => report,
+        Err(LoadError::Mismatch(report)) => report,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("loaded"),
     };

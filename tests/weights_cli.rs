@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::weights::{Dtype, RawTensor, TensorSpec, write};
 use tempfile::TempDir;
 
@@ -51,7 +52,7 @@ fn model(folder: &Path, name: &str, keep: impl Fn(&TensorSpec) -> bool) -> PathB
             data: vec![0; bytes].into(),
         }
     };
-    let tensors: Vec<_> = Network::new(51, 16)
+    let tensors: Vec<_> = Network::new(Architecture::Lite, 51, 16)
         .unwrap()
         .state_dict()
         .iter()

@@ -1,23 +1,22 @@
 //! `eco summary --activations`: one clip on its way through the network.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
 use super::exit::Failure;
 use super::flags::FrameFlags;
 use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::ClipBatch;
-use crate::file::NewFile;
 use crate::recognise::{INPUT, OpenWeights, read_input};
 use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
+use crate::text::terminal;
+use crate::weights::{Dtype, RawTensor, write};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
@@ -55,12 +54,16 @@ pub fn run(
     let network = weights.network(segments)?;
     let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let dump_file = args.dump.as_deref().map(NewFile::create).transpose()?;
-    let mut dump = BTreeMap::new();
+    // A module that runs twice is kept with its last run, as in the references.
+    let mut dump: BTreeMap<String, RawTensor<'static>> = BTreeMap::new();
     let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
-        if dump_file.is_some() {
-            let bytes: Vec<u8> = bytemuck::cast_slice(values).to_vec();
-            dump.insert(name.to_owned(), (shape.to_vec(), bytes));
+        if args.dump.is_some() {
+            let tensor = RawTensor {
+                dtype: Dtype::F32,
+                shape: shape.to_vec(),
+                data: bytemuck::cast_slice(values).to_vec().into(),
+            };
+            dump.insert(name.to_owned(), tensor);
         }
     };
     let mut activations = Activations::observe(
@@ -70,8 +73,9 @@ pub fn run(
         reference.as_ref(),
         &mut keep,
     )?;
-    if let Some(file) = dump_file {
-        write_dump(file, &dump)?;
+    if let Some(path) = &args.dump {
+        let tensors: Vec<_> = dump.into_iter().collect();
+        write(path, &tensors, &BTreeMap::new())?;
     }
     let verdict = args
         .compare
@@ -80,7 +84,7 @@ pub fn run(
     if let Some(depth) = depth {
         activations.fold(depth.into());
     }
-    activations.write(format, out)?;
+    activations.write(format, terminal::width(io::stdout()), out)?;
     out.flush()?;
     match verdict {
         Some(Err(difference)) => Err(Failure::from(anyhow!(difference))),
@@ -113,21 +117,6 @@ fn verdict(
             "{compared} outputs agree with {reference} within {tolerance:e}"
         )),
     }
-}
-
-/// Writes outputs by name.
-fn write_dump(
-    mut file: NewFile,
-    outputs: &BTreeMap<String, (Vec<usize>, Vec<u8>)>,
-) -> anyhow::Result<()> {
-    let tensors = outputs.iter().map(|(name, (shape, bytes))| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
-        Ok((name, view))
-    });
-    let tensors: Vec<_> = tensors.collect::<Result<_, safetensors::SafeTensorError>>()?;
-    let bytes = safetensors::serialize(tensors, None)?;
-    file.write_all(&bytes).map_err(|error| file.failed(error))?;
-    Ok(file.finish()?)
 }
 
 /// The clips to run, as the network wants them.

@@ -8,7 +8,7 @@ use super::say::say;
 use crate::engine;
 use crate::recognise::{InputError, RecogniseError};
 use crate::text::is_broken_pipe;
-use crate::weights::{ErrorKind, UnusableWeights, WeightsError};
+use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
 /// Something could not be done.
 pub const FAILED: u8 = 1;
@@ -73,7 +73,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     // Some errors show the error that they hold as their own, and so are no links of the chain.
     match error.downcast_ref::<RecogniseError>() {
-        Some(RecogniseError::Weights(error)) => return Some(code_of_weights(error)),
+        Some(RecogniseError::Weights(error)) => return Some(code_of_class(error.class())),
         Some(RecogniseError::Engine(error)) => return code_of_engine(error),
         Some(RecogniseError::Labels(_)) => return Some(USAGE),
         Some(RecogniseError::Unusable { source, .. }) => match **source {
@@ -84,23 +84,24 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         _ => {}
     }
     match error.downcast_ref::<InputError>() {
-        Some(InputError::Unreadable(error)) => return Some(code_of_weights(error)),
+        Some(InputError::Unreadable(error)) => return Some(code_of_class(error.class())),
         Some(_) => return Some(USAGE),
         None => {}
     }
-    match error.downcast_ref::<WeightsError>() {
-        Some(error) => Some(code_of_weights(error)),
+    let load = error.downcast_ref().map(LoadError::class);
+    match load.or_else(|| error.downcast_ref().map(WeightsError::class)) {
+        Some(class) => Some(code_of_class(class)),
         None => code_of_engine(error.downcast_ref()?),
     }
 }
 
 /// The code of an error about weights.
-pub fn code_of_weights(error: &WeightsError) -> u8 {
-    match error.kind() {
-        ErrorKind::Mismatch => MISMATCH,
-        ErrorKind::Unreadable => UNREADABLE,
-        ErrorKind::Usage => USAGE,
-        ErrorKind::Failed => FAILED,
+pub fn code_of_class(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Mismatch => MISMATCH,
+        ErrorClass::Unreadable => UNREADABLE,
+        ErrorClass::Usage => USAGE,
+        ErrorClass::Failed => FAILED,
     }
 }
 

@@ -1,13 +1,11 @@
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-use anyhow::Context;
 
 use super::exit::Failure;
 use super::network::NetworkArgs;
 use super::say::say;
 use super::values::one_of;
+use crate::file;
 use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
 use crate::text::shell_word;
 
@@ -57,8 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(format) = args.format {
         let drawing = draw(&graph, format, args.depth.map(usize::from));
         match &args.output {
-            Some(path) => fs::write(path, drawing)
-                .with_context(|| format!("cannot write {}", path.display()))?,
+            Some(path) => file::write(path, drawing.as_bytes())?,
             None => io::stdout().lock().write_all(drawing.as_bytes())?,
         }
     }
@@ -66,8 +63,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
-    let path = tensorboard::write(graph, logdir)
-        .with_context(|| format!("cannot write into {}", logdir.display()))?;
+    let path = tensorboard::write(graph, logdir)?;
     say(format_args!("eco: wrote {}", path.display()));
     say(format_args!(
         "eco: look at it with: tensorboard --logdir {}",

@@ -13,6 +13,7 @@ mod habits;
 mod inspect;
 mod load_weights;
 mod network;
+mod report;
 mod say;
 mod signals;
 mod summary;
@@ -36,6 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(Box<classify::Args>),
+    Report(report::Args),
     Bench(bench::Args),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
@@ -52,6 +54,7 @@ pub fn run() -> ExitCode {
         Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),

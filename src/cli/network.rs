@@ -2,6 +2,7 @@ use clap::ValueEnum;
 
 use super::exit::Failure;
 use crate::network::Network;
+use crate::recipe::Architecture;
 use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// The networks that `eco` knows.
@@ -33,7 +34,7 @@ impl NetworkArgs {
             .classes
             .map_or(KINETICS_CLASSES, |classes| classes as usize);
         match self.arch {
-            Arch::EcoLite => Network::new(classes, segments),
+            Arch::EcoLite => Network::new(Architecture::Lite, classes, segments),
         }
         .map_err(Failure::usage)
     }

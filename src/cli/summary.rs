@@ -7,6 +7,7 @@ use super::values::one_of;
 use super::{activations, weights};
 use crate::recognise::OpenWeights;
 use crate::show::summary::{Summary, TableFormat};
+use crate::text::terminal;
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
@@ -80,7 +81,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         );
     }
     if args.wants_table() {
-        table(args)?.write(args.format.unwrap_or_default(), &mut out)?;
+        table(args)?.write(
+            args.format.unwrap_or_default(),
+            terminal::width(io::stdout()),
+            &mut out,
+        )?;
     } else {
         writeln!(out, "{}", args.network.shapes()?.root())?;
     }

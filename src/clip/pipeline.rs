@@ -13,7 +13,7 @@ use super::error::{ClipError, Result};
 use super::frames::Frames;
 use super::list::ClipEntry;
 use super::opened::{Clip, OpenOptions, Views};
-use super::timeline::{Position, Sliding, Timeline};
+use super::timeline::{Position, Sliding};
 use super::turns::Turns;
 use crate::recipe::{DEFAULT_SEGMENTS, Preprocess, Sampling};
 
@@ -69,6 +69,10 @@ pub struct Loaded {
     pub seconds: Option<(f64, f64)>,
     /// Frames of the whole clip.
     pub source_frames: usize,
+    /// Place of this answer among the clip's, from 0.
+    pub answer: usize,
+    /// Answers of the clip: one, or one per window.
+    pub answers: usize,
     /// Temporal views times crops: the crops of the first view first.
     pub views: Vec<Frames>,
     /// Something to tell the user about the clip, with its first answer.
@@ -92,7 +96,7 @@ pub struct Item {
 /// [`ControlFlow::Break`].
 ///
 /// # Errors
-/// Those of [`Clip::open`], [`Timeline::range`], [`Timeline::windows`] and [`Clip::load`].
+/// Those of [`Clip::open`], [`Timeline::range`](super::Timeline::range), [`Timeline::windows`](super::Timeline::windows) and [`Clip::load`].
 pub fn load_clip(
     entry: &ClipEntry,
     options: &LoadOptions,
@@ -137,13 +141,17 @@ fn load_source(
         &options.turns,
         &mut |number, views| {
             let elapsed = stopwatch.elapsed();
-            let flow = emit(loaded(
-                &timeline,
-                ranges[number].clone(),
+            let range = ranges[number].clone();
+            let flow = emit(Loaded {
+                seconds: timeline.span(&range),
+                range,
+                source_frames: timeline.frames(),
+                answer: number,
+                answers: ranges.len(),
                 views,
-                note.take(),
+                note: note.take(),
                 elapsed,
-            ));
+            });
             // Waiting for a place in the queue is not loading.
             stopwatch = options.turns.stopwatch();
             flow
@@ -177,23 +185,6 @@ fn views(range: &Range<usize>, options: &LoadOptions) -> Views {
         .flatten()
         .for_each(|index| *index += range.start);
     views
-}
-
-fn loaded(
-    timeline: &Timeline,
-    range: Range<usize>,
-    views: Vec<Frames>,
-    note: Option<String>,
-    elapsed: Duration,
-) -> Loaded {
-    Loaded {
-        seconds: timeline.span(&range),
-        range,
-        source_frames: timeline.frames(),
-        views,
-        note,
-        elapsed,
-    }
 }
 
 /// Iterator over the answers of all clips, in the order of the input. See [`load_ahead`].

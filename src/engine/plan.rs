@@ -527,9 +527,16 @@ impl<'g> Lowering<'g> {
 mod tests {
     use super::*;
     use crate::network::Network;
+    use crate::recipe::Architecture;
 
     fn plans() -> Plans {
-        Plans::new(&Network::new(400, 16).unwrap().graph(1).unwrap()).unwrap()
+        Plans::new(
+            &Network::new(Architecture::Lite, 400, 16)
+                .unwrap()
+                .graph(1)
+                .unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -553,7 +560,7 @@ mod tests {
             }
         }
         found.sort();
-        let mut expected: Vec<String> = Network::new(400, 16)
+        let mut expected: Vec<String> = Network::new(Architecture::Lite, 400, 16)
             .unwrap()
             .state_dict()
             .into_iter()

@@ -7,7 +7,7 @@ use super::forward::{Backend, run, run_part};
 use super::layer::{COUNTER, Layer};
 use super::module::{Block, Function, Module, join};
 use super::trace::Graph;
-use crate::recipe::{CHANNELS, FRAME_SIZE, SEGMENTS_STEP};
+use crate::recipe::{Architecture, CHANNELS, FRAME_SIZE, SEGMENTS_STEP};
 
 /// Rows and columns of the maps that the 2D net hands to the 3D net.
 const MAP_SIZE: usize = 28;
@@ -41,6 +41,7 @@ pub fn is_counter(name: &str) -> bool {
 /// Input values are 0 to 255 minus the channel means, channels in blue, green, red order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
+    architecture: Architecture,
     root: Module,
     segments: usize,
     classes: usize,
@@ -51,18 +52,20 @@ const MAPS: std::ops::Range<usize> = 0..2;
 const FEATURES_PART: std::ops::Range<usize> = 2..4;
 
 impl Network {
-    /// ECO-Lite for `segments` frames per clip and a head of `classes` classes.
+    /// A network for `segments` frames per clip, with a head of `classes` classes.
     ///
     /// # Errors
     /// `segments` that are not a positive multiple of 4, and no classes.
-    pub fn new(classes: usize, segments: usize) -> Result<Self> {
+    pub fn new(architecture: Architecture, classes: usize, segments: usize) -> Result<Self> {
         if segments == 0 || !segments.is_multiple_of(SEGMENTS_STEP) {
             return Err(Error::Segments(segments));
         }
         if classes == 0 {
             return Err(Error::Classes(classes));
         }
-        let mut root = Block::new("ECO_Lite");
+        let mut root = Block::new(match architecture {
+            Architecture::Lite => "ECO_Lite",
+        });
         let head = Layer::Linear {
             inputs: FEATURES,
             outputs: classes,
@@ -77,6 +80,7 @@ impl Network {
         let clips = root.compute(clips, &[maps]);
         root.run(clips, &[eco_3d, fc_final]);
         Ok(Self {
+            architecture,
             root: root.into(),
             segments,
             classes,
@@ -86,6 +90,11 @@ impl Network {
     /// The tree of modules.
     pub fn root(&self) -> &Module {
         &self.root
+    }
+
+    /// Which network of the family it is.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// Frames per clip.

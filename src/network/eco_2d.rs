@@ -87,6 +87,18 @@ fn convolution(
     block: &mut Block,
     prefix: &str,
     name: &str,
+    channels: [usize; 2],
+    window: Window,
+) -> [Child; 3] {
+    let relu = format!("{prefix}relu_{name}");
+    unit(block, &format!("{prefix}{name}"), relu, channels, window)
+}
+
+/// Defines a convolution called `name`, its batch norm, and its ReLU called `relu`.
+fn unit(
+    block: &mut Block,
+    name: &str,
+    relu: impl Into<String>,
     [inputs, outputs]: [usize; 2],
     window: Window,
 ) -> [Child; 3] {
@@ -98,12 +110,9 @@ fn convolution(
         window,
     };
     [
-        block.child(format!("{prefix}{name}"), convolution),
-        block.child(
-            format!("{prefix}{name}_bn"),
-            Layer::BatchNorm { axes, channels },
-        ),
-        block.child(format!("{prefix}relu_{name}"), Layer::Relu),
+        block.child(name, convolution),
+        block.child(format!("{name}_bn"), Layer::BatchNorm { axes, channels }),
+        block.child(relu, Layer::Relu),
     ]
 }
 
@@ -112,7 +121,8 @@ fn basic_conv() -> Block {
     let mut block = Block::new("BasicConv");
     let half = Layer::MaxPool2d(window(3).stride(2));
     let stem = window(7).stride(2).padding(3);
-    let first = convolution(&mut block, "conv1_", "7x7_s2", [3, 64], stem);
+    // The one ReLU whose name leaves out the stride.
+    let first = unit(&mut block, "conv1_7x7_s2", "conv1_relu_7x7", [3, 64], stem);
     let first_pool = block.child("pool1_3x3_s2", half.clone());
     let reduce = convolution(&mut block, "conv2_", "3x3_reduce", [64, 64], window(1));
     let wide = window(3).padding(1);

@@ -174,6 +174,7 @@ mod tests {
     use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
     use crate::engine::{Device, EngineKind, Maps, Output};
     use crate::network::Network;
+    use crate::recipe::Architecture;
 
     /// Says how bright a clip is, and how many views each run had.
     struct Brightness {
@@ -184,7 +185,7 @@ mod tests {
     impl Default for Brightness {
         fn default() -> Self {
             Self {
-                network: Network::new(2, 4).unwrap(),
+                network: Network::new(Architecture::Lite, 2, 4).unwrap(),
                 runs: Default::default(),
             }
         }
@@ -243,6 +244,8 @@ mod tests {
             range: 0..1,
             seconds: None,
             source_frames: 1,
+            answer: 0,
+            answers: 1,
             views: load_views(&[path], &indices, Preprocess::Official, Crops::One).unwrap(),
             note: None,
             elapsed: Duration::ZERO,

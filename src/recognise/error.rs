@@ -1,6 +1,6 @@
 use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
-use crate::weights::{UnusableWeights, WeightsError};
+use crate::weights::{LoadError, UnusableWeights};
 
 use super::{LabelCount, WeightsSource};
 
@@ -13,7 +13,7 @@ pub enum RecogniseError {
     Device(#[from] DeviceError),
     /// The weights cannot be read, or are not this network's.
     #[error(transparent)]
-    Weights(#[from] WeightsError),
+    Weights(#[from] LoadError),
     /// No network can be made of these weights.
     #[error("cannot use {weights}")]
     Unusable {

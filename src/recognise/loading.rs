@@ -4,7 +4,7 @@ use super::{Labels, Options, RecogniseError, WeightsSource};
 use crate::engine::{Device, Engine, EngineOptions, build};
 use crate::network::Network;
 use crate::recipe::KINETICS_CLASSES;
-use crate::weights::{LabelSource, Metadata, UnusableWeights, Weights};
+use crate::weights::{LabelSource, LoadError, Metadata, UnusableWeights, Weights};
 
 /// Weights that were opened and fit the network, and where they come from.
 pub struct OpenWeights {
@@ -60,12 +60,12 @@ impl OpenWeights {
     pub fn labels(&self, chosen: Option<&LabelSource>) -> Result<Labels, RecogniseError> {
         let classes = self.classes();
         let names = match (chosen, &self.metadata().labels) {
-            (Some(source), _) => source.read(Some(classes))?,
+            (Some(source), _) => source.read(Some(classes)).map_err(LoadError::from)?,
             (None, Some(names)) => names.clone(),
             // No other data set that ECO is used with has 400 classes.
-            (None, None) if classes == KINETICS_CLASSES => {
-                LabelSource::kinetics400().read(Some(classes))?
-            }
+            (None, None) if classes == KINETICS_CLASSES => LabelSource::kinetics400()
+                .read(Some(classes))
+                .map_err(LoadError::from)?,
             (None, None) => return Ok(Labels::numbered()),
         };
         Ok(Labels::from_names(names, classes)?)

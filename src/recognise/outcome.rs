@@ -53,6 +53,12 @@ impl Outcome {
         }
     }
 
+    /// Which of the clip's answers this is, from 0, and how many there are.
+    pub fn place(&self) -> (usize, usize) {
+        self.loaded()
+            .map_or((0, 1), |loaded| (loaded.answer, loaded.answers))
+    }
+
     /// The clip's share of the network's time.
     pub fn forward(&self) -> Duration {
         match self {

@@ -22,8 +22,8 @@ pub enum Cut {
 }
 
 impl Ending {
-    /// What is missing, in words; `None` where nothing is.
-    pub(super) fn note(self) -> Option<String> {
+    /// Why rows are missing, and of how many clips; `None` where none are.
+    pub(super) fn reason(self) -> Option<String> {
         let Self::Cut(cut, missing) = self else {
             return None;
         };
@@ -32,8 +32,8 @@ impl Ending {
             Cut::Failed => "failed",
         };
         Some(match missing {
-            Some(clips) => format!("incomplete: {cut}; clips missing: {clips}"),
-            None => format!("incomplete: {cut}; not all clips were read"),
+            Some(clips) => format!("{cut}; clips missing: {clips}"),
+            None => format!("{cut}; not all clips were read"),
         })
     }
 }

@@ -12,7 +12,8 @@ pub mod values;
 mod words;
 
 pub use ending::{Cut, Ending};
-pub use picture::{Picture, PictureError, Strip, StripSize};
+pub use picture::{Picture, PictureError, PictureFileError};
 pub use rows::{
-    Colour, CsvWriter, JsonWriter, JsonlWriter, RowFormat, RowWriter, TextStyle, TextWriter,
+    Colour, CsvWriter, JsonWriter, JsonlWriter, Place, ReadRowsError, RowFormat, RowWriter,
+    TextStyle, TextWriter, read_rows,
 };

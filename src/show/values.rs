@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::file::{FileError, NewFile, folder};
+use crate::file::{FileError, NewFile, scratch};
 use crate::recognise::{FrameRange, Row};
 
 /// What the values are. Its name is also that of the tensor in a safetensors file.
@@ -82,19 +82,13 @@ impl ValuesFile {
             Form::Npy => Some(NewFile::create(&names_path(path))?),
             Form::Csv | Form::Safetensors => None,
         };
-        let values = tempfile::tempfile_in(folder(target.path()))
-            .or_else(|_| tempfile::tempfile())
-            .map_err(|source| FileError::Create {
-                path: path.to_owned(),
-                source,
-            })?;
         Ok(Self {
             target,
             names,
             form,
             content,
             columns,
-            values: BufWriter::new(values),
+            values: scratch(path)?,
             clips: Vec::new(),
             ranges: Vec::new(),
         })
@@ -133,7 +127,7 @@ impl ValuesFile {
             writeln!(names, "{list}").map_err(|source| names.failed(source))?;
             names.finish()?;
         }
-        self.target.finish()
+        self.target.finish().map(drop)
     }
 
     fn assemble(&mut self) -> io::Result<()> {

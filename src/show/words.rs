@@ -1,6 +1,6 @@
 //! Scores and ranges in words, the same in every output.
 
-use crate::recognise::FrameRange;
+use crate::recognise::{FrameRange, Prediction};
 
 /// The part of a clip in words: seconds where they are known, else frames.
 pub fn range_text(range: &FrameRange) -> String {
@@ -24,4 +24,12 @@ pub fn percentage(score: f32) -> String {
     } else {
         format!("{percent:.2}%")
     }
+}
+
+/// `16 of 280 frames`: different frames that the network saw, as views share frames and short clips repeat them.
+pub fn frames_text(answer: &Prediction) -> String {
+    let mut frames = answer.frames.clone();
+    frames.sort_unstable();
+    frames.dedup();
+    format!("{} of {} frames", frames.len(), answer.source_frames)
 }

@@ -1,6 +1,7 @@
-//! Words and numbers as people read them: natural order, numbers with units, names of values and names of unknown origin, what
-//! fits a terminal.
+//! Words and numbers as people read them: natural order, numbers with units, names of values and names of unknown origin,
+//! dates, what fits a terminal.
 
+mod date;
 mod names;
 mod natural;
 pub mod number;
@@ -9,6 +10,7 @@ mod printable;
 mod shell;
 pub mod terminal;
 
+pub use date::iso_date;
 pub use names::UnknownName;
 pub(crate) use names::names;
 pub use natural::natural_order;

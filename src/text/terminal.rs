@@ -1,13 +1,33 @@
-//! Columns of a terminal.
+//! What a terminal shows.
 
-use std::os::fd::AsFd;
+#[cfg(unix)]
+use std::os::fd::AsFd as Stream;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle as Stream;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of the terminal that `stream` is; `None` when it is none.
-pub fn width(stream: impl AsFd) -> Option<usize> {
+pub fn width(stream: impl Stream) -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(stream)?;
     Some(width.0.into())
+}
+
+/// Whether another program reads what is written to `stream`.
+#[cfg(unix)]
+pub fn is_pipe(stream: impl Stream) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let Ok(copy) = stream.as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    let data = std::fs::File::from(copy).metadata();
+    data.is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
+}
+
+/// Whether another program reads what is written to `stream`; not told here.
+#[cfg(not(unix))]
+pub fn is_pipe(_: impl Stream) -> bool {
+    false
 }
 
 /// `text` cut, with an ellipsis, or filled with spaces to exactly `width` columns.

@@ -3,20 +3,19 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::demo::{self, DemoError};
-use super::error::WeightsError;
-use super::load::{Loaded, open};
+use super::matching::load::{LoadError, Loaded, open};
 use super::metadata::Metadata;
+use super::store::demo::{self, DemoError};
 use super::tensor::{Dtype, RawTensor};
 use crate::network::{self, Network, TensorSpec};
-use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// Why weights do not make a network.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableWeights {
     /// The file cannot be used.
     #[error(transparent)]
-    Weights(#[from] WeightsError),
+    Weights(#[from] LoadError),
     /// The embedded demo cannot be used.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -59,7 +58,7 @@ impl Weights {
     /// # Errors
     /// Those of [`open`], and a file that lacks tensors.
     pub fn open(path: &Path) -> Result<Self, UnusableWeights> {
-        let any_head = Network::new(KINETICS_CLASSES, DEFAULT_SEGMENTS)?;
+        let any_head = Network::new(Architecture::default(), KINETICS_CLASSES, DEFAULT_SEGMENTS)?;
         let loaded = open(path, &any_head.state_dict())?;
         let metadata = loaded.metadata().clone();
         if let Some(first) = metadata.missing.first() {
@@ -85,7 +84,8 @@ impl Weights {
         metadata: Metadata,
         source: Source,
     ) -> Result<Self, UnusableWeights> {
-        let network = Network::new(classes.unwrap_or_default(), DEFAULT_SEGMENTS)?;
+        let classes = classes.unwrap_or_default();
+        let network = Network::new(metadata.architecture, classes, DEFAULT_SEGMENTS)?;
         Ok(Self {
             source,
             specs: network.state_dict(),
@@ -101,7 +101,8 @@ impl Weights {
     /// # Errors
     /// [`network::Error::Segments`].
     pub fn network(&self, segments: Option<usize>) -> network::Result<Network> {
-        Network::new(self.classes, segments.unwrap_or(self.metadata.segments))
+        let segments = segments.unwrap_or(self.metadata.segments);
+        Network::new(self.metadata.architecture, self.classes, segments)
     }
 
     /// What the weights say about themselves.
@@ -135,7 +136,7 @@ impl Weights {
     /// A name that the network does not have, and damaged bytes.
     pub fn tensor(&self, name: &str) -> Result<RawTensor<'_>, UnusableWeights> {
         match &self.source {
-            Source::File(loaded) => Ok(loaded.tensor(name)?),
+            Source::File(loaded) => Ok(loaded.tensor(name).map_err(LoadError::from)?),
             Source::Demo => {
                 let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
                 let spec = self.specs.iter().find(|spec| spec.name == name);

@@ -8,6 +8,35 @@ pub use safetensors::Dtype;
 pub use crate::network::TensorSpec;
 pub(crate) use crate::network::is_counter;
 
+/// A tensor in a file, not yet read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Dotted path through the checkpoint's dictionaries (`state_dict.module.new_fc.weight`).
+    pub name: String,
+    /// Element type.
+    pub dtype: Dtype,
+    /// Extents, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+}
+
+impl TensorInfo {
+    /// Number of elements, saturating where a hostile shape overflows.
+    pub fn numel(&self) -> usize {
+        numel(&self.shape)
+    }
+
+    /// Number of bytes the values take.
+    pub fn bytes(&self) -> usize {
+        self.numel().saturating_mul(self.dtype.bitsize()) / 8
+    }
+}
+
+fn numel(shape: &[usize]) -> usize {
+    shape
+        .iter()
+        .fold(1, |count: usize, &extent| count.saturating_mul(extent))
+}
+
 /// A tensor's bytes: row-major, contiguous, little-endian, borrowed from a mapped file where possible.
 #[derive(Debug, Clone)]
 pub struct RawTensor<'a> {
@@ -22,9 +51,7 @@ pub struct RawTensor<'a> {
 impl RawTensor<'_> {
     /// Number of elements.
     pub fn numel(&self) -> usize {
-        self.shape
-            .iter()
-            .fold(1, |count: usize, &extent| count.saturating_mul(extent))
+        numel(&self.shape)
     }
 
     /// The values of a float32 tensor: borrowed when the bytes are aligned, copied otherwise.
@@ -158,25 +185,6 @@ pub(crate) fn convertible(from: Dtype, to: Dtype) -> bool {
 
 fn values<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     data.as_chunks::<N>().0.iter().copied()
-}
-
-pub(crate) fn from_pytorch(dtype: pytorch_reader::DType) -> Dtype {
-    use pytorch_reader::DType as P;
-    match dtype {
-        P::F64 => Dtype::F64,
-        P::F32 => Dtype::F32,
-        P::F16 => Dtype::F16,
-        P::BF16 => Dtype::BF16,
-        P::I64 => Dtype::I64,
-        P::I32 => Dtype::I32,
-        P::I16 => Dtype::I16,
-        P::I8 => Dtype::I8,
-        P::U64 => Dtype::U64,
-        P::U32 => Dtype::U32,
-        P::U16 => Dtype::U16,
-        P::U8 => Dtype::U8,
-        P::Bool => Dtype::BOOL,
-    }
 }
 
 #[cfg(test)]

@@ -215,5 +215,6 @@ fn write_outputs(mut file: NewFile, output: &Output, clips: usize) -> anyhow::Re
     ];
     let bytes = safetensors::serialize(tensors, None)?;
     file.write_all(&bytes).map_err(|error| file.failed(error))?;
-    Ok(file.finish()?)
+    file.finish()?;
+    Ok(())
 }

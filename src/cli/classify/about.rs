@@ -1,6 +1,7 @@
 //! What a run is made with, in words.
 
-use crate::recognise::Recogniser;
+use crate::cli::weights::DEMO_NOTICE;
+use crate::recognise::{Recogniser, WeightsSource};
 use crate::show::report::About;
 
 /// The weights and settings in words, for the report and for `-v`.
@@ -37,6 +38,8 @@ pub fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
     settings.add("Uncertain below", limit);
     About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        note: (*open.source() == WeightsSource::Demo)
+            .then(|| format!("The weights are {DEMO_NOTICE}.")),
         weights: weights.0,
         settings: settings.0,
     }

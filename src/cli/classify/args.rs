@@ -10,9 +10,10 @@ use crate::cli::flags::{
 };
 use crate::cli::values::one_of;
 use crate::clip::{Crops, OpenOptions, Position, Sliding};
-use crate::file::FileError;
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
 use crate::show::RowFormat;
+use crate::show::report::PageFrames;
+use crate::show::sheet::SheetFormat;
 use crate::show::values::Content;
 use crate::weights::LabelSource;
 
@@ -109,10 +110,22 @@ pub struct OutputFlags {
     /// Write a web page with each clip's frames and answer
     #[arg(long, value_name = "FILE.html", help_heading = "Output")]
     pub report: Option<PathBuf>,
-    /// Draw the frames of one clip and its answer
+    /// Which frames the page shows: auto (fewer and smaller ones the more answers there are, for a page below 10 MB), all (in
+    /// full size) or none
     #[arg(
         long,
-        value_name = "FILE.png",
+        value_name = "WHICH",
+        value_parser = one_of(PageFrames::ALL, PageFrames::name),
+        default_value_t,
+        hide_possible_values = true,
+        requires = "report",
+        help_heading = "Output"
+    )]
+    pub report_frames: PageFrames,
+    /// Draw the frames of one clip and its answer: .png or .jpg
+    #[arg(
+        long,
+        value_name = "FILE",
         conflicts_with = "window",
         help_heading = "Output"
     )]
@@ -195,15 +208,8 @@ impl OutputFlags {
                 content.check(path).map_err(Failure::usage)?;
             }
         }
-        if let Some(sheet) = &self.sheet
-            && sheet
-                .extension()
-                .is_none_or(|end| !end.eq_ignore_ascii_case("png"))
-        {
-            return Err(Failure::usage(FileError::Extension {
-                path: sheet.clone(),
-                known: ".png",
-            }));
+        if let Some(path) = &self.sheet {
+            SheetFormat::of(path).map_err(Failure::usage)?;
         }
         self.check_files()
     }

@@ -48,9 +48,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         };
         progress.aside(|| about.settings.iter().for_each(explain));
     }
-    // Windows multiply the answers by a number that is not known yet.
-    let answers = inputs.total.filter(|_| args.window.is_none());
-    let mut sinks = Sinks::open(&args.output, about, &recogniser, answers)?;
+    let mut sinks = Sinks::open(&args.output, about, &recogniser, inputs.total)?;
     let session = Session {
         recogniser: &recogniser,
         progress: &progress,
@@ -58,7 +56,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         notes: !args.speech.quiet,
         signals: Signals::watch()?,
     };
-    progress.begin();
+    progress.begin(session.signals.stop());
     let (started, total) = (Instant::now(), inputs.total);
     let mut tally = Tally::default();
     let done = session.classify(inputs, &mut sinks, &mut tally);
@@ -72,12 +70,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     // Answers that were given stay, whatever ended the work: a list gets its end, files get their places.
     let finished = match &done {
-        Err(error) if is_broken_pipe(error.as_ref()) => Ok(None),
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(Vec::new()),
         _ => sinks.finish(ending),
     };
     done?;
-    if let (Some(note), true) = (finished?, session.notes) {
-        say(format_args!("eco: {note}"));
+    let finished = finished?;
+    if session.notes {
+        finished
+            .iter()
+            .for_each(|note| say(format_args!("eco: {note}")));
     }
     if args.speech.verbose {
         tally.explain(started.elapsed());
@@ -106,7 +107,8 @@ impl Session<'_> {
                 sinks.write(&answer, &row)
             })?;
             tally.add(&answer, &row);
-            self.progress.done(answer.clip + 1);
+            let (place, answers) = answer.outcome.place();
+            self.progress.answered(answer.clip, place, answers);
         }
         Ok(())
     }

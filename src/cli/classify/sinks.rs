@@ -7,45 +7,45 @@ use anyhow::Context;
 
 use super::args::OutputFlags;
 use crate::clip::{Loaded, SourceFrame};
+use crate::file::FileError;
 use crate::recipe::FRAME_SIZE;
 use crate::recognise::{Answer, Outcome, Recogniser, Row};
 use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
 use crate::show::values::{Content, ValuesFile};
-use crate::show::{Colour, Ending, Picture, RowWriter, Strip, StripSize, TextStyle};
+use crate::show::{Colour, Ending, Picture, RowWriter, TextStyle};
 use crate::text::terminal;
 
-/// Up to so many clips, a report shows frames in full size.
-const FEW_CLIPS: usize = 12;
-/// Beyond so many, they are small, so that a browser can still open the page.
-const MANY_CLIPS: usize = 500;
-/// From this size on, in bytes, a page is worth a warning.
+/// From this size on, in bytes, browsers are slow to open a page.
 const LARGE_PAGE: u64 = 100_000_000;
 
 /// Standard output and the files asked for.
 pub struct Sinks {
     rows: Box<dyn RowWriter>,
-    report: Option<ReportPage>,
-    /// Answers there will be, where that is known.
-    answers: Option<usize>,
+    report: Option<(PathBuf, ReportPage)>,
+    /// Clips there are, where that is known.
+    clips: Option<usize>,
+    written: usize,
     features: Option<ValuesFile>,
     scores: Option<ValuesFile>,
     sheet: Option<PathBuf>,
+    /// What there is to say about the files.
+    notes: Vec<String>,
 }
 
 impl Sinks {
-    /// Opens all of them, so that a file that cannot be written is known before the work. `answers` is how many there will
-    /// be, where that is known.
+    /// Opens all of them, so that a file that cannot be written is known before the work. `clips` is how many there will be,
+    /// where that is known.
     pub fn open(
         flags: &OutputFlags,
         about: About,
         recogniser: &Recogniser,
-        answers: Option<usize>,
+        clips: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let report = flags
-            .report
-            .as_deref()
-            .map(|path| ReportPage::create(path, about));
+        let report = flags.report.as_deref().map(|path| {
+            let page = ReportPage::create(path, about, flags.report_frames)?;
+            Ok::<_, FileError>((path.to_owned(), page))
+        });
         let weights = recogniser.weights();
         let features = flags.features.as_deref().map(|path| {
             let columns = (0..weights.features()).map(|index| index.to_string());
@@ -58,7 +58,9 @@ impl Sinks {
         Ok(Self {
             rows: flags.format.writer(io::stdout().lock(), text_style()),
             report: report.transpose()?,
-            answers,
+            clips,
+            written: 0,
+            notes: Vec::new(),
             features: features.transpose()?,
             scores: scores.transpose()?,
             sheet: flags.sheet.clone(),
@@ -68,15 +70,17 @@ impl Sinks {
     /// Writes an answer, which `row` shows, everywhere.
     pub fn write(&mut self, answer: &Answer, row: &Row) -> anyhow::Result<()> {
         self.rows.write(row)?;
-        if let Some(report) = &mut self.report {
-            let strip = match answer.outcome.loaded() {
-                Some(loaded) => {
-                    let size = strip_size(self.answers, report.clips());
-                    with_pictures(loaded, |pictures| Strip::new(pictures, size))?
-                }
-                None => Strip::empty(),
-            };
-            report.add(row, &strip)?;
+        self.written += 1;
+        if let Some((_, page)) = &mut self.report {
+            let (place, answers) = answer.outcome.place();
+            if let Some(clips) = self.clips {
+                let clips_left = clips.saturating_sub(answer.clip + 1);
+                page.expect(self.written + (answers - 1 - place) + clips_left * answers);
+            }
+            match answer.outcome.loaded() {
+                Some(loaded) => with_pictures(loaded, |pictures| page.add(row, pictures))?,
+                None => page.add(row, &[])?,
+            }
         }
         let Outcome::Scored {
             loaded,
@@ -94,28 +98,38 @@ impl Sinks {
             table.add(row, &scores.scores())?;
         }
         if let (Some(path), Row::Answer(prediction)) = (&self.sheet, row) {
-            with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
+            let missing = with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
                 .context("no contact sheet")?;
+            self.notes.push(format!("wrote {}", path.display()));
+            if !missing.is_empty() {
+                self.notes.push(format!(
+                    "no font on this system has {missing}: the sheet shows boxes instead"
+                ));
+            }
         }
         Ok(())
     }
 
     /// Completes standard output and puts the files in their places. Returns what there is to say about them.
-    pub fn finish(mut self, ending: Ending) -> anyhow::Result<Option<String>> {
-        let mut note = None;
-        if let Some(report) = self.report {
-            let bytes = report.finish()?;
-            note = (bytes >= LARGE_PAGE).then(|| {
-                let megabytes = bytes / 1_000_000;
-                format!("the report is {megabytes} MB; browsers will be slow to open it")
-            });
+    pub fn finish(mut self, ending: Ending) -> anyhow::Result<Vec<String>> {
+        if let Some((path, page)) = self.report {
+            let bytes = page.finish(ending)?;
+            let slow = match bytes {
+                LARGE_PAGE.. => "; browsers will be slow to open it",
+                _ => "",
+            };
+            let megabytes = bytes as f64 / 1e6;
+            self.notes.push(format!(
+                "wrote {} ({megabytes:.1} MB){slow}",
+                path.display()
+            ));
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
         self.rows.finish(ending)?;
-        Ok(note)
+        Ok(self.notes)
     }
 }
 
@@ -139,15 +153,6 @@ fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) -> T) -> T {
     show(&pictures)
 }
 
-/// How large the frames of the next clip are, after `done` clips of perhaps known `answers`.
-fn strip_size(answers: Option<usize>, done: usize) -> StripSize {
-    match answers {
-        Some(answers) if answers <= FEW_CLIPS => StripSize::Full,
-        _ if answers.unwrap_or(done) <= MANY_CLIPS => StripSize::Half,
-        _ => StripSize::Quarter,
-    }
-}
-
 /// Colours and width for standard output: terminals have both, `NO_COLOR` is respected.
 fn text_style() -> TextStyle {
     let stdout = io::stdout();
@@ -158,19 +163,5 @@ fn text_style() -> TextStyle {
     TextStyle {
         width: terminal::width(&stdout).unwrap_or(TextStyle::default().width),
         colour,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_get_smaller_the_more_clips_there_are() {
-        assert_eq!(strip_size(Some(12), 0), StripSize::Full);
-        assert_eq!(strip_size(Some(13), 0), StripSize::Half);
-        assert_eq!(strip_size(Some(3000), 0), StripSize::Quarter);
-        assert_eq!(strip_size(None, 0), StripSize::Half);
-        assert_eq!(strip_size(None, 3000), StripSize::Quarter);
     }
 }

@@ -60,10 +60,11 @@ fn pairs(graph: &Graph) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::network::Network;
+    use crate::recipe::Architecture;
 
     #[test]
     fn batch_norms_after_a_residual_stay() {
-        let net = Network::new(5, 4).unwrap();
+        let net = Network::new(Architecture::Lite, 5, 4).unwrap();
         let norms: HashSet<String> = pairs(&net.graph(1).unwrap())
             .into_iter()
             .map(|pair| pair.1)

@@ -144,7 +144,8 @@ impl<W: Write> RowWriter for CsvWriter<W> {
 
     fn finish(&mut self, ending: Ending) -> io::Result<()> {
         self.header()?;
-        if let Some(note) = ending.note() {
+        if let Some(reason) = ending.reason() {
+            let note = format!("incomplete: {reason}");
             let fields = COLUMNS.map(|(name, _)| if name == "error" { &note[..] } else { "" });
             self.writer.write_record(fields)?;
         }

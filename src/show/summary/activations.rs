@@ -154,11 +154,16 @@ impl Activations {
         self.outputs.retain(|output| output.depth <= depth);
     }
 
-    /// Writes the table.
+    /// Writes the table; text in at most `width` columns, where there is a limit.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        format: TableFormat,
+        width: Option<usize>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self
             .outputs
@@ -173,7 +178,7 @@ impl Activations {
         };
         match format {
             TableFormat::Text => {
-                table.text(out)?;
+                table.text(width, out)?;
                 self.write_difference(out)
             }
             TableFormat::Json => {
@@ -275,7 +280,7 @@ impl Reference {
     /// Those of [`Checkpoint::open`], and a file without any such tensor.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let checkpoint = Checkpoint::open(path)?;
-        let names = checkpoint.entries().iter().enumerate();
+        let names = checkpoint.tensors().iter().enumerate();
         let index: HashMap<String, usize> = names
             .map(|(index, entry)| (entry.name.clone(), index))
             .collect();
@@ -296,7 +301,7 @@ impl Reference {
         match convertible.as_ref().and_then(|tensor| tensor.f32s()) {
             Some(values) if same => Ok(difference(found, &values)),
             _ => Ok(Comparison::Shape(
-                self.checkpoint.entries()[index].shape.clone(),
+                self.checkpoint.tensors()[index].shape.clone(),
             )),
         }
     }

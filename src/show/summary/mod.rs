@@ -3,6 +3,7 @@
 mod activation_columns;
 pub mod activations;
 mod columns;
+mod grid;
 mod row;
 mod statistics;
 mod table;
@@ -84,11 +85,16 @@ impl Summary {
         self.layers.retain(|row| row.depth <= depth);
     }
 
-    /// Writes the summary.
+    /// Writes the summary; text in at most `width` columns, where there is a limit.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: TableFormat, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        format: TableFormat,
+        width: Option<usize>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self.weights.is_some() {
             columns.extend(&WEIGHTS);
@@ -109,7 +115,7 @@ impl Summary {
                     ..
                 } = self;
                 writeln!(out, "{network}, input {input:?}, {classes} classes")?;
-                table.text(out)?;
+                table.text(width, out)?;
                 self.lines()
                     .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
             }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::grid::{Align, Grid};
 use crate::text::names;
 use crate::text::number::four_digits;
 
@@ -21,15 +22,6 @@ pub enum TableFormat {
 
 names!(TableFormat { Text = "text", Json = "json", Csv = "csv", Markdown = "markdown" });
 
-/// Where a column's text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Align {
-    /// For names and shapes.
-    Left,
-    /// For numbers.
-    Right,
-}
-
 /// One column of a table of `R`s.
 pub struct Column<R> {
     /// Heading for people.
@@ -38,6 +30,10 @@ pub struct Column<R> {
     key: &'static str,
     align: Align,
     value: Value<R>,
+    /// What stands for the value where there is little room.
+    short: Option<fn(&R) -> String>,
+    /// Which columns are left out first where there is no room for all; `None` for those that stay.
+    rank: Option<u8>,
 }
 
 /// What a column takes from a row.
@@ -91,7 +87,26 @@ impl<R> Column<R> {
             key,
             align,
             value,
+            short: None,
+            rank: None,
         }
+    }
+
+    /// The same column, with a shorter form of its value for where there is little room.
+    pub const fn or_short(mut self, short: fn(&R) -> String) -> Self {
+        self.short = Some(short);
+        self
+    }
+
+    /// The same column, which is left out where there is no room: those of the lowest rank go first.
+    pub const fn optional(mut self, rank: u8) -> Self {
+        self.rank = Some(rank);
+        self
+    }
+
+    fn short(&self, row: &R) -> String {
+        self.short
+            .map_or_else(|| self.text(row), |short| short(row))
     }
 
     /// The value for people.
@@ -118,9 +133,6 @@ pub struct Table<'a, R> {
     /// From top to bottom.
     pub rows: &'a [R],
 }
-
-/// Spaces between two columns of text.
-const GAP: &str = "  ";
 
 impl<R> Table<'_, R> {
     /// A header for programs and one line per row.
@@ -151,35 +163,32 @@ impl<R> Table<'_, R> {
         Ok(())
     }
 
-    /// Aligned columns between two rules.
-    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Aligned columns between two rules. Where they are wider than `width`, names are shortened and columns left out, those
+    /// first that say least; a line below says which.
+    pub fn text(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let titles = self.columns.iter().map(|column| column.title.to_owned());
-        let mut lines = vec![titles.collect::<Vec<String>>()];
-        lines.extend(self.rows.iter().map(|row| self.cells(row)));
-        let widths: Vec<usize> = (0..self.columns.len())
-            .map(|index| {
-                lines
-                    .iter()
-                    .map(|line| line[index].len())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let width = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
-        for (index, line) in lines.iter().enumerate() {
-            let cells = line.iter().zip(&widths).zip(&self.columns);
-            let cells: Vec<String> = cells
-                .map(|((cell, width), column)| match column.align {
-                    Align::Left => format!("{cell:<width$}"),
-                    Align::Right => format!("{cell:>width$}"),
-                })
-                .collect();
-            writeln!(out, "{}", cells.join(GAP).trim_end())?;
-            if index == 0 {
-                writeln!(out, "{}", "-".repeat(width))?;
+        let rows = self.rows.iter().map(|row| self.cells(row));
+        let mut grid = Grid {
+            lines: [titles.collect()].into_iter().chain(rows).collect(),
+            ranks: self.columns.iter().map(|column| column.rank).collect(),
+            aligns: self.columns.iter().map(|column| column.align).collect(),
+        };
+        let left_out = match width {
+            Some(width) if grid.width() > width => {
+                for (line, row) in grid.lines.iter_mut().skip(1).zip(self.rows) {
+                    line[0] = self.columns[0].short(row);
+                }
+                grid.fit(width)
             }
+            _ => Vec::new(),
+        };
+        grid.write(out)?;
+        match width {
+            Some(width) if !left_out.is_empty() => {
+                writeln!(out, "Not shown in {width} columns: {}", left_out.join(", "))
+            }
+            _ => Ok(()),
         }
-        writeln!(out, "{}", "=".repeat(width))
     }
 
     fn cells(&self, row: &R) -> Vec<String> {

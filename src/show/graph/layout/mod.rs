@@ -93,10 +93,14 @@ fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut 
 mod tests {
     use super::*;
     use crate::network::Network;
+    use crate::recipe::Architecture;
     use crate::show::graph::drawing::{self, Flow, Unit};
 
     fn drawing(depth: Option<usize>) -> Drawing {
-        let graph = Network::new(400, 16).unwrap().graph(1).unwrap();
+        let graph = Network::new(Architecture::Lite, 400, 16)
+            .unwrap()
+            .graph(1)
+            .unwrap();
         drawing::drawing(&graph, depth)
     }
 
