@@ -3,6 +3,7 @@
 mod activations;
 mod bench;
 mod classify;
+mod diff;
 mod exit;
 mod generate;
 mod graph;
@@ -11,6 +12,7 @@ mod load_weights;
 mod network;
 mod summary;
 mod weights;
+mod weights_command;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -37,6 +39,8 @@ enum Command {
     Bench(bench::Args),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
+    Weights(weights_command::Args),
+    Diff(diff::Args),
     Graph(graph::Args),
     Summary(summary::Args),
     Completions(generate::CompletionsArgs),
@@ -51,6 +55,11 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
+        Command::Weights(args) => weights_command::run(&args),
+        Command::Diff(args) => match diff::run(&args) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),

@@ -276,7 +276,10 @@ impl MatchReport {
     /// One line that says how it went.
     pub fn outcome(&self) -> &'static str {
         match self.verdict {
-            Verdict::Complete => "all tensors match",
+            Verdict::Complete if self.unexpected.is_empty() => "all tensors match",
+            Verdict::Complete => {
+                "every tensor of the model matches; the rest of the file is left out"
+            }
             Verdict::Partial => "some tensors match; the rest stays uninitialised",
             Verdict::Mismatch => "this is not a complete set of ECO-Lite weights",
         }
