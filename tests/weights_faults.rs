@@ -255,7 +255,7 @@ fn what_is_assumed_about_weights_is_told_from_what_is_known() {
     assert_eq!(said(&nothing), assumed);
     let text = ReportText(nothing.report()).to_string();
     assert!(
-        text.contains("use with    preprocess official (assumed)\n"),
+        text.contains("use with    preprocess official (assumed), sampling official (assumed)\n"),
         "{text}"
     );
     let json = serde_json::to_value(nothing.report()).unwrap();
