@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -9,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision};
 use eco::network::{Network, TensorSpec};
 use eco::recipe::Architecture;
-use eco::weights::{Checkpoint, LoadError, Loaded, Weights, open};
+use eco::weights::{Checkpoint, LoadError, Loaded, TensorInfo, Weights, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -217,8 +218,22 @@ fn small() -> PathBuf {
     })
 }
 
+/// The bytes of every tensor of a small checkpoint, by name.
+fn values(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u8>> {
+    let value = |(index, tensor): (usize, &TensorInfo)| {
+        let name = tensor.name.trim_start_matches("state_dict.").to_string();
+        (name, checkpoint.read(index).unwrap().data.into_owned())
+    };
+    let tensors = checkpoint.tensors().iter().enumerate();
+    tensors
+        .map(value)
+        .filter(|(name, _)| name != "epoch")
+        .collect()
+}
+
 #[test]
-fn small_files_of_every_container_list_the_same_tensors() {
+fn small_files_of_every_container_hold_the_same_tensors() {
+    let expected = values(&Checkpoint::open(&small().join("zip.pth")).unwrap());
     for name in [
         "zip.pth",
         "zip1.pth",
@@ -250,6 +265,7 @@ fn small_files_of_every_container_list_the_same_tensors() {
             .collect();
         names.sort();
         assert_eq!(names, ["a.bias", "a.weight", "n"], "{name}");
+        assert_eq!(values(&checkpoint), expected, "{name}");
     }
 }
 
@@ -277,6 +293,51 @@ fn what_cannot_be_represented_is_refused_by_its_name() {
             Ok(_) => panic!("{name} was read"),
         };
         assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recipe_that_is_printed_runs_when_it_is_pasted() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let python = bin.join("python3");
+    std::fs::write(
+        &python,
+        format!("#!/bin/sh\nexec '{}' \"$@\"\n", common::python().display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (name, ending) in [
+        ("torchscript.pt", ".state_dict.pth"),
+        ("sparse.pth", ".state_dict.pth"),
+        ("quantised.pth", ".state_dict.pth"),
+        ("list.pth", ".state_dict.pth"),
+        ("pickled.pkl", ".pth"),
+    ] {
+        // A name that a shell would take apart.
+        let path = folder.path().join(format!("it's $HOME {name}"));
+        std::fs::copy(small().join("refused").join(name), &path).unwrap();
+        let error = Checkpoint::open(&path).err().unwrap().to_string();
+        let (_, recipe) = error
+            .split_once("\n  ")
+            .unwrap_or_else(|| panic!("{name}: {error}"));
+        let path_with_python = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let run = Command::new("bash")
+            .args(["-c", recipe])
+            .env("PATH", path_with_python)
+            .output()
+            .unwrap();
+        assert!(
+            run.status.success(),
+            "{recipe}\n{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        let mut saved = path.into_os_string();
+        saved.push(ending);
+        let saved = Checkpoint::open(Path::new(&saved)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(!saved.is_empty(), "{name}");
     }
 }
 

@@ -184,7 +184,11 @@ fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     let chosen = weights::find(asked_for).map_err(Failure::into_error)?;
     let weights = OpenWeights::open(chosen.source)?;
     let metadata = weights.metadata();
-    let (source, reason) = (weights.source(), chosen.reason);
+    let source = weights.source();
+    let reason = match chosen.reason {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
     let (name, classes) = (&metadata.architecture, weights.classes());
     let (segments, preprocess) = (metadata.segments, metadata.preprocess);
     Ok(format!(

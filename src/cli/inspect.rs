@@ -25,6 +25,9 @@ pub struct Args {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 }
 
 /// How a listing is printed.
@@ -49,7 +52,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Failure::with_code(code, error)
     })?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let unread = match args.format {
+    let format = if args.json { Format::Json } else { args.format };
+    let unread = match format {
         Format::Table => table(&mut out, &checkpoint, terminal::width(io::stdout()))?,
         Format::Json => json(&mut out, &checkpoint)?,
         Format::Csv => csv(&mut out, &checkpoint)?,
@@ -83,7 +87,9 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {
     let tensors = checkpoint.tensors();
     let container = checkpoint.container().describe();
     writeln!(out, "container  {container}, {} bytes", checkpoint.len())?;
-    for top in checkpoint.structure().top() {
+    // A flat state_dict has nothing but tensors at the top, which are the rows below.
+    let top = checkpoint.structure().top().iter();
+    for top in top.filter(|top| !["tensor", "NumPy array"].contains(&top.what.as_str())) {
         writeln!(out, "key        {}: {}", printable(&top.key), top.what)?;
     }
     for (key, value) in checkpoint.metadata() {

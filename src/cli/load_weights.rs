@@ -259,6 +259,7 @@ fn worded(hint: &Hint) -> String {
         }
         Hint::NoHead => Some("--partial keeps what is there".to_string()),
         Hint::OnlyExtra(_) => Some("--partial imports the model and leaves the rest".to_string()),
+        Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
         Hint::SameName => Some(
             "choose a part of the file with --key, or tell them apart with --rename".to_string(),
         ),
@@ -295,6 +296,14 @@ fn advice(error: &LoadError) -> Option<String> {
     }
 }
 
+/// An error with the flag that answers what it asks for.
+pub(super) fn with_advice(error: LoadError) -> anyhow::Error {
+    match advice(&error) {
+        Some(advice) => anyhow::anyhow!("{:#}\n{advice}", anyhow::Error::from(error)),
+        None => error.into(),
+    }
+}
+
 /// Gives an error its exit code, and prints it as JSON on stdout when that was asked for.
 fn failure(error: LoadError, json: bool) -> Failure {
     let (code, verdict) = match error.class() {
@@ -303,11 +312,7 @@ fn failure(error: LoadError, json: bool) -> Failure {
         ErrorClass::Usage => (USAGE, "usage"),
         ErrorClass::Failed => (FAILED, "failed"),
     };
-    let advice = advice(&error);
-    let error = match advice {
-        Some(advice) => anyhow::anyhow!("{:#}\n{advice}", anyhow::Error::from(error)),
-        None => anyhow::Error::from(error),
-    };
+    let error = with_advice(error);
     if json {
         let answer = serde_json::json!({ "verdict": verdict, "error": format!("{error:#}") });
         // Its reader may have gone; the exit code says the same.

@@ -8,6 +8,7 @@
 //! `container` takes a file to tensors by name, `matching` those to a model's, `store` keeps them.
 
 mod container;
+pub mod diff;
 mod error;
 mod header;
 mod labels;

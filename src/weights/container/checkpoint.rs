@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::detect::{Container, detect};
 use super::mapped::MappedFile;
-use super::pickle::{MAX_OPS, Pickle, Tensors, contents};
+use super::pickle::contents::contents;
+use super::pickle::machine::{MAX_OPS, Pickle};
+use super::pickle::tensors::Tensors;
 use super::refusal::Refusal;
 use super::shards::Index;
 use super::stored::{Storage, Stored};

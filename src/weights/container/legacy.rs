@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::pickle::{MAX_OPS, Pickle, Tensors, contents, declared};
+use super::pickle::contents::contents;
+use super::pickle::machine::{MAX_OPS, Pickle};
+use super::pickle::storage_id::declared;
+use super::pickle::tensors::Tensors;
 use super::refusal::Refusal;
 use super::stored::{Storage, Stored};
 use super::structure::Structure;

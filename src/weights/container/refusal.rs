@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::pickle::PickleError;
+use super::pickle::machine::PickleError;
 use super::recipe;
 use crate::text::printable;
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
-use super::pickle::latin1_bytes;
+use super::pickle::numpy::latin1_bytes;
 use super::refusal::Refusal;
 use super::view::{Bytes, View};
 

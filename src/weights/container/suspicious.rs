@@ -96,8 +96,25 @@ const BUILTINS: &[&str] = &[
     "help",
 ];
 
+/// Classes of paths, which settings beside the weights are full of: making one runs nothing.
+const PATHS: &[&str] = &[
+    "Path",
+    "PosixPath",
+    "WindowsPath",
+    "PurePath",
+    "PurePosixPath",
+    "PureWindowsPath",
+];
+
 /// Whether `global` is no part of a checkpoint and can run code in Python.
 pub(super) fn is_suspicious(global: &str) -> bool {
+    // Python 3.13 has them in a module inside `pathlib`.
+    let path = ["pathlib._local.", "pathlib."]
+        .iter()
+        .find_map(|module| global.strip_prefix(module));
+    if path.is_some_and(|class| PATHS.contains(&class)) {
+        return false;
+    }
     let inside = |module: &str| {
         global
             .strip_prefix(module)
@@ -122,6 +139,7 @@ mod tests {
             "builtins.eval",
             "__builtin__.exec",
             "subprocess.Popen",
+            "pathlib.Path.write_text",
         ] {
             assert!(is_suspicious(bad), "{bad}");
         }
@@ -136,6 +154,8 @@ mod tests {
             "argparse.Namespace",
             "__main__.Net",
             "osmesa.Thing",
+            "pathlib.PosixPath",
+            "pathlib._local.WindowsPath",
         ] {
             assert!(!is_suspicious(good), "{good}");
         }

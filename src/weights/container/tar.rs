@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::pickle::{MAX_OPS, Pickle, Tensors, contents};
+use super::pickle::contents::contents;
+use super::pickle::machine::{MAX_OPS, Pickle};
+use super::pickle::tensors::Tensors;
 use super::refusal::Refusal;
 use super::stored::{Storage, Stored};
 use super::structure::Structure;

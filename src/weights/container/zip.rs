@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::foreign::not_a_checkpoint;
-use super::pickle::{MAX_OPS, Pickle, Tensors, contents};
+use super::pickle::contents::contents;
+use super::pickle::machine::{MAX_OPS, Pickle};
+use super::pickle::tensors::Tensors;
 use super::recipe;
 use super::refusal::{DOWNLOAD_AGAIN, Refusal};
 use super::stored::{Packing, Storage, Stored};

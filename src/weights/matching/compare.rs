@@ -45,7 +45,7 @@ pub enum Misfit {
 /// The outcome of comparing a set of tensors with the model. Numbers are positions in the model's
 /// list (`wanted`) and in the checkpoint's entries (`entry`).
 #[derive(Debug, Clone, Default)]
-pub(super) struct Match {
+pub(in crate::weights) struct Match {
     /// (wanted, entry) pairs that fit.
     pub matched: Vec<(usize, usize)>,
     /// Wanted tensors without a counterpart, counters excepted.
@@ -197,6 +197,6 @@ fn settle_counters(spec: &[TensorSpec], out: &mut Match) {
 }
 
 /// The name under which an entry is compared, for reports.
-pub(super) fn compared_name(name: &str, rules: &[Rename]) -> String {
+pub(in crate::weights) fn compared_name(name: &str, rules: &[Rename]) -> String {
     clean(&rename(name, rules))
 }

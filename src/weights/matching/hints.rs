@@ -45,6 +45,8 @@ pub enum Hint {
     OnlyExtra(usize),
     /// Several tensors claim one name of the model.
     SameName,
+    /// The names are those of the book's notebook, and nothing says how frames were prepared.
+    Notebook,
     /// Built-in lists of class names that have as many names as the classifier has classes.
     Labels {
         /// The classes.
@@ -77,6 +79,11 @@ impl Display for Hint {
                 "every tensor of the model was found; {extra} more are in the file"
             ),
             Self::SameName => f.write_str("several tensors of the file have one name of the model"),
+            Self::Notebook => f.write_str(
+                "the names are those of the book's notebook, which prepares frames in its own way (book). Nothing in the \
+                 file says which way these weights need; official is assumed, and scores are wrong if that is not so: \
+                 choose book for weights that were used in the notebook, official for those of the official code",
+            ),
             Self::Labels { classes, lists } => write!(
                 f,
                 "the classifier has {classes} classes, as many as {} has names",
@@ -121,8 +128,12 @@ pub(super) fn hints(
             None => out.extend(nearest(checkpoint, spec, found, &compared)),
         }
     }
-    if found.missing.iter().any(|&w| is_head(&spec[w])) && found.matched.len() > spec.len() / 2 {
-        out.push(Hint::NoHead);
+    if found.missing.iter().any(|&w| is_head(&spec[w])) {
+        match head_rule(checkpoint, spec, found, &compared) {
+            Some(rule) => out.push(rule),
+            None if found.matched.len() > spec.len() / 2 => out.push(Hint::NoHead),
+            None => {}
+        }
     }
     if !found.collisions.is_empty() {
         out.push(Hint::SameName);
@@ -172,6 +183,40 @@ fn relative(names: &[String]) -> Option<&'static str> {
         return Some("this is a torchvision ResNet, not ECO");
     }
     None
+}
+
+/// A rule for a classifier under another name: the only unexpected layer whose weight and bias have its shape.
+fn head_rule(
+    checkpoint: &Checkpoint,
+    spec: &[TensorSpec],
+    found: &Match,
+    compared: impl Fn(&str) -> String,
+) -> Option<Hint> {
+    let weight = spec
+        .iter()
+        .find(|wanted| is_head(wanted) && wanted.shape.len() == 2)?;
+    let left = found
+        .unexpected
+        .iter()
+        .map(|&index| &checkpoint.tensors()[index]);
+    let left: Vec<(String, &[usize])> = left
+        .map(|tensor| (compared(&tensor.name), tensor.shape.as_slice()))
+        .collect();
+    let mut layers = left.iter().filter_map(|(name, shape)| {
+        let layer = name.strip_suffix(".weight")?;
+        let fits = shape.len() == 2 && shape[1..] == weight.shape[1..];
+        let bias = format!("{layer}.bias");
+        let mut biases = left.iter().filter(|(name, bias_shape)| {
+            *name == bias && bias_shape.len() == 1 && bias_shape.first() == shape.first()
+        });
+        biases.next().filter(|_| fits).map(|_| layer)
+    });
+    let layer = layers.next().filter(|_| layers.next().is_none())?;
+    let (head, _) = tail(&weight.name).split_once('.')?;
+    Some(Hint::Rename {
+        rules: vec![format!(r"\b{}\.={head}.", regex::escape(layer))],
+        explains: 2,
+    })
 }
 
 /// Rules that would make most of the left-over names match: a prefix glued to the layer

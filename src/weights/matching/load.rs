@@ -62,6 +62,8 @@ pub struct Loaded {
     slots: HashMap<String, (Vec<usize>, Option<usize>)>,
     metadata: Metadata,
     report: MatchReport,
+    /// Every name in the file ends as the model's does.
+    nested_as_the_model: bool,
 }
 
 /// Opens weights in any container for a model with the state_dict `spec`.
@@ -145,7 +147,14 @@ impl Loaded {
         let filled = found.counters.iter().map(|&wanted| (wanted, None));
         let slots = matched.chain(filled).map(|pair| slot(&pair)).collect();
         let metadata = described(&checkpoint, &report)?;
+        let mut matched = found.matched.iter();
+        let nested_as_the_model = matched.all(|&(wanted, tensor)| {
+            checkpoint.tensors()[tensor]
+                .name
+                .ends_with(&spec[wanted].name)
+        });
         Ok(Self {
+            nested_as_the_model,
             checkpoint,
             slots,
             metadata,
@@ -162,6 +171,18 @@ impl Loaded {
     /// Classes of the classifier; `None` only for a partial match without one.
     pub fn classes(&self) -> Option<usize> {
         self.report.classes
+    }
+
+    /// Whether these are weights of the book's notebook as its readers save them: a state_dict with the notebook's names and
+    /// without a word about its training.
+    pub(in crate::weights) fn is_of_the_notebook(&self) -> bool {
+        let Metadata {
+            epoch,
+            arch,
+            eco_version,
+            ..
+        } = &self.metadata;
+        self.nested_as_the_model && epoch.is_none() && arch.is_none() && eco_version.is_none()
     }
 
     /// What comparing the file with the model found.

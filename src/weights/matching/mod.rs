@@ -6,7 +6,7 @@ pub(super) mod load;
 mod names;
 pub(super) mod report;
 mod report_text;
-mod select;
+pub(super) mod select;
 
 pub use compare::{Misfit, Strictness, Verdict};
 pub use hints::Hint;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::compare::{Misfit, Strictness, Verdict, compared_name, is_head};
 use super::hints::{Hint, hints};
-use super::names::Rename;
+use super::names::{Rename, is_ema};
 use super::select::Selection;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
@@ -221,7 +221,7 @@ fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<
     }
 }
 
-fn below<'n>(name: &'n str, key: &str) -> &'n str {
+pub(in crate::weights) fn below<'n>(name: &'n str, key: &str) -> &'n str {
     name.strip_prefix(key)
         .map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
 }
@@ -251,6 +251,16 @@ fn conversions(
         .collect()
 }
 
+/// What an ignored tensor is listed under: the dictionary it is in, or the start of its name where averages are kept flat
+/// (`ema_backbone_conv1_weight`, as mmcv does).
+fn together(name: &str) -> String {
+    match (name.split_once('.'), name.split_once(['_', '-'])) {
+        (Some((first, _)), _) => first.to_string(),
+        (None, Some((word, _))) if is_ema(word) => format!("{word}_*"),
+        (None, _) => name.to_string(),
+    }
+}
+
 /// Lists what is beside the chosen dictionary, and the tensors in it that are no weights.
 fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
     let chosen = |top: &str| {
@@ -272,8 +282,7 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for &(entry, why) in &selection.ignored {
         let name = below(&checkpoint.tensors()[entry].name, &selection.key);
-        let first = name.split('.').next().unwrap_or_default().to_string();
-        *counts.entry((first, why)).or_default() += 1;
+        *counts.entry((together(name), why)).or_default() += 1;
     }
     let counted = |((key, why), tensors): ((String, &str), usize)| {
         let tensors = if tensors == 1 {

@@ -109,17 +109,20 @@ fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
             report.counters_filled
         )?;
     }
-    for (number, fact) in report.facts.iter().enumerate() {
-        let title = if number == 0 { "use with" } else { "" };
-        writeln!(f, "  {title:<11} {fact}")?;
-    }
+    let used: Vec<String> = report.facts.iter().map(ToString::to_string).collect();
+    wrapped(f, "use with", &used)?;
     let ignored: Vec<String> = report
         .ignored
         .iter()
         .map(|i| format!("{} ({})", printable(&i.key), i.what))
         .collect();
-    for (number, line) in wrap(&ignored, 66).iter().enumerate() {
-        let title = if number == 0 { "ignored" } else { "" };
+    wrapped(f, "ignored", &ignored)
+}
+
+/// Items in as many lines as they take, under one title.
+fn wrapped(f: &mut Formatter<'_>, title: &str, items: &[String]) -> fmt::Result {
+    for (number, line) in wrap(items, 66).iter().enumerate() {
+        let title = if number == 0 { title } else { "" };
         writeln!(f, "  {title:<11} {line}")?;
     }
     Ok(())
@@ -276,7 +279,10 @@ impl MatchReport {
     /// One line that says how it went.
     pub fn outcome(&self) -> &'static str {
         match self.verdict {
-            Verdict::Complete => "all tensors match",
+            Verdict::Complete if self.unexpected.is_empty() => "all tensors match",
+            Verdict::Complete => {
+                "every tensor of the model matches; the rest of the file is left out"
+            }
             Verdict::Partial => "some tensors match; the rest stays uninitialised",
             Verdict::Mismatch => "this is not a complete set of ECO-Lite weights",
         }

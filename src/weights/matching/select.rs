@@ -50,11 +50,11 @@ fn instead(what: &Option<String>, keys: &[String]) -> String {
 #[derive(Debug, Clone)]
 pub(in crate::weights) struct Selection {
     /// Dotted key; empty for the root.
-    pub(super) key: String,
+    pub(in crate::weights) key: String,
     /// Entries left out, with the reason.
     pub(super) ignored: Vec<(usize, &'static str)>,
     /// How its tensors compare with the model's.
-    pub(super) outcome: Match,
+    pub(in crate::weights) outcome: Match,
 }
 
 /// Chooses a dictionary.
@@ -66,7 +66,7 @@ pub(in crate::weights) struct Selection {
 /// # Errors
 /// [`SelectError`]. When nothing fits at all, the
 /// dictionary with the most tensors is returned, so that a report can say what it holds.
-pub(super) fn select(
+pub(in crate::weights) fn select(
     checkpoint: &Checkpoint,
     spec: &[TensorSpec],
     key: Option<&str>,
@@ -129,7 +129,15 @@ impl Chooser<'_> {
         let outer = |s: &Selection| fitting.iter().any(|other| is_inside(&other.key, &s.key));
         let innermost: Vec<&Selection> = fitting.iter().filter(|s| !outer(s)).collect();
         match innermost.as_slice() {
-            [one] => Ok((*one).clone()),
+            [one] if one.outcome.collisions.is_empty() => Ok((*one).clone()),
+            [one] => match self.networks_in(one).as_slice() {
+                [] => Ok((*one).clone()),
+                networks => Err(SelectError::Ambiguous {
+                    path: self.checkpoint.path().to_path_buf(),
+                    reason: "several networks are in one dictionary".to_string(),
+                    candidates: networks.to_vec(),
+                }),
+            },
             several => Err(SelectError::Ambiguous {
                 path: self.checkpoint.path().to_path_buf(),
                 reason: format!(
@@ -139,6 +147,36 @@ impl Chooser<'_> {
                 candidates: several.iter().map(|s| s.key.clone()).collect(),
             }),
         }
+    }
+
+    /// The prefixes of names, as keys, under which the dictionary has a network that is complete by itself: a student and its
+    /// teacher.
+    fn networks_in(&self, selection: &Selection) -> Vec<String> {
+        const DEEPEST: usize = 3;
+        const MOST: usize = 64;
+        let mut prefixes: Vec<String> = Vec::new();
+        for (_, name) in self.members(&selection.key) {
+            for (end, _) in name.match_indices('.').take(DEEPEST) {
+                let prefix = &name[..end];
+                let key = match selection.key.as_str() {
+                    "" => prefix.to_string(),
+                    key => format!("{key}.{prefix}"),
+                };
+                if prefixes.len() < MOST
+                    && !prefix.split('.').any(is_ema)
+                    && !prefixes.contains(&key)
+                {
+                    prefixes.push(key);
+                }
+            }
+        }
+        prefixes.retain(|key| self.candidate(key, false).outcome.fills_the_model());
+        let inside = |key: &String| prefixes.iter().any(|other| is_inside(other, key));
+        prefixes
+            .iter()
+            .filter(|key| !inside(key))
+            .cloned()
+            .collect()
     }
 
     /// Fails when the only weights that fit are moving averages, which nobody asked for.

@@ -90,6 +90,9 @@ impl Import {
         let mut report = loaded.report().clone();
         report.non_finite = non_finite(&tensors);
         report.facts = metadata.facts().to_vec();
+        if loaded.is_of_the_notebook() && metadata.assumed.preprocess {
+            report.hints.push(Hint::Notebook);
+        }
         report.hints.extend(label_lists(&metadata));
         let hash = hash?;
         // A file that was imported before keeps the name and the hash of what it came from.

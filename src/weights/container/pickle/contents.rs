@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::dictionaries::Dictionaries;
 use super::machine::Pickle;
 use super::numpy::Array;
 use super::objects::{is_dictionary, key_as_text};
@@ -9,7 +10,7 @@ use super::tensors::{TensorError, TensorReader, Tensors};
 use super::values::{Call, Item, Object, SequenceKind, Value, dotted};
 use crate::text::printable;
 use crate::weights::container::refusal::Refusal;
-use crate::weights::container::structure::{Group, Structure, TopLevel};
+use crate::weights::container::structure::{Structure, TopLevel};
 use crate::weights::container::suspicious::is_suspicious;
 use crate::weights::container::view::View;
 
@@ -17,10 +18,6 @@ use crate::weights::container::view::View;
 const MAX_DEPTH: usize = 1000;
 /// All names together, in bytes.
 const MAX_NAMES: usize = 64 << 20;
-/// How deep dictionaries are looked at for a state_dict.
-const MAX_GROUP_DEPTH: usize = 4;
-/// How many dictionaries are tried for a state_dict.
-const MAX_GROUPS: usize = 64;
 /// Most suspicious names that are listed.
 const MAX_SUSPICIOUS: usize = 200;
 /// Most tensors of unreadable kinds that are looked for.
@@ -46,7 +43,7 @@ pub(in crate::weights::container) fn contents<'a>(
     let mut walk = Walk {
         pickle,
         reader: TensorReader { pickle, tensors },
-        dictionaries: Vec::new(),
+        dictionaries: Dictionaries::default(),
         top: Vec::new(),
         first: HashMap::new(),
         harmless: HashSet::new(),
@@ -74,20 +71,6 @@ struct Node<'a> {
     arrays: bool,
 }
 
-/// A dictionary near the root.
-struct Dictionary {
-    path: String,
-    outer: Option<usize>,
-    depth: usize,
-    /// Python for it, in the checkpoint `c`.
-    place: String,
-    /// It is what a module's `state_dict()` would give.
-    is_module: bool,
-    /// Tensors that are its own items, and all below it.
-    direct: usize,
-    tensors: usize,
-}
-
 /// An item of the root.
 struct Top<'a> {
     key: String,
@@ -109,7 +92,7 @@ enum Meaning<'p, 'a> {
 struct Walk<'p, 'a> {
     pickle: &'p Pickle<'a>,
     reader: TensorReader<'p, 'a>,
-    dictionaries: Vec<Dictionary>,
+    dictionaries: Dictionaries,
     top: Vec<Top<'a>>,
     /// Where a dictionary was met first.
     first: HashMap<usize, String>,
@@ -210,10 +193,7 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     /// Notes that `node` holds tensors in a form that is not read.
     fn refuse(&mut self, node: &Node<'a>, name: &str) -> Result<Meaning<'p, 'a>, Refusal> {
-        let place = node
-            .dictionary
-            .map(|index| self.dictionaries[index].place.clone());
-        let place = place.unwrap_or_else(|| "c".to_string());
+        let place = self.dictionaries.place(node.dictionary);
         self.refuse_as(node, Refusal::tensors(name, place))
     }
 
@@ -245,14 +225,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         if let Some(top) = self.top.get_mut(node.top) {
             top.tensors += 1;
         }
-        let mut around = node.dictionary;
-        if let Some(innermost) = around {
-            self.dictionaries[innermost].direct += 1;
-        }
-        while let Some(dictionary) = around {
-            self.dictionaries[dictionary].tensors += 1;
-            around = self.dictionaries[dictionary].outer;
-        }
+        self.dictionaries.count(node.dictionary);
         self.found.tensors.push((node.path, view));
     }
 
@@ -277,7 +250,9 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
             self.first.insert(index, node.path.clone());
         }
-        let dictionary = self.record(&node, is_module);
+        let dictionary =
+            self.dictionaries
+                .record(node.dictionary, &node.path, node.depth, is_module);
         let arrays = !items.iter().any(|&(_, value)| self.reader.is_tensor(value));
         if node.depth == 0 {
             let top = |&(key, value): &Item<'a>| Top {
@@ -350,42 +325,6 @@ impl<'p, 'a> Walk<'p, 'a> {
         Ok(())
     }
 
-    /// Notes a dictionary near the root. Deeper ones count as part of it.
-    fn record(&mut self, node: &Node<'a>, is_module: bool) -> Option<usize> {
-        let depth = node
-            .dictionary
-            .map_or(0, |outer| self.dictionaries[outer].depth + 1);
-        let outer = node.dictionary.map(|outer| &self.dictionaries[outer]);
-        let inside_module = outer.is_some_and(|outer| outer.is_module);
-        // Beyond either limit, what is inside counts for the dictionary around it.
-        if depth != node.depth || depth >= MAX_GROUP_DEPTH || self.dictionaries.len() >= MAX_GROUPS
-        {
-            return node.dictionary;
-        }
-        let mut place = match outer {
-            Some(outer) if inside_module => outer.place.clone(),
-            Some(outer) => {
-                let below = node.path.strip_prefix(&outer.path).unwrap_or_default();
-                let key = below.strip_prefix('.').unwrap_or(below);
-                format!("{}[{}]", outer.place, serde_json::Value::from(key))
-            }
-            None => "c".to_string(),
-        };
-        if is_module && !inside_module {
-            place.push_str(".state_dict()");
-        }
-        self.dictionaries.push(Dictionary {
-            path: node.path.clone(),
-            outer: node.dictionary,
-            depth,
-            place,
-            is_module: is_module || inside_module,
-            direct: 0,
-            tensors: 0,
-        });
-        Some(self.dictionaries.len() - 1)
-    }
-
     /// Whether tensors are anywhere below `values`.
     fn hold_tensors(&mut self, values: &[Value<'a>]) -> bool {
         let arena = &self.pickle.arena;
@@ -436,13 +375,10 @@ impl<'p, 'a> Walk<'p, 'a> {
     /// Refuses tensors that cannot be read where weights are, and describes the rest.
     fn finish(mut self) -> Result<Contents, Refusal> {
         let nothing = self.found.tensors.is_empty();
-        let beside = |dictionary: Option<usize>| {
-            dictionary.is_some_and(|index| self.dictionaries[index].direct > 0)
-        };
         let refused = self
             .unread
             .iter()
-            .position(|(dictionary, _)| nothing || beside(*dictionary));
+            .position(|(dictionary, _)| nothing || self.dictionaries.has_tensors(*dictionary));
         if let Some(index) = refused {
             return Err(self.unread.swap_remove(index).1);
         }
@@ -458,16 +394,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             };
             structure.top.push(TopLevel { key: top.key, what });
         }
-        let mut groups: Vec<&Dictionary> = self.dictionaries.iter().collect();
-        groups.sort_by_key(|dictionary| dictionary.depth);
-        structure.groups = groups
-            .into_iter()
-            .filter(|dictionary| dictionary.tensors > 0 || dictionary.path.is_empty())
-            .map(|dictionary| Group {
-                key: dictionary.path.clone(),
-                tensors: dictionary.tensors,
-            })
-            .collect();
+        structure.groups = self.dictionaries.groups();
         let globals = self
             .pickle
             .globals

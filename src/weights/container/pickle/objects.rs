@@ -103,6 +103,7 @@ impl<'a> Pickle<'a> {
     pub(super) fn describe(&self, value: Value<'a>, tensors: usize) -> String {
         let counted = |name: &str, entries: usize| match tensors {
             0 => format!("{name}, {entries} entries"),
+            1 => format!("{name}, 1 tensor"),
             tensors => format!("{name}, {tensors} tensors"),
         };
         match self.scalar(value) {
@@ -120,7 +121,8 @@ impl<'a> Pickle<'a> {
             }
             (_, Some(Object::Call(call))) => match self.dictionary_items(call) {
                 Some(items) => counted("dict", items.len()),
-                None if tensors > 0 => format!("{}, {tensors} tensors", shorten(&call.name())),
+                None if self.array(call).is_some() => "NumPy array".to_string(),
+                None if tensors > 0 => counted(&shorten(&call.name()), tensors),
                 None => format!("object of {}", shorten(&call.name())),
             },
             _ => shorten(&self.type_name(value)),
