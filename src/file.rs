@@ -9,7 +9,7 @@ use tempfile::TempPath;
 /// Why an output file was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The name does not say in which form to write.
+    /// The extension names no format that is known.
     #[error("{path} should end in {known}", path = path.display())]
     Extension {
         /// The file.
@@ -35,27 +35,25 @@ pub enum FileError {
     },
 }
 
-/// A file written under another name beside its target and renamed when it is complete, so that a reader never sees half of
-/// it and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly:
+/// A file that is written under another name beside its target and renamed when it is complete: a reader never sees half of it,
+/// and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly, as
 /// renaming would replace it.
 #[derive(Debug)]
 pub struct NewFile {
+    /// The name that the caller gave.
     path: PathBuf,
-    sink: Sink,
-}
-
-#[derive(Debug)]
-enum Sink {
-    /// The file and its name, apart: errors of the two together tell a name that means nothing to a user.
-    Temporary(BufWriter<File>, TempPath),
-    Direct(BufWriter<File>),
+    /// What that name leads to.
+    target: PathBuf,
+    file: BufWriter<File>,
+    /// The name until then; `None` when the target is written directly.
+    temporary: Option<TempPath>,
 }
 
 impl NewFile {
     /// Opens the file for writing, so that a place where nothing can be written is known before the work is done.
     ///
     /// # Errors
-    /// [`FileError::Create`] when the folder is missing, is not writable, or `path` is a folder.
+    /// [`FileError::Create`] when the folder is missing or not writable, or `path` is a folder.
     pub fn create(path: &Path) -> Result<Self, FileError> {
         let failed = |source| FileError::Create {
             path: path.to_owned(),
@@ -63,39 +61,46 @@ impl NewFile {
         };
         // A link stays a link: what it leads to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let sink = match fs::metadata(&target) {
-            Ok(data) if data.is_dir() => {
-                return Err(failed(io::ErrorKind::IsADirectory.into()));
-            }
-            Ok(data) if !data.is_file() => {
-                Sink::Direct(BufWriter::new(File::create(&target).map_err(failed)?))
-            }
-            _ => {
-                let (file, name) = temporary(&target).map_err(failed)?;
-                Sink::Temporary(BufWriter::new(file), name)
-            }
-        };
-        Ok(Self { path: target, sink })
+        let (file, temporary) = match fs::metadata(&target) {
+            Ok(data) if data.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(data) if !data.is_file() => File::create(&target).map(|file| (file, None)),
+            Ok(data) => temporary(&target).and_then(|(file, name)| {
+                file.set_permissions(data.permissions())?;
+                Ok((file, Some(name)))
+            }),
+            Err(_) => temporary(&target).map(|(file, name)| (file, Some(name))),
+        }
+        .map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            target,
+            file: BufWriter::new(file),
+            temporary,
+        })
     }
 
-    /// The file that will appear.
+    /// The file that will appear, by the name that the caller gave.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes out what is buffered and puts the file in its place.
+    /// Writes out what is buffered, puts the file in its place and returns its size in bytes.
     ///
     /// # Errors
     /// [`FileError::Write`] when the disk is full or the file cannot be renamed.
-    pub fn finish(self) -> Result<(), FileError> {
-        let path = self.path;
-        let done = match self.sink {
-            Sink::Direct(mut file) => file.flush(),
-            Sink::Temporary(mut file, name) => file
-                .flush()
-                .and_then(|()| name.persist(&path).map_err(|error| error.error)),
+    pub fn finish(mut self) -> Result<u64, FileError> {
+        let (target, temporary) = (&self.target, self.temporary.take());
+        let file = &mut self.file;
+        let done = || {
+            file.flush()?;
+            let bytes = file.get_ref().metadata()?.len();
+            match temporary {
+                Some(name) => name.persist(target).map_err(|error| error.error)?,
+                None => {}
+            }
+            Ok(bytes)
         };
-        done.map_err(|source| FileError::Write { path, source })
+        done().map_err(|source| self.failed(source))
     }
 
     /// The error for a failed write to this file.
@@ -109,34 +114,47 @@ impl NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.sink {
-            Sink::Temporary(file, _) => file.write(bytes),
-            Sink::Direct(file) => file.write(bytes),
-        }
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
-            Sink::Temporary(file, _) => file.flush(),
-            Sink::Direct(file) => file.flush(),
-        }
+        self.file.flush()
     }
 }
 
-/// A new file beside `target`. Its errors do not tell its name.
+/// Writes a whole file.
+///
+/// # Errors
+/// Those of [`NewFile::create`] and [`NewFile::finish`]; the file is then as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes).map_err(|error| file.failed(error))?;
+    file.finish().map(drop)
+}
+
+/// A file without a name for what does not fit in memory: beside `path`, where there is room for what will be written there, or
+/// else where the system keeps such files. It is gone when it is closed.
+///
+/// # Errors
+/// [`FileError::Create`], which names `path`.
+pub fn scratch(path: &Path) -> Result<BufWriter<File>, FileError> {
+    tempfile::tempfile_in(folder(path))
+        .or_else(|_| tempfile::tempfile())
+        .map(BufWriter::new)
+        .map_err(|error| FileError::Create {
+            path: path.to_owned(),
+            // The error itself names a file that the user has never heard of.
+            source: error.kind().into(),
+        })
+}
+
 fn temporary(target: &Path) -> io::Result<(File, TempPath)> {
-    let mut builder = tempfile::Builder::new();
-    // The permissions of any new file, less the umask; a temporary file would be the owner's alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    // Asked first, as the error below loses what the system said.
-    fs::metadata(folder(target))?;
-    let made = builder
+    // Unlike `tempfile_in`, this gives the file the permissions of any new file, and errors that don't name it.
+    tempfile::Builder::new()
         .prefix(".eco-")
         .suffix(".tmp")
-        .tempfile_in(folder(target));
-    // That error tells the name of the temporary file, which means nothing to a user.
-    Ok(made.map_err(|error| error.kind())?.into_parts())
+        .make_in(folder(target), |path| File::create_new(path))
+        .map(tempfile::NamedTempFile::into_parts)
 }
 
 /// Whether two names lead to one file that exists, be it by links of either kind.
@@ -214,52 +232,6 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_of_either_kind_are_the_same_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let [file, hard, soft, other] =
-            ["file", "hard", "soft", "other"].map(|name| folder.path().join(name));
-        fs::write(&file, "x").unwrap();
-        fs::write(&other, "x").unwrap();
-        fs::hard_link(&file, &hard).unwrap();
-        std::os::unix::fs::symlink(&file, &soft).unwrap();
-        assert!(same_file(&file, &hard) && same_file(&soft, &hard));
-        assert!(!same_file(&file, &other) && !same_file(&file, &folder.path().join("none")));
-    }
-
-    #[test]
-    fn no_error_tells_the_name_of_a_temporary_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = NewFile::create(&folder.path().join("none/out.html")).unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(
-            cause.contains("os error 2") && !cause.contains(".eco-"),
-            "{cause}"
-        );
-        // The name cannot be taken from a folder that came to be there meanwhile.
-        let path = folder.path().join("out.html");
-        let file = NewFile::create(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        let error = file.finish().unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(!cause.contains(".eco-"), "{cause}");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_is_an_error() {
-        let mut file = NewFile::create(Path::new("/dev/full")).unwrap();
-        let written = file.write_all(&[0; 100_000]);
-        let error = match written {
-            Ok(()) => file.finish().unwrap_err(),
-            Err(error) => file.failed(error),
-        };
-        assert!(
-            matches!(error, FileError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull)
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
     fn a_link_stays_a_link_and_a_device_stays_a_device() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
@@ -274,5 +246,36 @@ mod tests {
         let null = Path::new("/dev/null");
         NewFile::create(null).unwrap().finish().unwrap();
         assert!(!fs::metadata(null).unwrap().is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_permissions_of_the_one_it_replaces() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn errors_name_the_file_that_was_asked_for_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none/out.html");
+        let messages = [NewFile::create(&path).err(), scratch(&path).err()]
+            .into_iter()
+            .flatten()
+            .chain(write(Path::new("/dev/full"), b"x").err())
+            .map(|error| format!("{error}: {}", std::error::Error::source(&error).unwrap()));
+        for message in messages {
+            let named = message.contains("out.html") || message.contains("/dev/full");
+            assert!(named && !message.contains(".eco-"), "{message}");
+        }
     }
 }

@@ -133,6 +133,7 @@ fn flags_without_effect_are_refused() {
             &[clip, "--scores", "s.txt"],
             "should end in .csv, .safetensors or .npy",
         ),
+        (&[clip, "--sheet", "s.jpg"], "should end in .png"),
         (&[clip, "--topk", "0"], "from 1"),
         (&[clip, "--min-score", "50"], "0% to 100%"),
         (&[clip, "--min-scor", "50%"], "--min-score"),
@@ -207,7 +208,7 @@ fn labels_can_be_replaced() {
         "{stderr}"
     );
     let (code, _, stderr) = output(classify([&clip]).args(["--labels", "kinetics400"]));
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(stderr.contains("400"), "{stderr}");
 }
 

@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, output, video};
-use eco::engine::{Device, network};
-use eco::network::state_dict;
+use eco::weights::{Weights, write};
 
 #[test]
 fn damaged_and_hostile_frames_are_rows_and_nothing_worse() {
@@ -205,24 +204,28 @@ fn what_may_not_be_read_is_a_row_that_says_so() {
     allow(&closed, 0o755);
 }
 
+/// Writes the demo's network as a file of weights, the tensor `name` changed.
+fn weights_file(path: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
+    let demo = Weights::demo().unwrap();
+    let tensors = demo.specs().iter().map(|spec| {
+        let mut tensor = demo.tensor(&spec.name).unwrap();
+        if spec.name == name {
+            change(tensor.data.to_mut());
+        }
+        (spec.name.clone(), tensor)
+    });
+    let metadata = demo.metadata().to_map();
+    write(path, &tensors.collect::<Vec<_>>(), &metadata).unwrap();
+}
+
 #[test]
 fn logits_that_are_not_numbers_are_reported_and_not_sorted() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 4);
-    let net = network::from_demo(4, Device::Cpu).unwrap();
-    let tensors: Vec<(String, tch::Tensor)> = state_dict(&net)
-        .into_iter()
-        .map(|entry| match entry.name.as_str() {
-            "fc_final.bias" => {
-                let spoilt = entry.tensor.copy();
-                let _ = spoilt.get(1).fill_(f64::NAN);
-                (entry.name, spoilt)
-            }
-            _ => (entry.name, entry.tensor),
-        })
-        .collect();
     let weights = folder.path().join("nan.safetensors");
-    tch::Tensor::write_safetensors(&tensors, &weights).unwrap();
+    weights_file(&weights, "fc_final.bias", |bytes| {
+        bytes[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
     let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
     command.args(["classify", "--segments", "4", "--format", "jsonl"]);
     command.arg(&clip).arg("--weights").arg(&weights);
@@ -235,6 +238,33 @@ fn logits_that_are_not_numbers_are_reported_and_not_sorted() {
     assert!(row["top"].is_null(), "{row}");
     assert!(stderr.contains("NaN"), "{stderr}");
     assert!(fs::read_to_string(&page).unwrap().contains("NaN"));
+}
+
+#[cfg(unix)]
+#[test]
+fn weights_whose_path_is_not_utf8_are_used() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 4);
+    let name = std::ffi::OsString::from_vec(b"caf\xe9.safetensors".to_vec());
+    let weights = folder.path().join(name);
+    weights_file(&weights, "", |_| {});
+    let eco = |command: &[&str]| {
+        let mut eco = Command::new(env!("CARGO_BIN_EXE_eco"));
+        eco.args(command).env_remove("ECO_WEIGHTS");
+        eco
+    };
+    let mut named = eco(&["classify", "--segments", "4", "--weights"]);
+    let mut found = eco(&["classify", "--segments", "4"]);
+    let mut summary = eco(&["summary", "--format", "json", "--weights"]);
+    for command in [
+        named.arg(&weights).arg(&clip),
+        found.arg(&clip).env("ECO_WEIGHTS", &weights),
+        summary.arg(&weights),
+    ] {
+        let (code, _, stderr) = output(command);
+        assert_eq!(code, 0, "{command:?}: {stderr}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ mod tools;
 
 use std::fs;
 use std::io::{BufRead, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, names, output, piped};
+use serde_json::Value;
 
 #[test]
 fn a_filter_answers_each_line_before_it_reads_the_next() {
@@ -25,35 +26,105 @@ fn a_filter_answers_each_line_before_it_reads_the_next() {
     assert_eq!((code, stderr.as_str()), (0, ""), "-q says nothing");
 }
 
+/// Sends a signal to eco.
+#[cfg(unix)]
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args([name, &pid]).status().unwrap();
+    assert!(kill.success());
+}
+
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_complete_output() {
+fn a_signal_leaves_complete_output_and_its_own_exit_code() {
     let folder = folder();
     let clip = clip(folder.path(), "a", 1);
-    let report = folder.path().join("report.html");
-    let mut command = classify(["-", "--format", "jsonl", "--report"]);
-    let (child, mut stdin, mut stdout) = piped(command.arg(&report));
-    writeln!(stdin, "{}", clip.display()).unwrap();
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(kill.success());
-    // Standard input is still open: it is not what ends the program.
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    let (code, _, stderr) = finished(child);
-    assert_eq!((code, rest.as_str()), (130, ""));
-    assert!(stderr.contains("answers given: 1"), "{stderr}");
-    assert!(
-        fs::read_to_string(&report)
-            .unwrap()
-            .trim_end()
-            .ends_with("</html>")
-    );
-    drop(stdin);
+    for (name, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let report = folder.path().join(format!("report{name}.html"));
+        let mut command = classify(["-", "--format", "jsonl", "--report"]);
+        let (child, mut stdin, mut stdout) = piped(command.arg(&report));
+        writeln!(stdin, "{}", clip.display()).unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        signal(&child, name);
+        // Standard input is still open: it is not what ends the program.
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        let (code, _, stderr) = finished(child);
+        assert_eq!((code, rest.as_str()), (expected, ""));
+        assert!(stderr.contains("answers given: 1"), "{stderr}");
+        let page = fs::read_to_string(&report).unwrap();
+        assert!(page.trim_end().ends_with("</html>"));
+        drop(stdin);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_ctrl_c_cuts_off_says_how_many_clips_are_missing() {
+    const CLIPS: usize = 200;
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 1);
+    for format in ["json", "csv"] {
+        let mut command = classify(vec![&clip; CLIPS]);
+        let (child, _, mut stdout) = piped(command.args(["--format", format, "-k", "1"]));
+        let mut text = String::new();
+        stdout.read_line(&mut text).unwrap();
+        signal(&child, "-INT");
+        stdout.read_to_string(&mut text).unwrap();
+        let (code, _, stderr) = finished(child);
+        assert_eq!(code, 130, "{stderr}");
+        let (answers, missing) = match format {
+            "json" => {
+                let mut rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+                let last = rows.pop().unwrap();
+                assert_eq!(last["incomplete"], "interrupted");
+                (rows.len(), last["missing_clips"].to_string())
+            }
+            _ => {
+                let last = text.lines().last().unwrap();
+                let (_, missing) = last
+                    .split_once("incomplete: interrupted; clips missing: ")
+                    .unwrap();
+                (text.lines().count() - 2, missing.to_owned())
+            }
+        };
+        assert!(answers < CLIPS);
+        assert_eq!(missing, (CLIPS - answers).to_string());
+        assert!(
+            stderr.contains(&format!("clips missing: {missing}")),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn no_input_is_an_error() {
+    let (code, stdout, stderr) = output(&mut classify(["-", "--format", "jsonl"]));
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(stderr.contains("no clips"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_shows_that_weights_are_loading() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 1);
+    let eco = classify([&clip]);
+    let words = [eco.get_program()].into_iter().chain(eco.get_args());
+    let words: Vec<&str> = words.map(|word| word.to_str().unwrap()).collect();
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", &words.join(" "), "/dev/null"])
+        .stdin(Stdio::null());
+    match script.output() {
+        Ok(terminal) => {
+            let text = String::from_utf8_lossy(&terminal.stdout);
+            let (_, later) = text.split_once("eco: weights: ").unwrap();
+            assert!(later.contains("loading weights"), "{text}");
+        }
+        Err(error) => tools::skip("progress on a terminal", format_args!("script: {error}")),
+    }
 }
 
 #[test]

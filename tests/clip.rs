@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
-use clap::ValueEnum;
-use eco::clip::decode::{Image, decode};
+use eco::clip::decode::decode;
+use eco::clip::rgb::Image;
 use eco::clip::{Crops, Frames, load, load_views};
 use eco::recipe::{Preprocess, Sampling};
 use serde::Deserialize;
@@ -56,7 +56,7 @@ fn cases(folder: &Path, command: &str, more: &[&str]) -> Vec<Case> {
 }
 
 fn preprocess(name: &str) -> Preprocess {
-    Preprocess::from_str(name, false).unwrap()
+    name.parse().unwrap()
 }
 
 fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
@@ -137,7 +137,7 @@ fn three_and_ten_crops_equal_the_ones_cut_with_pillow() {
     for case in &cases {
         let path = folder.path().join(&case.file);
         for expected in &case.expected {
-            let crops = Crops::from_str(&expected.crops.to_string(), false).unwrap();
+            let crops = expected.crops.to_string().parse().unwrap();
             let pixels = fs::read(folder.path().join(&expected.file)).unwrap();
             let choice = preprocess(&expected.preprocess);
             let found = load_views(from_ref(&path), &[vec![0]], choice, crops).unwrap();
@@ -180,7 +180,7 @@ fn the_network_input_equals_numpys() {
     let case = &cases(folder.path(), "sizes", &["19", "3"])[18];
     let path = folder.path().join(&case.file);
     let target: PathBuf = folder.path().join("input");
-    for choice in Preprocess::value_variants() {
+    for choice in Preprocess::ALL {
         let name = choice.name();
         let args = [
             OsStr::new("normalised"),

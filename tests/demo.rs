@@ -3,41 +3,34 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{root, script};
-use eco::clip::{self, FrameDir};
-use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision, network};
-use eco::recipe::{Preprocess, Sampling};
+use eco::engine::EngineChoice;
+use eco::recognise::{Options, Outcome, Recogniser, WeightsSource};
 use eco::weights::{demo, seeded};
 
-const SEGMENTS: usize = 16;
 /// How much the right class's logit must lead: the class is then at least five times as likely as any other.
 const MARGIN: f32 = 1.61;
 
-/// The network's input for one example clip.
-fn example(folder: &Path) -> ClipBatch {
-    let frames = FrameDir::list(folder).unwrap().frames;
-    let indices = Sampling::Official.indices(frames.len(), SEGMENTS);
-    let frames = clip::load(&frames, &indices, Preprocess::Official).unwrap();
-    let mut batch = ClipBatch::zeros(1, SEGMENTS);
-    frames
-        .write_normalised(Preprocess::Official, batch.clip_mut(0))
-        .unwrap();
-    batch
-}
-
 #[test]
 fn the_network_is_sure_of_every_example_clip() {
-    let net = network::from_demo(SEGMENTS, Device::Cpu).unwrap();
-    let engine = Libtorch::new(net, Device::Cpu, Precision::Fp32).unwrap();
+    let recogniser = Recogniser::new(Options {
+        engine: EngineChoice::Libtorch,
+        ..Options::new(WeightsSource::Demo)
+    })
+    .unwrap();
     let labels = demo::metadata().unwrap().labels.unwrap();
-    for (expected, label) in labels.iter().enumerate() {
-        let folder = root().join("tests/clips").join(label.replace(' ', "_"));
-        let output = engine.run(&example(&folder)).unwrap();
-        let logits = output.logits_of(0);
+    let folder = |label: &String| root().join("tests/clips").join(label.replace(' ', "_"));
+    let clips: Vec<PathBuf> = labels.iter().map(folder).collect();
+    for (expected, answer) in recogniser.recognise(clips).enumerate() {
+        let Outcome::Scored { scores, .. } = answer.unwrap().outcome else {
+            panic!("{}", labels[expected]);
+        };
+        let logits = scores.logits();
         for (other, logit) in logits.iter().enumerate() {
             let lead = logits[expected] - logit;
+            let label = &labels[expected];
             assert!(other == expected || lead > MARGIN, "{label}: {logits:?}");
         }
     }

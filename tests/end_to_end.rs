@@ -48,7 +48,8 @@ fn classified(args: &[&str]) -> Value {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    rows[0].clone()
 }
 
 /// All logits of an answer in class order.

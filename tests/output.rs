@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
-use eco::show::{Colour, Format, TextStyle};
+use eco::show::{Colour, Cut, Ending, RowFormat, TextStyle};
 
 fn class(index: usize, label: &str, score: f32, logit: f32) -> Class {
     Class {
@@ -45,23 +45,27 @@ fn failure(clip: &str) -> Row {
     })
 }
 
-fn written_with(format: Format, style: TextStyle, rows: &[Row]) -> String {
+fn written_with(format: RowFormat, style: TextStyle, rows: &[Row]) -> String {
+    ended(format, style, rows, Ending::Complete)
+}
+
+fn ended(format: RowFormat, style: TextStyle, rows: &[Row], ending: Ending) -> String {
     let mut out = Vec::new();
     let mut writer = format.writer(&mut out, style);
     rows.iter().for_each(|row| writer.write(row).unwrap());
-    writer.finish().unwrap();
+    writer.finish(ending).unwrap();
     drop(writer);
     String::from_utf8(out).unwrap()
 }
 
-fn written(format: Format, rows: &[Row]) -> String {
+fn written(format: RowFormat, rows: &[Row]) -> String {
     written_with(format, TextStyle::default(), rows)
 }
 
 #[test]
 fn text_is_aligned_within_80_columns_and_has_no_colour() {
     let rows = [Row::Answer(prediction("clips/arm")), failure("clips/bad")];
-    let text = written(Format::Text, &rows);
+    let text = written(RowFormat::Text, &rows);
     let expected = [
         "clips/arm",
         "   1  arm wrestling  █████████████████████████        83.21%",
@@ -85,7 +89,7 @@ fn text_of_an_uncertain_window_says_so_and_gives_its_time() {
         start_seconds: Some(2.0),
         end_seconds: Some(4.0),
     });
-    let text = written(Format::Text, &[Row::Answer(row)]);
+    let text = written(RowFormat::Text, &[Row::Answer(row)]);
     assert!(
         text.starts_with("long.mp4  2.00 s to 4.00 s\n  uncertain: "),
         "{text}"
@@ -97,7 +101,7 @@ fn a_label_wider_than_the_terminal_is_cut_without_breaking_the_columns() {
     use unicode_width::UnicodeWidthStr;
     let mut row = prediction("clip");
     row.top[0].label = "空手道".repeat(30);
-    let text = written(Format::Text, &[Row::Answer(row)]);
+    let text = written(RowFormat::Text, &[Row::Answer(row)]);
     let widths: Vec<usize> = text.lines().skip(1).map(UnicodeWidthStr::width).collect();
     assert_eq!(widths, [80, 80, 80]);
     assert!(text.contains('…'));
@@ -110,21 +114,22 @@ fn colour_changes_nothing_but_escape_sequences() {
         colour: Colour::Always,
         ..TextStyle::default()
     };
-    let coloured = written_with(Format::Text, style, &rows);
+    let coloured = written_with(RowFormat::Text, style, &rows);
     assert!(coloured.contains("\u{1b}["));
     let stripped: String = anstream::adapter::strip_str(&coloured).to_string();
-    assert_eq!(stripped, written(Format::Text, &rows));
+    assert_eq!(stripped, written(RowFormat::Text, &rows));
 }
 
 #[test]
-fn json_of_one_clip_is_an_object_with_exact_float32_values() {
+fn json_of_one_clip_is_a_list_with_exact_float32_values() {
     let mut row = prediction("clips/arm");
     row.logits = Some(vec![0.1, 16_777_216.0, 1.0e-30]);
-    let text = written(Format::Json, &[Row::Answer(row)]);
+    let text = written(RowFormat::Json, &[Row::Answer(row)]);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(value["clip"], "clips/arm");
-    assert_eq!(value["top"][0]["label"], "arm wrestling");
-    assert_eq!(value["top"][2]["score"].as_f64().unwrap() as f32, 1.0e-6);
+    assert_eq!(value.as_array().map(Vec::len), Some(1));
+    assert_eq!(value[0]["clip"], "clips/arm");
+    assert_eq!(value[0]["top"][0]["label"], "arm wrestling");
+    assert_eq!(value[0]["top"][2]["score"].as_f64().unwrap() as f32, 1.0e-6);
     assert!(
         text.contains("\"logits\": [0.1, 16777216.0, 1e-30]"),
         "{text}"
@@ -139,7 +144,7 @@ fn json_of_several_clips_is_a_list_in_input_order() {
         failure("b"),
         Row::Answer(prediction("c")),
     ];
-    let value: serde_json::Value = serde_json::from_str(&written(Format::Json, &rows)).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&written(RowFormat::Json, &rows)).unwrap();
     let clips: Vec<&str> = value
         .as_array()
         .unwrap()
@@ -148,12 +153,12 @@ fn json_of_several_clips_is_a_list_in_input_order() {
         .collect();
     assert_eq!(clips, ["a", "b", "c"]);
     assert_eq!(value[1]["error"], "no frames, \"none\"\u{1b}[31m");
-    assert_eq!(written(Format::Json, &[]), "[]\n");
+    assert_eq!(written(RowFormat::Json, &[]), "[]\n");
 }
 
 #[test]
 fn json_is_indented_as_people_read_it() {
-    let text = written(Format::Json, &[failure("a"), failure("b")]);
+    let text = written(RowFormat::Json, &[failure("a"), failure("b")]);
     let row = |clip: &str| {
         format!(
             "  {{\n    \"clip\": \"{clip}\",\n    \"error\": \"no frames, \\\"none\\\"\\u001b[31m\"\n  }}"
@@ -180,7 +185,7 @@ fn json_lines_are_flushed_one_by_one() {
         }
     }
     let mut sink = Sink::default();
-    let mut writer = Format::Jsonl.writer(&mut sink, TextStyle::default());
+    let mut writer = RowFormat::Jsonl.writer(&mut sink, TextStyle::default());
     writer.write(&Row::Answer(prediction("a"))).unwrap();
     writer.write(&failure("b")).unwrap();
     drop(writer);
@@ -195,7 +200,7 @@ fn json_lines_are_flushed_one_by_one() {
 fn csv_has_one_line_per_class_and_quotes_what_needs_it() {
     let mut row = prediction("a \"clip\", with\nodd name");
     row.logits = Some(vec![0.5, -1.25]);
-    let text = written(Format::Csv, &[Row::Answer(row), failure("b")]);
+    let text = written(RowFormat::Csv, &[Row::Answer(row), failure("b")]);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let columns = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -216,7 +221,35 @@ fn csv_has_one_line_per_class_and_quotes_what_needs_it() {
 
 #[test]
 fn csv_of_no_clips_is_its_header() {
-    assert_eq!(written(Format::Csv, &[]).lines().count(), 1);
+    assert_eq!(written(RowFormat::Csv, &[]).lines().count(), 1);
+}
+
+#[test]
+fn json_and_csv_say_how_many_clips_are_missing() {
+    let cut = |format, rows: &[Row]| {
+        let ending = Ending::Cut(Cut::Interrupted, Some(3));
+        ended(format, TextStyle::default(), rows, ending)
+    };
+    for rows in [&[][..], &[failure("a")], &[failure("a"), failure("b")]] {
+        let json: Vec<serde_json::Value> =
+            serde_json::from_str(&cut(RowFormat::Json, rows)).unwrap();
+        assert_eq!(json.len(), rows.len() + 1);
+        let expected = serde_json::json!({ "incomplete": "interrupted", "missing_clips": 3 });
+        assert_eq!(json.last(), Some(&expected));
+
+        let csv = cut(RowFormat::Csv, rows);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let last = reader.records().last().unwrap().unwrap();
+        let fields: Vec<&str> = last.iter().filter(|field| !field.is_empty()).collect();
+        assert_eq!(fields, ["incomplete: interrupted; clips missing: 3"]);
+    }
+    let unknown = Ending::Cut(Cut::Failed, None);
+    let json = ended(RowFormat::Json, TextStyle::default(), &[], unknown);
+    let expected = serde_json::json!([{ "incomplete": "failed", "missing_clips": null }]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+        expected
+    );
 }
 
 #[test]
@@ -230,9 +263,16 @@ fn a_closed_pipe_comes_back_as_such_from_every_format() {
             Ok(())
         }
     }
-    for format in [Format::Text, Format::Json, Format::Jsonl, Format::Csv] {
+    for format in [
+        RowFormat::Text,
+        RowFormat::Json,
+        RowFormat::Jsonl,
+        RowFormat::Csv,
+    ] {
         let mut writer = format.writer(Closed, TextStyle::default());
-        let result = writer.write(&failure("a")).and_then(|()| writer.finish());
+        let result = writer
+            .write(&failure("a"))
+            .and_then(|()| writer.finish(Ending::Complete));
         assert_eq!(
             result.unwrap_err().kind(),
             io::ErrorKind::BrokenPipe,

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use eco::file::FileError;
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
-use eco::show::report::{About, Report};
+use eco::show::report::{About, PageFrames, ReportPage};
 use eco::show::sheet::write_sheet;
-use eco::show::table::{Content, Table};
-use eco::show::{Picture, Strip};
+use eco::show::values::{Content, ValuesFile};
+use eco::show::{Cut, Ending, Picture, RowFormat, TextStyle, read_rows};
 use safetensors::SafeTensors;
 
 fn row(clip: &str) -> Prediction {
@@ -54,7 +54,7 @@ fn write_table(path: &Path, content: Content) {
     let columns = ["left", "right, \"up\"", "down"]
         .map(str::to_owned)
         .to_vec();
-    let mut table = Table::create(path, content, columns).unwrap();
+    let mut table = ValuesFile::create(path, content, columns).unwrap();
     table
         .add(&Row::Answer(row("a, b")), &[0.1, 1.0e-30, 16_777_217.0])
         .unwrap();
@@ -137,7 +137,7 @@ fn a_csv_table_has_one_column_per_label() {
 fn a_table_of_no_clips_is_a_table_of_no_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.npy");
-    Table::create(&path, Content::Features, vec!["0".into()])
+    ValuesFile::create(&path, Content::Features, vec!["0".into()])
         .unwrap()
         .finish()
         .unwrap();
@@ -148,7 +148,7 @@ fn a_table_of_no_clips_is_a_table_of_no_lines() {
 #[test]
 fn an_extension_that_is_not_known_is_refused_with_those_that_are() {
     let error =
-        Table::create(Path::new("features.csv"), Content::Features, Vec::new()).unwrap_err();
+        ValuesFile::create(Path::new("features.csv"), Content::Features, Vec::new()).unwrap_err();
     assert!(matches!(error, FileError::Extension { .. }));
     assert_eq!(
         error.to_string(),
@@ -160,7 +160,7 @@ fn an_extension_that_is_not_known_is_refused_with_those_that_are() {
 fn values_of_another_head_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scores.csv");
-    let mut table = Table::create(&path, Content::Scores, vec!["left".into()]).unwrap();
+    let mut table = ValuesFile::create(&path, Content::Scores, vec!["left".into()]).unwrap();
     assert!(table.add(&Row::Answer(row("a")), &[0.5, 0.5]).is_err());
     drop(table);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -170,18 +170,18 @@ fn values_of_another_head_are_refused() {
 fn a_report_escapes_whatever_comes_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
-    let mut report = Report::create(&path, About::default()).unwrap();
+    let mut report = ReportPage::create(&path, About::default(), PageFrames::Auto).unwrap();
     let mut hostile = row("<img src=x onerror=alert(1)>\" '\u{1b}[31m");
     hostile.top[0].label = "</script><script>alert(2)</script>".into();
-    report.add(&Row::Answer(hostile), &Strip::empty()).unwrap();
+    report.add(&Row::Answer(hostile), &[]).unwrap();
     let error = "<svg onload=alert(3)>".to_owned();
     let failed = RowError {
         clip: ClipName::new("b"),
         range: None,
         error,
     };
-    report.add(&Row::Failed(failed), &Strip::empty()).unwrap();
-    report.finish().unwrap();
+    report.add(&Row::Failed(failed), &[]).unwrap();
+    report.finish(Ending::Complete).unwrap();
     let page = fs::read_to_string(path).unwrap();
     for raw in ["<img", "<script>alert", "<svg", "\u{1b}"] {
         assert!(!page.contains(raw), "{raw:?} is not escaped");
@@ -230,4 +230,126 @@ fn a_sheet_of_a_damaged_frame_is_not_written() {
     };
     assert!(write_sheet(&folder.path().join("sheet.png"), &row("clip"), &[frame]).is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_sheet_is_the_picture_that_its_name_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let rgb = vec![90; 224 * 224 * 3];
+    let frame = Picture {
+        rgb: &rgb,
+        side: 224,
+        index: 0,
+        name: None,
+    };
+    for (name, start) in [
+        ("a.png", &b"\x89PNG"[..]),
+        ("a.jpg", b"\xff\xd8"),
+        ("a.JPEG", b"\xff\xd8"),
+    ] {
+        let path = folder.path().join(name);
+        write_sheet(&path, &row("clip"), &[frame]).unwrap();
+        assert!(fs::read(&path).unwrap().starts_with(start), "{name}");
+        image::load_from_memory(&fs::read(&path).unwrap()).unwrap();
+    }
+    let error = write_sheet(&folder.path().join("a.gif"), &row("clip"), &[frame]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("a.gif should end in .png or .jpg"),
+        "{error}"
+    );
+}
+
+/// Rows of every kind: with all fields and with as few as there can be, answers and failures.
+fn all_kinds() -> Vec<Row> {
+    let full = Prediction {
+        frame_names: vec!["1.jpg".into()],
+        logits: Some(vec![0.1, -1.0e-30]),
+        uncertain: true,
+        ..row("a")
+    };
+    let failed = |range| RowError {
+        clip: ClipName::new("bad"),
+        range,
+        error: "frame 3 is \"truncated\"".into(),
+    };
+    let window = window("c");
+    let range = window.range().copied();
+    vec![
+        Row::Answer(full),
+        window,
+        Row::Failed(failed(None)),
+        Row::Failed(failed(range)),
+        Row::Answer(row("d")),
+    ]
+}
+
+fn read(text: &[u8]) -> (Vec<Row>, Ending) {
+    let mut rows = Vec::new();
+    let ending = read_rows(text, |row| {
+        rows.push(row);
+        Ok::<(), eco::show::ReadRowsError>(())
+    });
+    (rows, ending.unwrap())
+}
+
+#[test]
+fn rows_are_read_back_from_json_lines_and_from_a_list() {
+    for format in [RowFormat::Json, RowFormat::Jsonl] {
+        for ending in [Ending::Complete, Ending::Cut(Cut::Interrupted, Some(3))] {
+            let mut text = Vec::new();
+            let mut writer = format.writer(&mut text, TextStyle::default());
+            all_kinds()
+                .iter()
+                .for_each(|row| writer.write(row).unwrap());
+            writer.finish(ending).unwrap();
+            drop(writer);
+            let (rows, found) = read(&text);
+            assert_eq!(rows, all_kinds(), "{format}");
+            // JSON lines are rows and nothing else.
+            let expected = match format {
+                RowFormat::Json => ending,
+                _ => Ending::Complete,
+            };
+            assert_eq!(found, expected, "{format}");
+        }
+    }
+    assert_eq!(read(b" \n\n").0, []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_utf8_is_read_back_with_its_bytes() {
+    use std::os::unix::ffi::OsStringExt;
+    let name = std::ffi::OsString::from_vec(b"a\xff".to_vec());
+    let odd = Row::Answer(Prediction {
+        clip: ClipName::new(name),
+        ..row("")
+    });
+    let line = serde_json::to_vec(&odd).unwrap();
+    assert_eq!(read(&line).0, [odd]);
+}
+
+#[test]
+fn what_is_no_row_is_named_with_its_place() {
+    for (text, message) in [
+        (
+            "{\"clip\":\"a\",\"error\":\"b\"}\nmoving_up 3 %\n",
+            "line 2: not JSON",
+        ),
+        (
+            "\n{\"clip\":\"a\"}",
+            "line 2: not a row of `eco classify` (missing field",
+        ),
+        (
+            "[{\"error\":\"b\"}]",
+            "element 1 of the list: not a row of `eco classify` (missing field `clip`)",
+        ),
+        ("[{}", "the list: not JSON"),
+    ] {
+        let error =
+            read_rows(text.as_bytes(), |_| Ok::<(), eco::show::ReadRowsError>(())).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
 }

@@ -8,15 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eco::clip::{Entry, LoadOptions, OpenOptions, Turns, load_ahead};
-use eco::engine::{ClipBatch, Device, Engine, EngineChoice, Precision, network};
-use eco::recipe::Preprocess;
+use eco::engine::{ClipBatch, Device, DeviceRequest, EngineChoice};
+use eco::recognise::{Options, Recogniser, WeightsSource};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
 const CLIPS: usize = 64;
 const FRAMES: u32 = 280;
-const SEGMENTS: usize = 16;
 /// Decoding a clip is about 3% of what libtorch does on it, and 12% of what the faster engine does.
 const LIBTORCH_FLOOR: f64 = 0.95;
 const WINOGRAD_FLOOR: f64 = 0.88;
@@ -42,39 +40,18 @@ fn clips(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Clips per second of the network alone, and with decoding beside it.
-fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
-    let mut batch = ClipBatch::zeros(1, SEGMENTS);
+fn rates(recogniser: &Recogniser, clips: &[PathBuf]) -> (f64, f64) {
+    let engine = recogniser.engine();
+    let batch = ClipBatch::zeros(1, engine.segments());
     engine.run(&batch).unwrap();
     let started = Instant::now();
     for _ in clips {
         engine.run(&batch).unwrap();
     }
     let alone = clips.len() as f64 / started.elapsed().as_secs_f64();
-
-    let entries: Vec<_> = clips
-        .iter()
-        .cloned()
-        .map(|clip| Ok(Entry::from(clip)))
-        .collect();
     let started = Instant::now();
-    let open = OpenOptions {
-        threads: Some(threads),
-        ..OpenOptions::default()
-    };
-    let turns = Turns::alternating();
-    let options = LoadOptions {
-        open,
-        segments: SEGMENTS,
-        turns: turns.clone(),
-        ..LoadOptions::default()
-    };
-    for item in load_ahead(entries, options, threads) {
-        let frames = &item.outcome.unwrap().views[0];
-        frames
-            .write_normalised(Preprocess::Official, batch.clip_mut(0))
-            .unwrap();
-        turns.network(|| engine.run(&batch)).unwrap();
-    }
+    let answers = recogniser.recognise(clips.to_vec());
+    assert_eq!(answers.map(Result::unwrap).count(), clips.len());
     (alone, clips.len() as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -83,18 +60,19 @@ fn rates(engine: &dyn Engine, clips: &[PathBuf], threads: usize) -> (f64, f64) {
 fn decoding_costs_the_network_little() {
     let folder = tempfile::tempdir().unwrap();
     let clips = clips(folder.path());
-    let threads = std::thread::available_parallelism().unwrap().get();
     for (choice, floor) in [
         (EngineChoice::Libtorch, LIBTORCH_FLOOR),
         (EngineChoice::Winograd, WINOGRAD_FLOOR),
     ] {
-        let net = network::from_demo(SEGMENTS, Device::Cpu).unwrap();
-        let engine = choice
-            .build(net, None, Device::Cpu, threads, None, Precision::default())
-            .unwrap();
+        let recogniser = Recogniser::new(Options {
+            device: DeviceRequest::Only(Device::Cpu),
+            engine: choice,
+            ..Options::new(WeightsSource::Demo)
+        })
+        .unwrap();
         let mut shares: Vec<f64> = (0..3)
             .map(|_| {
-                let (alone, beside) = rates(engine.as_ref(), &clips, threads);
+                let (alone, beside) = rates(&recogniser, &clips);
                 let share = beside / alone;
                 println!(
                     "{choice:?}: {alone:.2} clips/s alone, {beside:.2} with decoding: {share:.3}"

@@ -7,8 +7,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use eco::engine::{Device, network};
-use eco::weights::{Checkpoint, LoadError, Loaded, TensorInfo, open};
+use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision};
+use eco::network::{Network, TensorSpec};
+use eco::recipe::Architecture;
+use eco::weights::{Checkpoint, LoadError, Loaded, TensorInfo, Weights, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -63,14 +65,9 @@ impl Maker {
         serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    fn clip(&self) -> Tensor {
-        let tensors =
-            Tensor::read_safetensors(self.folder.path().join("clip.safetensors")).unwrap();
-        tensors
-            .into_iter()
-            .find(|(name, _)| name == "input")
-            .unwrap()
-            .1
+    fn clip(&self) -> ClipBatch {
+        let file = self.folder.path().join("clip.safetensors");
+        common::batch(common::Tensors::read(&file).get("input"))
     }
 }
 
@@ -81,10 +78,16 @@ impl Drop for Maker {
     }
 }
 
+fn spec() -> Vec<TensorSpec> {
+    Network::new(Architecture::Lite, 400, SEGMENTS)
+        .unwrap()
+        .state_dict()
+}
+
 /// SHA-256 over the model's tensors in the order of its state_dict.
 fn digest(loaded: &Loaded) -> String {
     let mut sha = Sha256::new();
-    for wanted in network::spec(400).unwrap() {
+    for wanted in spec() {
         sha.update(&loaded.tensor(&wanted.name).unwrap().data);
     }
     sha.finalize()
@@ -94,8 +97,8 @@ fn digest(loaded: &Loaded) -> String {
 }
 
 /// Opens a checkpoint and compares its tensors and the logits of its network with PyTorch's.
-fn compare(expected: &Expected, clip: &Tensor) -> Result<(), String> {
-    let spec = network::spec(400).unwrap();
+fn compare(expected: &Expected, clip: &ClipBatch) -> Result<(), String> {
+    let spec = spec();
     let loaded = open(&expected.path, &spec).map_err(|error| error.to_string())?;
     if loaded.classes() != Some(expected.classes) {
         return Err(format!("{:?} classes", loaded.classes()));
@@ -103,9 +106,11 @@ fn compare(expected: &Expected, clip: &Tensor) -> Result<(), String> {
     if digest(&loaded) != expected.sha256 {
         return Err("the tensors differ".to_string());
     }
-    let net = network::from_file(Box::leak(Box::new(loaded)), SEGMENTS, Device::Cpu)
-        .map_err(|e| e.to_string())?;
-    let logits = net.run(clip).unwrap().logits.squeeze_dim(0);
+    let weights = Weights::open(&expected.path).map_err(|error| error.to_string())?;
+    let network = weights.network(Some(SEGMENTS)).unwrap();
+    let engine = Libtorch::new(network, &weights, Device::Cpu, Precision::Fp32);
+    let output = engine.unwrap().run(clip).unwrap();
+    let logits = Tensor::from_slice(output.logits_of(0));
     let wanted = Tensor::from_slice(&expected.logits).to_kind(Kind::Float);
     match common::relative_l2(&logits, &wanted) {
         error if error < LOGITS_TOLERANCE => Ok(()),
@@ -152,7 +157,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     );
     assert_eq!(loaded.trim(), "216");
 
-    let written = open(&out, &network::spec(400).unwrap()).unwrap();
+    let written = open(&out, &spec()).unwrap();
     let metadata = written.metadata();
     assert_eq!(metadata.epoch, Some(35));
     assert_eq!(metadata.arch.as_deref(), Some("ECO"));
@@ -179,7 +184,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     let size = std::fs::metadata(&half).unwrap().len();
     assert!((75_000_000..75_200_000).contains(&size), "{size}");
     common::script("make_checkpoints.py", ["strict", text(&half), "-"]);
-    let kept = open(&half, &network::spec(400).unwrap()).unwrap();
+    let kept = open(&half, &spec()).unwrap();
     assert_eq!(kept.metadata().epoch, Some(35));
 }
 
@@ -187,11 +192,11 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
 fn numbers_beside_the_weights_are_kept_whatever_their_type() {
     let mut maker = Maker::start();
     let numpy = maker.make("numpy_scalar");
-    let loaded = open(&numpy.path, &network::spec(400).unwrap()).unwrap();
+    let loaded = open(&numpy.path, &spec()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(12));
     assert_eq!(loaded.metadata().best_prec1, Some(64.25));
     let tensors = maker.make("with_optimizer");
-    let loaded = open(&tensors.path, &network::spec(400).unwrap()).unwrap();
+    let loaded = open(&tensors.path, &spec()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(7));
     assert_eq!(loaded.metadata().best_prec1, Some(61.5));
     let ignored: Vec<&str> = loaded
@@ -394,7 +399,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
-    let error = match open(&small().join("zip.pth"), &network::spec(400).unwrap()) {
+    let error = match open(&small().join("zip.pth"), &spec()) {
         Err(LoadError::Mismatch(report)) => report,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("loaded"),

@@ -6,7 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use eco::engine::network;
+use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::weights::{Dtype, RawTensor, TensorSpec, write};
 use tempfile::TempDir;
 
@@ -55,7 +56,9 @@ fn zeros(classes: usize, keep: impl Fn(&TensorSpec) -> bool) -> Vec<(String, Raw
             data: vec![0; bytes].into(),
         }
     };
-    let specs = network::spec(classes).unwrap();
+    let specs = Network::new(Architecture::Lite, classes, 16)
+        .unwrap()
+        .state_dict();
     let kept = specs.iter().filter(|spec| keep(spec));
     kept.map(|spec| (spec.name.clone(), zeros(spec))).collect()
 }

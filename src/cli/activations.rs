@@ -1,24 +1,29 @@
 //! `eco summary --activations`: one clip on its way through the network.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
-use tch::Tensor;
+use anyhow::anyhow;
 
-use super::weights::Network;
-use super::{Failure, say};
+use super::exit::Failure;
+use super::flags::FrameFlags;
+use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
-use crate::network::FRAME_SIZE;
-use crate::recipe::{Preprocess, Sampling};
-use crate::show::summary::Format;
-use crate::show::summary::activations::{Activations, INPUT, Reference};
+use crate::engine::ClipBatch;
+use crate::recognise::{INPUT, OpenWeights, read_input};
+use crate::show::summary::TableFormat;
+use crate::show::summary::activations::{Activations, Reference};
+use crate::text::terminal;
+use crate::weights::{Dtype, RawTensor, write};
 
 /// What of the activations is asked for.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Activations")]
-pub struct Args {
+#[command(mut_arg("sampling", |arg| arg.requires("activations")))]
+#[command(mut_arg("preprocess", |arg| arg.requires("activations")))]
+pub struct ActivationsFlags {
     /// Run this clip and show what every layer puts out: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
     #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "batch", "table"])]
@@ -32,55 +37,45 @@ pub struct Args {
     /// Write the input and every output into this safetensors file
     #[arg(long, value_name = "FILE", requires = "activations")]
     dump: Option<PathBuf>,
-    /// Which frames to take: official or caffe
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        requires = "activations"
-    )]
-    sampling: Sampling,
-    /// How frames become the network's input: official, book or caffe [default: the weights']
-    #[arg(
-        long,
-        value_enum,
-        hide_possible_values = true,
-        requires = "activations"
-    )]
-    preprocess: Option<Preprocess>,
+    #[command(flatten)]
+    frames: FrameFlags,
 }
 
 /// Runs `clip` and writes the table; a difference that is found ends in a failure that names it.
 pub fn run(
-    args: &Args,
+    args: &ActivationsFlags,
     clip: &Path,
-    network: &Network,
-    format: Format,
+    weights: &OpenWeights,
+    segments: Option<usize>,
+    format: TableFormat,
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let input = input(args, clip, network)?;
+    let network = weights.network(segments)?;
+    let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: Vec<(String, Tensor)> = Vec::new();
-    let mut keep = |name: &str, output: &Tensor| {
+    // A module that runs twice is kept with its last run, as in the references.
+    let mut dump: BTreeMap<String, RawTensor<'static>> = BTreeMap::new();
+    let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
         if args.dump.is_some() {
-            dump.retain(|(earlier, _)| earlier != name);
-            dump.push((
-                name.to_owned(),
-                output
-                    .f_contiguous()
-                    .map_err(crate::network::Error::from)?
-                    .copy(),
-            ));
+            let tensor = RawTensor {
+                dtype: Dtype::F32,
+                shape: shape.to_vec(),
+                data: bytemuck::cast_slice(values).to_vec().into(),
+            };
+            dump.insert(name.to_owned(), tensor);
         }
-        Ok(())
     };
-    let mut activations =
-        Activations::observe(&network.net, &input, reference.as_ref(), &mut keep)?;
+    let mut activations = Activations::observe(
+        network,
+        weights.tensors(),
+        &input,
+        reference.as_ref(),
+        &mut keep,
+    )?;
     if let Some(path) = &args.dump {
-        Tensor::write_safetensors(&dump, path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let tensors: Vec<_> = dump.into_iter().collect();
+        write(path, &tensors, &BTreeMap::new())?;
     }
     let verdict = args
         .compare
@@ -89,7 +84,7 @@ pub fn run(
     if let Some(depth) = depth {
         activations.fold(depth.into());
     }
-    activations.write(format, out)?;
+    activations.write(format, terminal::width(io::stdout()), out)?;
     out.flush()?;
     match verdict {
         Some(Err(difference)) => Err(Failure::from(anyhow!(difference))),
@@ -125,34 +120,39 @@ fn verdict(
 }
 
 /// The clips to run, as the network wants them.
-fn input(args: &Args, clip: &Path, network: &Network) -> Result<Tensor, Failure> {
-    if clip
-        .extension()
-        .is_some_and(|extension| extension == "safetensors")
-    {
-        let tensors = Tensor::read_safetensors(clip)
-            .with_context(|| format!("cannot read {}", clip.display()))?;
-        let input = tensors.into_iter().find(|(name, _)| name == INPUT);
-        let missing = || anyhow!("{} has no tensor called `{INPUT}`", clip.display());
-        return Ok(input.ok_or_else(missing)?.1);
+fn input(
+    args: &ActivationsFlags,
+    clip: &Path,
+    weights: &OpenWeights,
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
+    let extension = clip.extension();
+    match extension.is_some_and(|extension| extension == "safetensors") {
+        true => Ok(read_input(clip)?),
+        false => decoded(args, clip, weights, segments),
     }
-    let preprocess = args.preprocess.unwrap_or(network.metadata.preprocess);
-    let segments = network.net.segments();
+}
+
+/// One clip, decoded.
+fn decoded(
+    args: &ActivationsFlags,
+    clip: &Path,
+    weights: &OpenWeights,
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
+    let metadata = weights.metadata();
     let options = LoadOptions {
-        sampling: args.sampling,
-        segments: segments as usize,
-        preprocess,
+        sampling: args.frames.sampling.unwrap_or_default(),
+        segments,
+        preprocess: args.frames.preprocess.unwrap_or(metadata.preprocess),
         ..LoadOptions::default()
     };
-    let mut values = Ok(Vec::new());
+    let mut batch = ClipBatch::zeros(1, segments);
+    let mut written = Ok(());
     load_clip(&clip.to_path_buf().into(), &options, &mut |loaded| {
-        let frames = &loaded.views[0];
-        let mut normalised = vec![0.0; frames.normalised_len()];
-        values = frames
-            .write_normalised(preprocess, &mut normalised)
-            .map(|()| normalised);
+        written = loaded.views[0].write_normalised(options.preprocess, batch.clip_mut(0));
         ControlFlow::Break(())
     })?;
-    let tensor = Tensor::f_from_slice(&values?)?;
-    Ok(tensor.f_view([1, segments, 3, FRAME_SIZE, FRAME_SIZE])?)
+    written?;
+    Ok(batch)
 }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
-use super::Failure;
-use super::load_weights::{self, MISMATCH, UNREADABLE};
-use crate::engine::network;
-use crate::recipe::KINETICS_CLASSES;
+use super::exit::{Failure, MISMATCH, UNREADABLE};
+use super::load_weights;
+use crate::network::Network;
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
 use crate::text::printable;
 use crate::weights::diff::{Change, Diff, Side, diff};
 use crate::weights::{ErrorClass, Named};
@@ -69,7 +69,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             key: key_b,
         },
     ];
-    let found = diff(sides[0], sides[1], &network::spec(KINETICS_CLASSES)?).map_err(|error| {
+    let spec = Network::new(Architecture::Lite, KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict();
+    let found = diff(sides[0], sides[1], &spec).map_err(|error| {
         let code = match error.class() {
             ErrorClass::Unreadable => UNREADABLE,
             ErrorClass::Mismatch => MISMATCH,

@@ -1,6 +1,28 @@
+//! How a command ends: exit codes, and the error on standard error.
+
 use std::error::Error;
-use std::io;
 use std::process::ExitCode;
+
+use super::advice;
+use super::say::say;
+use crate::engine;
+use crate::recognise::{InputError, RecogniseError};
+use crate::text::is_broken_pipe;
+use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
+
+/// Something could not be done.
+pub const FAILED: u8 = 1;
+/// The flags or their values were wrong.
+pub const USAGE: u8 = 2;
+/// The weights are those of another network.
+pub const MISMATCH: u8 = 3;
+/// A file cannot be read as a checkpoint.
+pub const UNREADABLE: u8 = 4;
+
+/// What the codes mean, for the help texts.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, 4 a file cannot be read as a \
+checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
 
 /// A command that did not succeed: what to say, and the exit code.
 #[derive(Debug)]
@@ -23,38 +45,71 @@ impl Failure {
         Self::with_code(USAGE, error)
     }
 
+    /// The error alone.
+    pub fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
     /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
     pub fn report(self) -> ExitCode {
-        if self.is_broken_pipe() {
+        if is_broken_pipe(self.error.as_ref()) {
             return ExitCode::SUCCESS;
         }
-        super::say(format_args!("eco: {:#}", self.error));
+        let advice = advice::for_failure(&self.error).map_or(String::new(), |a| format!("; {a}"));
+        say(format_args!("eco: {:#}{advice}", self.error));
         ExitCode::from(self.code)
     }
-
-    fn is_broken_pipe(&self) -> bool {
-        let mut kinds = self.error.chain().filter_map(io_kind);
-        kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
-    }
 }
 
-/// What kind of input or output error this is, also as the writers of JSON and CSV wrap it.
-fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    if let Some(error) = error.downcast_ref::<serde_json::Error>() {
-        return error.io_error_kind();
-    }
-    let io = match error.downcast_ref::<csv::Error>().map(csv::Error::kind) {
-        Some(csv::ErrorKind::Io(error)) => Some(error),
-        _ => error.downcast_ref(),
-    };
-    io.map(io::Error::kind)
-}
-
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
-
+/// The same error has the same code in every command.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::with_code(FAILED, error)
+        let error = error.into();
+        let code = error.chain().find_map(code);
+        Self::with_code(code.unwrap_or(FAILED), error)
+    }
+}
+
+fn code(error: &(dyn Error + 'static)) -> Option<u8> {
+    // Some errors show the error that they hold as their own, and so are no links of the chain.
+    match error.downcast_ref::<RecogniseError>() {
+        Some(RecogniseError::Weights(error)) => return Some(code_of_class(error.class())),
+        Some(RecogniseError::Engine(error)) => return code_of_engine(error),
+        Some(RecogniseError::Labels(_)) => return Some(USAGE),
+        Some(RecogniseError::Unusable { source, .. }) => match **source {
+            UnusableWeights::Partial { .. } => return Some(MISMATCH),
+            UnusableWeights::Network(_) => return Some(USAGE),
+            _ => {}
+        },
+        _ => {}
+    }
+    match error.downcast_ref::<InputError>() {
+        Some(InputError::Unreadable(error)) => return Some(code_of_class(error.class())),
+        Some(_) => return Some(USAGE),
+        None => {}
+    }
+    let load = error.downcast_ref().map(LoadError::class);
+    match load.or_else(|| error.downcast_ref().map(WeightsError::class)) {
+        Some(class) => Some(code_of_class(class)),
+        None => code_of_engine(error.downcast_ref()?),
+    }
+}
+
+/// The code of an error about weights.
+pub fn code_of_class(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Mismatch => MISMATCH,
+        ErrorClass::Unreadable => UNREADABLE,
+        ErrorClass::Usage => USAGE,
+        ErrorClass::Failed => FAILED,
+    }
+}
+
+fn code_of_engine(error: &engine::Error) -> Option<u8> {
+    match error {
+        engine::Error::Device(_) | engine::Error::Precision(_) | engine::Error::NoLibtorch(_) => {
+            Some(USAGE)
+        }
+        _ => None,
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Command;
 use clap_complete::Shell;
 
-use super::Failure;
+use super::exit::Failure;
+use crate::file::{FileError, NewFile};
 
 /// Print a script that makes a shell complete eco's commands and flags
 #[derive(Debug, clap::Args)]
@@ -46,5 +47,21 @@ pub fn man(args: &ManArgs, command: Command) -> Result<(), Failure> {
     };
     let failed = || format!("cannot write man pages to {}", directory.display());
     fs::create_dir_all(directory).with_context(failed)?;
-    Ok(clap_mangen::generate_to(command, directory).with_context(failed)?)
+    let mut command = command.disable_help_subcommand(true);
+    // Subcommands get their full names, such as `eco-classify`.
+    command.build();
+    Ok(write_pages(&command, directory)?)
+}
+
+/// Writes the page of `command` and those of its subcommands.
+fn write_pages(command: &Command, directory: &Path) -> Result<(), FileError> {
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    shown
+        .map(|sub| write_pages(sub, directory))
+        .collect::<Result<(), _>>()?;
+    let man = clap_mangen::Man::new(command.clone());
+    let path = directory.join(man.get_filename());
+    let mut file = NewFile::create(&path)?;
+    man.render(&mut file).map_err(|error| file.failed(error))?;
+    file.finish().map(drop)
 }

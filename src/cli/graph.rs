@@ -1,13 +1,13 @@
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
+use super::exit::Failure;
 use super::network::NetworkArgs;
-use super::{Failure, say};
-use crate::network::FRAME_SIZE;
-use crate::show::graph::{Format, Graph, draw, tensorboard};
+use super::say::say;
+use super::values::one_of;
+use crate::file;
+use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
+use crate::text::shell_word;
 
 /// Draw the network: for TensorBoard, or as a picture
 #[derive(Debug, clap::Args)]
@@ -17,9 +17,15 @@ pub struct Args {
     /// Write the graph for TensorBoard into this folder
     #[arg(long, value_name = "DIR", group = "target")]
     logdir: Option<PathBuf>,
-    /// Draw it
-    #[arg(long, value_enum, value_name = "FORMAT", group = "target")]
-    format: Option<Format>,
+    /// Draw it: dot (Graphviz), mermaid (for Markdown), svg (a picture) or html (a page with the picture, zoom and details)
+    #[arg(
+        long,
+        value_parser = one_of(DrawingFormat::ALL, DrawingFormat::name),
+        hide_possible_values = true,
+        value_name = "FORMAT",
+        group = "target"
+    )]
+    format: Option<DrawingFormat>,
     /// Write the drawing into this file instead of standard output
     #[arg(long, short, value_name = "FILE", requires = "format")]
     output: Option<PathBuf>,
@@ -42,16 +48,14 @@ Examples:
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;
-    let clips = [args.batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
-    let graph = Graph::trace(&net, &clips)?;
+    let graph = net.graph(args.batch as usize)?;
     if let Some(logdir) = &args.logdir {
         write_for_tensorboard(&graph, logdir)?;
     }
     if let Some(format) = args.format {
         let drawing = draw(&graph, format, args.depth.map(usize::from));
         match &args.output {
-            Some(path) => fs::write(path, drawing)
-                .with_context(|| format!("cannot write {}", path.display()))?,
+            Some(path) => file::write(path, drawing.as_bytes())?,
             None => io::stdout().lock().write_all(drawing.as_bytes())?,
         }
     }
@@ -59,12 +63,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn write_for_tensorboard(graph: &Graph, logdir: &Path) -> Result<(), Failure> {
-    let path = tensorboard::write(graph, logdir)
-        .with_context(|| format!("cannot write into {}", logdir.display()))?;
+    let path = tensorboard::write(graph, logdir)?;
     say(format_args!("eco: wrote {}", path.display()));
     say(format_args!(
-        "eco: look at it with `tensorboard --logdir {}`",
-        logdir.display()
+        "eco: look at it with: tensorboard --logdir {}",
+        shell_word(logdir)
     ));
     Ok(())
 }

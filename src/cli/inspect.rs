@@ -1,12 +1,13 @@
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
-use super::Failure;
-use super::load_weights::UNREADABLE;
+use super::exit::{Failure, UNREADABLE};
+use crate::text::number::four_digits;
 use crate::text::printable;
+use crate::text::terminal;
 use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, TensorInfo};
 
 /// List the tensors of any checkpoint, with what their values look like
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let format = if args.json { Format::Json } else { args.format };
     let unread = match format {
-        Format::Table => table(&mut out, &checkpoint, terminal_width())?,
+        Format::Table => table(&mut out, &checkpoint, terminal::width(io::stdout()))?,
         Format::Json => json(&mut out, &checkpoint)?,
         Format::Csv => csv(&mut out, &checkpoint)?,
     };
@@ -62,16 +63,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(anyhow::anyhow!("the values of {unread} tensors could not be read").into());
     }
     Ok(())
-}
-
-/// Columns of the terminal that standard output is, if it is one.
-fn terminal_width() -> Option<usize> {
-    let stdout = io::stdout();
-    let (width, _) = stdout
-        .is_terminal()
-        .then(|| terminal_size::terminal_size_of(&stdout))
-        .flatten()?;
-    Some(width.0.into())
 }
 
 fn failed(row: &InspectedTensor) -> usize {
@@ -154,7 +145,7 @@ impl Columns {
                     0 => String::new(),
                     count => format!("  {count} not finite"),
                 };
-                let [mean, min, max] = [s.mean, s.min, s.max].map(short);
+                let [mean, min, max] = [s.mean, s.min, s.max].map(number);
                 format!("{mean:>10}  {min:>10}  {max:>10}{bad}")
             }
             (None, note) => printable(note.as_deref().unwrap_or_default()),
@@ -181,17 +172,8 @@ fn shape(extents: &[usize]) -> String {
     format!("[{}]", extents.join(","))
 }
 
-/// Four significant digits in at most ten characters.
-fn short(value: Option<f64>) -> String {
-    match value {
-        None => "-".to_string(),
-        Some(v) if v == v.trunc() && v.abs() < 1e6 => format!("{v}"),
-        Some(v) if (1e-3..1e5).contains(&v.abs()) => {
-            let digits = 3 - v.abs().log10().floor() as i32;
-            format!("{v:.*}", digits.clamp(0, 6) as usize)
-        }
-        Some(v) => format!("{v:.3e}"),
-    }
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), four_digits)
 }
 
 fn json(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure> {

@@ -3,23 +3,19 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{Failure, say};
-use crate::engine::network;
+use super::exit::{FAILED, Failure, MISMATCH, UNREADABLE, USAGE};
+use super::flags::parse_segments;
+use super::say::say;
+use super::values::one_of;
 use crate::file::{FileError, same_file};
-use crate::recipe::{Architecture, KINETICS_CLASSES, Preprocess, Sampling};
+use crate::network::Network;
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES, Preprocess, Sampling};
 use crate::text::shell_word;
 use crate::weights::locate::{ENVIRONMENT, LocateError, Places};
 use crate::weights::{
     ErrorClass, Hint, Import, ImportOptions, LabelSource, LoadError, LoadOptions, MatchReport,
     Precision, Rename, ReportBody, SelectError, Strictness, Verdict, WeightsError,
 };
-
-/// Exit code for weights that do not fit the model.
-pub const MISMATCH: u8 = 3;
-/// Exit code for a file that cannot be read as a checkpoint.
-pub const UNREADABLE: u8 = 4;
-const USAGE: u8 = 2;
-const FAILED: u8 = 1;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the result could not be written, 2 wrong usage, 3 the tensors do not match \
@@ -47,10 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,
     /// How frames were prepared when the weights were trained [default: official]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
     /// How frames were sampled when the weights were trained [default: official]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name))]
     sampling: Option<Sampling>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
     #[arg(long, value_name = "N", value_parser = parse_segments)]
@@ -85,14 +81,6 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
         .map_err(|error: WeightsError| error.to_string())
 }
 
-/// A number of segments: the network halves it twice.
-pub(super) fn parse_segments(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(segments) if segments > 0 && segments % 4 == 0 => Ok(segments),
-        _ => Err("expected a positive multiple of 4".to_string()),
-    }
-}
-
 pub fn run(args: &Args) -> Result<(), Failure> {
     let json = args.json || args.format == Format::Json;
     let places = Places::current();
@@ -103,7 +91,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
         None => default_output(&places, &args.checkpoint)?,
     };
-    let spec = network::spec(KINETICS_CLASSES)?;
+    let spec = Network::new(Architecture::Lite, KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict();
     let mut import = Import::prepare(&args.checkpoint, &spec, &options(args))
         .map_err(|error| failure(error, json))?;
     if args.dry_run {

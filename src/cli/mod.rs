@@ -1,26 +1,32 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
 mod activations;
+mod advice;
 mod bench;
 mod classify;
 mod diff;
+mod doctor;
 mod exit;
+mod flags;
 mod generate;
 mod graph;
+mod habits;
 mod inspect;
 mod load_weights;
 mod network;
+mod report;
+mod say;
+mod signals;
 mod summary;
+mod values;
 mod weights;
 mod weights_command;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::Failure;
+use exit::EXIT_CODES;
 
 /// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
 #[derive(Debug, Parser)]
@@ -30,12 +36,10 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong usage";
-
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(Box<classify::Args>),
+    Report(report::Args),
     Bench(bench::Args),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
@@ -43,15 +47,18 @@ enum Command {
     Diff(diff::Args),
     Graph(graph::Args),
     Summary(summary::Args),
+    Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
 
 /// Parses the command line, runs it and says how it went.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli =
+        Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
@@ -62,6 +69,7 @@ pub fn run() -> ExitCode {
         },
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
     };
@@ -69,9 +77,4 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-/// Writes a line to stderr. Whoever reads that may have gone, which is no reason to fail.
-fn say(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

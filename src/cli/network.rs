@@ -1,7 +1,9 @@
 use clap::ValueEnum;
 
-use super::Failure;
-use crate::network::{DEFAULT_SEGMENTS, EcoLite, Shapes};
+use super::exit::Failure;
+use crate::network::Network;
+use crate::recipe::Architecture;
+use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// The networks that `eco` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,24 +19,22 @@ pub struct NetworkArgs {
     #[arg(long, value_enum, default_value_t = Arch::EcoLite)]
     arch: Arch,
     /// Frames per clip, a multiple of 4 [default: the weights', else 16]
-    #[arg(long, value_name = "N", value_parser = super::load_weights::parse_segments)]
+    #[arg(long, value_name = "N", value_parser = super::flags::parse_segments)]
     pub segments: Option<usize>,
     /// Classes of the head [default: 400]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     classes: Option<i64>,
 }
 
-const KINETICS_CLASSES: i64 = 400;
-
 impl NetworkArgs {
     /// The network without weights.
-    pub fn shapes(&self) -> Result<EcoLite, Failure> {
-        let segments = self
-            .segments
-            .map_or(DEFAULT_SEGMENTS, |segments| segments as i64);
-        let classes = self.classes.unwrap_or(KINETICS_CLASSES);
+    pub fn shapes(&self) -> Result<Network, Failure> {
+        let segments = self.segments.unwrap_or(DEFAULT_SEGMENTS);
+        let classes = self
+            .classes
+            .map_or(KINETICS_CLASSES, |classes| classes as usize);
         match self.arch {
-            Arch::EcoLite => EcoLite::new(classes, segments, &mut Shapes),
+            Arch::EcoLite => Network::new(Architecture::Lite, classes, segments),
         }
         .map_err(Failure::usage)
     }

@@ -1,41 +1,49 @@
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
+use super::exit::Failure;
+use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
-use super::weights::{self, Network};
-use super::{Failure, activations};
-use crate::engine::{Device, network};
-use crate::network::{EcoLite, Printed};
-use crate::show::summary::{Format, Summary, WeightsOrigin};
-use crate::weights::{Dtype, Loaded, open};
+use super::values::one_of;
+use super::{activations, weights};
+use crate::recognise::OpenWeights;
+use crate::show::summary::{Summary, TableFormat};
+use crate::text::terminal;
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
 /// Counts are torchinfo's: a convolution uses each of its parameters once per output position, any other layer once per
-/// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
+/// sample; sizes are in units of 10^6 bytes. Shapes come from tracing the network; nothing is computed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("weights", |arg| arg.conflicts_with("classes").help(WEIGHTS).long_help(WEIGHTS)))]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
-    #[arg(long, short = 'v')]
+    #[arg(long)]
     table: bool,
-    /// How to write the table (implies --table)
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
+    /// How to write the table: text, json, csv or markdown (implies --table)
+    #[arg(
+        long,
+        value_parser = one_of(TableFormat::ALL, TableFormat::name),
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    format: Option<TableFormat>,
     /// Show modules down to this level only; blocks show the sums of what is in them (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
     /// Clips per batch (implies --table)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=65536))]
     batch: Option<i64>,
-    /// Add what the weights of every layer are like: a file, or `demo` (implies --table)
-    #[arg(short, long, value_name = "FILE", conflicts_with = "classes")]
-    weights: Option<String>,
+    #[command(flatten)]
+    weights: WeightsFlags,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
-    activations: activations::Args,
+    activations: activations::ActivationsFlags,
 }
+
+const WEIGHTS: &str =
+    "Add what the weights of every layer are like: a file, or `demo` (implies --table)";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,62 +56,51 @@ Examples:
 impl Args {
     fn wants_table(&self) -> bool {
         let implied = self.format.is_some() || self.depth.is_some() || self.batch.is_some();
-        self.table || implied || self.weights.is_some()
+        self.table || implied || self.weights.named().is_some()
     }
 
-    /// The network with the weights that were named, or that are found.
-    fn load(&self) -> Result<Network, Failure> {
-        weights::load(
-            self.weights.as_deref(),
-            self.network.segments,
-            Device::Cpu,
-            false,
-        )
+    /// The weights that were named, or that are found.
+    fn open(&self) -> Result<OpenWeights, Failure> {
+        let chosen = weights::find(self.weights.named())?;
+        chosen.announce();
+        Ok(OpenWeights::open(chosen.source)?)
     }
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(clip) = &args.activations.activations {
-        let format = args.format.unwrap_or_default();
-        let network = args.load()?;
         return activations::run(
             &args.activations,
             clip,
-            &network,
-            format,
+            &args.open()?,
+            args.network.segments,
+            args.format.unwrap_or_default(),
             args.depth,
             &mut out,
         );
     }
     if args.wants_table() {
-        table(args)?.write(args.format.unwrap_or_default(), &mut out)?;
+        table(args)?.write(
+            args.format.unwrap_or_default(),
+            terminal::width(io::stdout()),
+            &mut out,
+        )?;
     } else {
-        writeln!(out, "{}", Printed(&args.network.shapes()?))?;
+        writeln!(out, "{}", args.network.shapes()?.root())?;
     }
     out.flush()?;
     Ok(())
 }
 
 fn table(args: &Args) -> Result<Summary, Failure> {
-    let summarise = |net: &EcoLite| Summary::new(net, args.batch.unwrap_or(1));
-    let mut summary = match &args.weights {
-        None => summarise(&args.network.shapes()?)?,
+    let batch = args.batch.map_or(1, |batch| batch as usize);
+    let mut summary = match args.weights.named() {
+        None => Summary::new(&args.network.shapes()?, batch)?,
         Some(_) => {
-            let network = args.load()?;
-            let mut summary = summarise(&network.net)?;
-            let dtype = dtypes(&network.name)?;
-            let Network {
-                net,
-                metadata,
-                name,
-                ..
-            } = network;
-            let origin = WeightsOrigin {
-                file: name,
-                metadata,
-            };
-            summary.describe_weights(&net, origin, &dtype)?;
+            let open = args.open()?;
+            let mut summary = Summary::new(&open.network(args.network.segments)?, batch)?;
+            summary.describe_weights(open.tensors(), open.source().to_string())?;
             summary
         }
     };
@@ -112,18 +109,3 @@ fn table(args: &Args) -> Result<Summary, Failure> {
     }
     Ok(summary)
 }
-
-/// Tells the element types in a file of weights; the network has them all as float32.
-fn dtypes(file: &str) -> Result<impl Fn(&str) -> String + use<>, Failure> {
-    let loaded: Option<Loaded> = match file {
-        crate::weights::locate::DEMO => None,
-        file => Some(open(Path::new(file), &network::spec(KINETICS_CLASSES)?)?),
-    };
-    Ok(move |name: &str| {
-        let dtype = loaded.as_ref().and_then(|loaded| loaded.file_dtype(name));
-        format!("{:?}", dtype.unwrap_or(Dtype::F32))
-    })
-}
-
-/// Any number of classes does for the comparison: the head's comes from the file.
-const KINETICS_CLASSES: usize = 400;

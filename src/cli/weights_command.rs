@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, say};
+use super::exit::Failure;
+use super::say::say;
 use crate::text::printable;
 use crate::weights::locate::{ENVIRONMENT, Found, Origin, Places};
 use crate::weights::{Checkpoint, Fact, ImportedFile, Metadata, State};

@@ -2,27 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resample::{Region, Rgb, resize_region};
+use super::resample::{Region, resize_region};
+use super::rgb::Rgb;
 use crate::recipe::{FRAME_SIZE, Preprocess};
+use crate::text::names;
 
 /// How many crops are taken of each frame; the network's scores are averaged over them.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Crops {
     /// The centre.
     #[default]
-    #[value(name = "1")]
     #[serde(rename = "1")]
     One,
     /// Start, centre and end of the longer side: left, centre, right of a landscape or square
     /// frame; top, centre, bottom of a portrait one. Centred along the shorter side.
-    #[value(name = "3")]
     #[serde(rename = "3")]
     Three,
     /// The four corners and the centre, and the mirror images of these five. In the order top
     /// left, top right, bottom left, bottom right, centre, then mirrored in the same order.
-    #[value(name = "10")]
     #[serde(rename = "10")]
     Ten,
 }
@@ -82,11 +79,7 @@ impl Crops {
     }
 }
 
-impl std::fmt::Display for Crops {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.count().fmt(f)
-    }
-}
+names!(Crops { One = "1", Three = "3", Ten = "10" });
 
 /// Left and right swapped.
 fn mirror(crop: &[u8]) -> Vec<u8> {

@@ -3,15 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::find::Skipped;
+use super::contents::Skipped;
 
 /// Result of every fallible function of [`clip`](crate::clip).
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T> = std::result::Result<T, ClipError>;
 
 /// An error that names the file or directory it is about, and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ClipError {
     /// Nothing exists at this path.
     #[error("{} does not exist{}", path.display(), did_you_mean(similar.as_deref()))]
     NotFound {
@@ -215,22 +215,6 @@ pub enum Error {
         /// The length of the buffer that was passed.
         actual: usize,
     },
-}
-
-impl Error {
-    /// Sorts an [`io::Error`] on `path` into the variant that says most about it.
-    pub(crate) fn from_io(path: &Path, source: io::Error) -> Self {
-        let path = path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::NotFound => Error::NotFound {
-                similar: super::find::similar_name(&path),
-                path,
-            },
-            io::ErrorKind::NotADirectory => Error::NotADirectory { path },
-            io::ErrorKind::PermissionDenied => Error::PermissionDenied { path },
-            _ => Error::Io { path, source },
-        }
-    }
 }
 
 fn did_you_mean(similar: Option<&Path>) -> String {

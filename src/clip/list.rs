@@ -5,8 +5,10 @@ use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
-use super::find::{FrameDir, name_bytes};
+use super::contents::name_bytes;
+use super::error::{ClipError, Result};
+use super::frame_dir::FrameDir;
+use super::reading::read_error;
 use crate::text::natural_order;
 
 /// Extensions of files that are taken as videos when a directory of clips is looked through. A
@@ -18,7 +20,7 @@ pub const VIDEO_EXTENSIONS: [&str; 16] = [
 
 /// One clip to classify.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ClipEntry {
     /// A directory of frames or a video file.
     pub path: PathBuf,
     /// Number of frames, where a list states it.
@@ -27,9 +29,9 @@ pub struct Entry {
     pub label: Option<usize>,
 }
 
-impl From<PathBuf> for Entry {
+impl From<PathBuf> for ClipEntry {
     fn from(path: PathBuf) -> Self {
-        Entry {
+        ClipEntry {
             path,
             stated_frames: None,
             label: None,
@@ -41,20 +43,20 @@ impl From<PathBuf> for Entry {
 /// directories and video files in it, in natural order.
 ///
 /// # Errors
-/// Those of [`FrameDir::list`]; [`Error::NoFrames`] for a directory with neither frames nor clips.
+/// Those of [`FrameDir::list`]; [`ClipError::NoFrames`] for a directory with neither frames nor clips.
 pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(path).map_err(|error| Error::from_io(path, error))?;
+    let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
     if !metadata.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
     let error = match FrameDir::list(path) {
         Ok(_) => return Ok(vec![path.to_path_buf()]),
-        Err(error @ Error::NoFrames { .. }) => error,
+        Err(error @ ClipError::NoFrames { .. }) => error,
         Err(error) => return Err(error),
     };
     let mut clips = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| Error::from_io(path, error))? {
-        let clip = entry.map_err(|error| Error::from_io(path, error))?.path();
+    for entry in fs::read_dir(path).map_err(|error| read_error(path, error))? {
+        let clip = entry.map_err(|error| read_error(path, error))?.path();
         let is_hidden = name_bytes(&clip).starts_with(b".");
         if !is_hidden && (clip.is_dir() || has_video_extension(&clip)) {
             clips.push(clip);
@@ -70,10 +72,10 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// As [`expand`] for an entry of a list. What cannot be expanded stays, so that loading it gives
 /// the error where the clip's answer would be.
-pub fn expand_entry(entry: Entry) -> Vec<Entry> {
+pub fn expand_entry(entry: ClipEntry) -> Vec<ClipEntry> {
     match expand(&entry.path) {
         Ok(paths) if paths != std::slice::from_ref(&entry.path) => {
-            paths.into_iter().map(Entry::from).collect()
+            paths.into_iter().map(ClipEntry::from).collect()
         }
         _ => vec![entry],
     }
@@ -109,7 +111,7 @@ pub struct ListReader<R> {
 }
 
 impl<R: BufRead> Iterator for ListReader<R> {
-    type Item = Result<Entry>;
+    type Item = Result<ClipEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -129,7 +131,7 @@ impl<R: BufRead> Iterator for ListReader<R> {
 }
 
 impl<R> ListReader<R> {
-    fn entry(&self, text: &[u8]) -> Result<Entry> {
+    fn entry(&self, text: &[u8]) -> Result<ClipEntry> {
         let whole = self.locate(text)?;
         if whole.exists() {
             return Ok(whole.into());
@@ -138,7 +140,7 @@ impl<R> ListReader<R> {
             return Ok(whole.into());
         };
         let path = self.locate(path)?;
-        Ok(Entry {
+        Ok(ClipEntry {
             path,
             stated_frames: Some(frames),
             label: Some(label),
@@ -155,8 +157,8 @@ impl<R> ListReader<R> {
         }
     }
 
-    fn error(&self, reason: String) -> Error {
-        Error::List {
+    fn error(&self, reason: String) -> ClipError {
+        ClipError::List {
             line: self.line,
             reason,
         }
@@ -192,7 +194,7 @@ fn os_string(bytes: &[u8]) -> Option<OsString> {
 mod tests {
     use super::*;
 
-    fn listed(text: &str, base: Option<&Path>) -> Vec<Entry> {
+    fn listed(text: &str, base: Option<&Path>) -> Vec<ClipEntry> {
         read_list(text.as_bytes(), base.map(Path::to_path_buf))
             .map(Result::unwrap)
             .collect()
@@ -250,13 +252,13 @@ mod tests {
         let frames = folder.path().join("clip_9");
         fs::write(frames.join("1.jpg"), b"").unwrap();
         assert_eq!(expand(&frames).unwrap(), std::slice::from_ref(&frames));
-        let entry = Entry {
+        let entry = ClipEntry {
             path: frames,
             stated_frames: Some(3),
             label: Some(4),
         };
         assert_eq!(expand_entry(entry.clone()), [entry]);
         let empty = expand(&folder.path().join("clip_10")).unwrap_err();
-        assert!(matches!(empty, Error::NoFrames { .. }));
+        assert!(matches!(empty, ClipError::NoFrames { .. }));
     }
 }

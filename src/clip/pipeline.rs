@@ -9,14 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::crops::Crops;
-use super::error::{Error, Result};
+use super::error::{ClipError, Result};
 use super::frames::Frames;
-use super::list::Entry;
-use super::source::{OpenOptions, Source, Views};
-use super::timeline::{Position, Sliding, Timeline};
+use super::list::ClipEntry;
+use super::opened::{Clip, OpenOptions, Views};
+use super::timeline::{Position, Sliding};
 use super::turns::Turns;
-use crate::recipe::Preprocess;
-use crate::recipe::Sampling;
+use crate::recipe::{DEFAULT_SEGMENTS, Preprocess, Sampling};
 
 /// What is taken of each clip, and how.
 #[derive(Clone, Debug)]
@@ -61,9 +60,6 @@ impl Default for LoadOptions {
     }
 }
 
-/// Segments the official weights were trained with.
-const DEFAULT_SEGMENTS: usize = 16;
-
 /// The frames of one answer.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -73,6 +69,10 @@ pub struct Loaded {
     pub seconds: Option<(f64, f64)>,
     /// Frames of the whole clip.
     pub source_frames: usize,
+    /// Place of this answer among the clip's, from 0.
+    pub answer: usize,
+    /// Answers of the clip: one, or one per window.
+    pub answers: usize,
     /// Temporal views times crops: the crops of the first view first.
     pub views: Vec<Frames>,
     /// Something to tell the user about the clip, with its first answer.
@@ -85,7 +85,7 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct Item {
     /// The clip; where a list could not be read, the list's place in the input.
-    pub entry: Entry,
+    pub entry: ClipEntry,
     /// Position of the clip in the input, counted from 0.
     pub clip: usize,
     /// The frames, or the error that ends this clip.
@@ -96,20 +96,20 @@ pub struct Item {
 /// [`ControlFlow::Break`].
 ///
 /// # Errors
-/// Those of [`Source::open`], [`Timeline::range`], [`Timeline::windows`] and [`Source::load`].
+/// Those of [`Clip::open`], [`Timeline::range`](super::Timeline::range), [`Timeline::windows`](super::Timeline::windows) and [`Clip::load`].
 pub fn load_clip(
-    entry: &Entry,
+    entry: &ClipEntry,
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
 ) -> Result<()> {
-    let mut source = Source::open(&entry.path, &options.open)?;
+    let mut source = Clip::open(&entry.path, &options.open)?;
     let mut emitted = false;
     let mut forward = |loaded| {
         emitted = true;
         emit(loaded)
     };
     match load_source(&source, entry.stated_frames, options, &mut forward) {
-        Err(Error::VideoFramesMissing { .. }) if !emitted => {}
+        Err(ClipError::VideoFramesMissing { .. }) if !emitted => {}
         done => return done,
     }
     match source.recount()? {
@@ -120,7 +120,7 @@ pub fn load_clip(
 }
 
 fn load_source(
-    source: &Source,
+    source: &Clip,
     stated_frames: Option<usize>,
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
@@ -141,13 +141,17 @@ fn load_source(
         &options.turns,
         &mut |number, views| {
             let elapsed = stopwatch.elapsed();
-            let flow = emit(loaded(
-                &timeline,
-                ranges[number].clone(),
+            let range = ranges[number].clone();
+            let flow = emit(Loaded {
+                seconds: timeline.span(&range),
+                range,
+                source_frames: timeline.frames(),
+                answer: number,
+                answers: ranges.len(),
                 views,
-                note.take(),
+                note: note.take(),
                 elapsed,
-            ));
+            });
             // Waiting for a place in the queue is not loading.
             stopwatch = options.turns.stopwatch();
             flow
@@ -155,7 +159,7 @@ fn load_source(
     )
 }
 
-fn note(source: &Source, stated_frames: Option<usize>) -> Option<String> {
+fn note(source: &Clip, stated_frames: Option<usize>) -> Option<String> {
     let found = source.frame_count();
     let disagreement = stated_frames
         .filter(|&stated| stated != found)
@@ -183,23 +187,6 @@ fn views(range: &Range<usize>, options: &LoadOptions) -> Views {
     views
 }
 
-fn loaded(
-    timeline: &Timeline,
-    range: Range<usize>,
-    views: Vec<Frames>,
-    note: Option<String>,
-    elapsed: Duration,
-) -> Loaded {
-    Loaded {
-        seconds: timeline.span(&range),
-        range,
-        source_frames: timeline.frames(),
-        views,
-        note,
-        elapsed,
-    }
-}
-
 /// Iterator over the answers of all clips, in the order of the input. See [`load_ahead`].
 pub struct Pipeline {
     /// One receiver per clip, in order.
@@ -216,7 +203,7 @@ pub struct Pipeline {
 /// number of clips or windows. Pictures are decoded on rayon's pool. Dropping the pipeline ends
 /// the threads as soon as each has finished what it is at.
 pub fn load_ahead(
-    entries: impl IntoIterator<Item = Result<Entry>, IntoIter: Send + 'static>,
+    entries: impl IntoIterator<Item = Result<ClipEntry>, IntoIter: Send + 'static>,
     options: LoadOptions,
     workers: usize,
 ) -> Pipeline {
@@ -274,7 +261,7 @@ impl Iterator for Pipeline {
 /// One clip to load, and where its answers go.
 struct Job {
     clip: usize,
-    entry: Result<Entry>,
+    entry: Result<ClipEntry>,
     sender: SyncSender<Item>,
 }
 
@@ -313,7 +300,7 @@ impl Job {
         // A clip that makes a decoder panic must not be missing from the answers, nor end the rest.
         let loading = catch_unwind(AssertUnwindSafe(|| load_clip(&entry, options, &mut emit)));
         let outcome = loading.unwrap_or_else(|_| {
-            Err(Error::Panicked {
+            Err(ClipError::Panicked {
                 path: entry.path.clone(),
             })
         });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FRAME_SIZE;
+use crate::text::names;
 
 /// How a frame becomes the network's input. All three end in a 224 x 224 crop with values in
 /// 0..255, channels in the order blue, green, red, less a mean per channel, not divided by
@@ -18,9 +19,7 @@ use super::FRAME_SIZE;
 /// `trunc(shorter * long / short)`, and a frame whose shorter side already fits is left alone.
 /// `official` and `book` enlarge small frames by the same rule. `caffe` itself refuses frames
 /// smaller than the crop; here their shorter side is enlarged to 224, as in `book`.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocess {
     /// What the official PyTorch checkpoints were trained with.
@@ -83,22 +82,9 @@ impl Preprocess {
             }
         }
     }
-
-    /// The name used on the command line and in metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            Preprocess::Official => "official",
-            Preprocess::Book => "book",
-            Preprocess::Caffe => "caffe",
-        }
-    }
 }
 
-impl std::fmt::Display for Preprocess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+names!(Preprocess { Official = "official", Book = "book", Caffe = "caffe" });
 
 /// torchvision's `Resize(side)`: the longer side is truncated, not rounded.
 fn shorter_side_to(side: usize, width: usize, height: usize) -> (usize, usize) {
@@ -164,12 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_ones_on_the_command_line_and_in_metadata() {
-        for preprocess in <Preprocess as clap::ValueEnum>::value_variants() {
+    fn names_are_those_of_metadata() {
+        for preprocess in Preprocess::ALL {
             let json = serde_json::to_string(preprocess).unwrap();
             assert_eq!(json, format!("\"{preprocess}\""));
-            let parsed = <Preprocess as clap::ValueEnum>::from_str(preprocess.name(), false);
-            assert_eq!(parsed.as_ref(), Ok(preprocess));
         }
     }
 }

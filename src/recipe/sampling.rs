@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::names;
+
 /// The formula that picks N of a clip's n frames. Both pick one frame per segment, from the first frame to near the last.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
     /// The centre of each of N equal segments: `trunc(tick / 2 + tick * x)` with `tick = n / N`, in
@@ -43,21 +43,9 @@ impl Sampling {
         };
         (0..clips).map(view).collect()
     }
-
-    /// The name used on the command line and in metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            Sampling::Official => "official",
-            Sampling::Caffe => "caffe",
-        }
-    }
 }
 
-impl std::fmt::Display for Sampling {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+names!(Sampling { Official = "official", Caffe = "caffe" });
 
 /// `place` is the part of a segment that lies before its frame.
 fn official(frames: usize, segments: usize, place: f64) -> Vec<usize> {
@@ -182,12 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_ones_on_the_command_line_and_in_metadata() {
-        for sampling in <Sampling as clap::ValueEnum>::value_variants() {
+    fn names_are_those_of_metadata() {
+        for sampling in Sampling::ALL {
             let json = serde_json::to_string(sampling).unwrap();
             assert_eq!(json, format!("\"{sampling}\""));
-            let parsed = <Sampling as clap::ValueEnum>::from_str(sampling.name(), false);
-            assert_eq!(parsed.as_ref(), Ok(sampling));
         }
     }
 }

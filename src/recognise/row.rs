@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One of the classes of an answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Class {
     /// Output of the head, from 0.
     pub index: usize,
@@ -56,8 +56,40 @@ impl Serialize for ClipName {
     }
 }
 
+impl<'de> Deserialize<'de> for ClipName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            clip: String,
+            clip_base64: Option<String>,
+        }
+        let Fields { clip, clip_base64 } = Fields::deserialize(deserializer)?;
+        // Only the text is left of a path that this system cannot have.
+        let bytes = clip_base64.and_then(|encoded| {
+            base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .ok()
+        });
+        Ok(match bytes.and_then(path_of) {
+            Some(path) => Self(path),
+            None => Self(clip.into()),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_of(_: Vec<u8>) -> Option<PathBuf> {
+    None
+}
+
 /// The part of the source that a row answers for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FrameRange {
     /// First frame, from 0.
     pub start_frame: usize,
@@ -72,7 +104,7 @@ pub struct FrameRange {
 }
 
 /// Where the time for a clip went, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Timings {
     /// Reading, decoding, resizing and cropping its frames.
     pub decode_ms: f64,
@@ -81,7 +113,7 @@ pub struct Timings {
 }
 
 /// The answer for one clip, or for one window of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The clip.
     #[serde(flatten)]
@@ -94,7 +126,7 @@ pub struct Prediction {
     /// Sampled frames as indices into the source, from 0, in the order the network saw them; views follow one another.
     pub frames: Vec<usize>,
     /// File names of the sampled frames, where the source is a directory; as long as `frames`, or empty.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frame_names: Vec<String>,
     /// Views (temporal offsets times crops) whose scores were averaged.
     pub views: usize,
@@ -112,7 +144,7 @@ pub struct Prediction {
 }
 
 /// Why a clip has no answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RowError {
     /// The clip.
     #[serde(flatten)]

@@ -1,69 +1,19 @@
-//! Output formats: one file each, behind one trait.
+//! Outputs, one file each: rows for standard output, files of values, the report, the contact sheet, the network's drawings
+//! and tables.
 
-mod csv;
+mod ending;
 pub mod graph;
-mod json;
-mod jsonl;
 mod picture;
 pub mod report;
+mod rows;
 pub mod sheet;
 pub mod summary;
-pub mod table;
-mod text;
+pub mod values;
+mod words;
 
-use std::io::{self, Write};
-
-use serde::{Deserialize, Serialize};
-
-pub use self::csv::CsvWriter;
-pub use json::JsonWriter;
-pub use jsonl::JsonlWriter;
-pub use picture::{Picture, PictureError, Strip, StripSize};
-pub use text::{Colour, TextStyle, TextWriter};
-
-use crate::recognise::Row;
-
-/// Writes rows in the order given.
-///
-/// Every error of the sink comes back as it is, [`io::ErrorKind::BrokenPipe`] too, so that the caller can end quietly when
-/// its reader has gone.
-pub trait RowWriter {
-    /// Writes one row.
-    ///
-    /// # Errors
-    /// What the sink said.
-    fn write(&mut self, row: &Row) -> io::Result<()>;
-
-    /// Writes what follows the last row and flushes. Call it once, at the end.
-    ///
-    /// # Errors
-    /// What the sink said.
-    fn finish(&mut self) -> io::Result<()>;
-}
-
-/// The form in which rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// A table for people: rank, label, bar and percentage
-    #[default]
-    Text,
-    /// One object for one row, a list of objects for several
-    Json,
-    /// One object per line, each written as soon as its clip is done
-    Jsonl,
-    /// One line per class of each clip, with a header
-    Csv,
-}
-
-impl Format {
-    /// A writer of this format to `sink`; `style` is for text only.
-    pub fn writer<'w>(self, sink: impl Write + 'w, style: TextStyle) -> Box<dyn RowWriter + 'w> {
-        match self {
-            Self::Text => Box::new(TextWriter::new(sink, style)),
-            Self::Json => Box::new(JsonWriter::new(sink)),
-            Self::Jsonl => Box::new(JsonlWriter::new(sink)),
-            Self::Csv => Box::new(CsvWriter::new(sink)),
-        }
-    }
-}
+pub use ending::{Cut, Ending};
+pub use picture::{Picture, PictureError, PictureFileError};
+pub use rows::{
+    Colour, CsvWriter, JsonWriter, JsonlWriter, Place, ReadRowsError, RowFormat, RowWriter,
+    TextStyle, TextWriter, read_rows,
+};

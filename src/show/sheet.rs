@@ -1,27 +1,18 @@
 //! The contact sheet: one picture with the sampled frames of a clip and the answer on it.
 
 mod canvas;
+mod words;
 
-use std::io::Write;
 use std::path::Path;
 
-use canvas::{Canvas, Rgb};
+use canvas::Canvas;
+use words::{Rgb, Shorten};
 
-use super::picture::{Picture, PictureError};
-use super::text::{percentage, printable, range_text};
-use crate::file::{FileError, NewFile};
+use super::picture::{Picture, PictureError, PictureFileError, jpeg};
+use super::words::{frames_text, percentage, range_text};
+use crate::file::{self, FileError};
 use crate::recognise::{Class, Prediction};
-
-/// Why there is no contact sheet.
-#[derive(Debug, thiserror::Error)]
-pub enum SheetError {
-    /// A frame cannot be drawn.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The sheet cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
+use crate::text::one_line;
 
 const PAGE: Rgb = [255, 255, 255];
 const INK: Rgb = [27, 31, 36];
@@ -46,22 +37,69 @@ const CAPTION_SIZE: f32 = 15.0;
 /// The share of the width that labels may take.
 const LABEL_SHARE: f32 = 0.38;
 const PERCENT_WIDTH: f32 = 90.0;
+/// Good enough for text.
+const JPEG_QUALITY: u8 = 92;
 /// Narrower, a title and an answer have no room.
 const MIN_WIDTH: f32 = 560.0;
 
-/// Draws the sheet of one clip and puts it, as PNG, at `path`.
+/// The format of a sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SheetFormat {
+    /// Every pixel as it was drawn.
+    Png,
+    /// A smaller file.
+    Jpeg,
+}
+
+impl SheetFormat {
+    /// The format that the extension of `path` names.
+    ///
+    /// # Errors
+    /// [`FileError::Extension`] for an extension that is not known.
+    pub fn of(path: &Path) -> Result<Self, FileError> {
+        let extension = path.extension().map(|e| e.to_ascii_lowercase());
+        match extension.as_ref().and_then(|e| e.to_str()) {
+            Some("png") => Ok(Self::Png),
+            Some("jpg" | "jpeg") => Ok(Self::Jpeg),
+            _ => Err(FileError::Extension {
+                path: path.to_owned(),
+                known: ".png or .jpg",
+            }),
+        }
+    }
+
+    fn encode(self, rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PictureError> {
+        if self == Self::Jpeg {
+            return jpeg(rgb, width as usize, height as usize, JPEG_QUALITY);
+        }
+        let mut png = Vec::new();
+        image::write_buffer_with_format(
+            &mut std::io::Cursor::new(&mut png),
+            rgb,
+            width,
+            height,
+            image::ExtendedColorType::Rgb8,
+            image::ImageFormat::Png,
+        )
+        .map_err(|error| PictureError::Encode(error.to_string()))?;
+        Ok(png)
+    }
+}
+
+/// Draws the sheet of one clip and puts it at `path`, in the format that its extension names. Returns the characters that no
+/// font has; they are drawn as boxes.
 ///
 /// # Errors
-/// [`SheetError`] when a frame has not the size it says, or the file cannot be written.
+/// [`PictureFileError`] when a frame has not the size it says, the extension is not known, or the file cannot be written.
 pub fn write_sheet(
     path: &Path,
     prediction: &Prediction,
     frames: &[Picture],
-) -> Result<(), SheetError> {
-    let mut file = NewFile::create(path)?;
-    let png = draw(prediction, frames)?;
-    file.write_all(&png).map_err(|source| file.failed(source))?;
-    Ok(file.finish()?)
+) -> Result<String, PictureFileError> {
+    let format = SheetFormat::of(path)?;
+    let (rgb, width, height, missing) = draw(prediction, frames)?.finish();
+    file::write(path, &format.encode(&rgb, width, height)?)?;
+    Ok(missing)
 }
 
 /// Where the parts of a sheet are.
@@ -108,7 +146,7 @@ impl Layout {
     }
 }
 
-fn draw(prediction: &Prediction, frames: &[Picture]) -> Result<Vec<u8>, PictureError> {
+fn draw(prediction: &Prediction, frames: &[Picture]) -> Result<Canvas, PictureError> {
     let layout = Layout::new(frames, prediction.top.len());
     let mut canvas = Canvas::new(layout.width, layout.height, PAGE)?;
     head(&mut canvas, &layout, prediction);
@@ -116,39 +154,38 @@ fn draw(prediction: &Prediction, frames: &[Picture]) -> Result<Vec<u8>, PictureE
         let (left, top) = layout.frame(place);
         canvas.picture(frame.pixels()?, frame.side, left, top);
         let number = frame.index.to_string();
+        let number = canvas.line(&number, CAPTION_SIZE, layout.cell, Shorten::Start);
         let baseline = top + layout.cell + CAPTION_SIZE;
-        canvas.text(&number, left, baseline, CAPTION_SIZE, SOFT);
+        canvas.write(number, left, baseline, SOFT);
     }
     for (rank, class) in prediction.top.iter().enumerate() {
         answer(&mut canvas, &layout, rank, class);
     }
-    canvas.png()
+    Ok(canvas)
 }
 
 fn head(canvas: &mut Canvas, layout: &Layout, prediction: &Prediction) {
     let room = layout.inner_width();
-    let title = printable(&prediction.clip.text());
-    let title = canvas.shortened_left(&title, TITLE_SIZE, room);
-    canvas.text(&title, MARGIN, MARGIN + TITLE_SIZE, TITLE_SIZE, INK);
+    let title = one_line(&prediction.clip.text());
+    let title = canvas.line(&title, TITLE_SIZE, room, Shorten::Start);
+    canvas.write(title, MARGIN, MARGIN + TITLE_SIZE, INK);
 
     let baseline = MARGIN + TITLE_SIZE + 30.0;
     let mut left = MARGIN;
     if prediction.uncertain {
-        let width = canvas.width("uncertain", TEXT_SIZE) + 20.0;
+        let mark = canvas.line("uncertain", TEXT_SIZE, room, Shorten::End);
+        let width = mark.width + 20.0;
         canvas.bar(left, baseline - 20.0, width, 28.0, WARN_BACK);
-        canvas.text("uncertain", left + 10.0, baseline, TEXT_SIZE, WARN);
+        canvas.write(mark, left + 10.0, baseline, WARN);
         left += width + 12.0;
     }
-    let facts = canvas.shortened_left(&facts(prediction), TEXT_SIZE, room - (left - MARGIN));
-    canvas.text(&facts, left, baseline, TEXT_SIZE, SOFT);
+    let room = room - (left - MARGIN);
+    let facts = canvas.line(&facts(prediction), TEXT_SIZE, room, Shorten::Start);
+    canvas.write(facts, left, baseline, SOFT);
 }
 
 fn facts(prediction: &Prediction) -> String {
-    let frames = format!(
-        "{} of {} frames",
-        prediction.distinct_frames(),
-        prediction.source_frames
-    );
+    let frames = frames_text(prediction);
     match &prediction.range {
         Some(range) => format!("{}, {frames}", range_text(range)),
         None => frames,
@@ -160,8 +197,8 @@ fn answer(canvas: &mut Canvas, layout: &Layout, rank: usize, class: &Class) {
     let top = layout.answer_top + rank as f32 * ANSWER_LINE;
     let baseline = top + TEXT_SIZE;
     let label_room = room * LABEL_SHARE;
-    let label = canvas.shortened(&printable(&class.label), TEXT_SIZE, label_room);
-    canvas.text(&label, MARGIN, baseline, TEXT_SIZE, INK);
+    let label = canvas.line(&one_line(&class.label), TEXT_SIZE, label_room, Shorten::End);
+    canvas.write(label, MARGIN, baseline, INK);
 
     let bar_left = MARGIN + label_room + 16.0;
     let bar_width = room - label_room - 16.0 - PERCENT_WIDTH;
@@ -170,7 +207,12 @@ fn answer(canvas: &mut Canvas, layout: &Layout, rank: usize, class: &Class) {
     let filled = bar_width * class.score.clamp(0.0, 1.0);
     canvas.bar(bar_left, top + 5.0, filled, 14.0, colour);
 
-    let percent = percentage(class.score);
-    let left = MARGIN + room - canvas.width(&percent, TEXT_SIZE);
-    canvas.text(&percent, left, baseline, TEXT_SIZE, INK);
+    let percent = canvas.line(
+        &percentage(class.score),
+        TEXT_SIZE,
+        PERCENT_WIDTH,
+        Shorten::End,
+    );
+    let left = MARGIN + room - percent.width;
+    canvas.write(percent, left, baseline, INK);
 }

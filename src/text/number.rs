@@ -1,8 +1,8 @@
 //! Numbers as people read them.
 
 /// `37,503,856`.
-pub fn thousands(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
+pub fn thousands(value: usize) -> String {
+    let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -10,22 +10,22 @@ pub fn thousands(value: i64) -> String {
         }
         text.push(digit);
     }
-    if value < 0 { format!("-{text}") } else { text }
+    text
 }
 
 /// Bytes in units of 10^6, with two digits.
-pub fn megabytes(bytes: i64) -> String {
+pub fn megabytes(bytes: usize) -> String {
     format!("{:.2}", bytes as f64 / 1e6)
 }
 
 /// The largest of torchinfo's units (M, G, T) that leaves at least 1, and the number in it: whole, or with two digits.
-pub fn scaled(value: i64) -> (&'static str, String) {
+pub fn scaled(value: usize) -> (&'static str, String) {
     let (unit, size) = match value {
         1_000_000_000_000.. => ("T", 1_000_000_000_000),
         1_000_000_000.. => ("G", 1_000_000_000),
         _ => ("M", 1_000_000),
     };
-    if value % size == 0 {
+    if value.is_multiple_of(size) {
         return (unit, thousands(value / size));
     }
     let text = format!("{:.2}", value as f64 / size as f64);
@@ -34,16 +34,39 @@ pub fn scaled(value: i64) -> (&'static str, String) {
     (unit, format!("{whole}.{fraction}"))
 }
 
+/// Four significant digits in at most ten characters; whole numbers below a million as they are.
+pub fn four_digits(value: f64) -> String {
+    let size = value.abs();
+    if value == value.trunc() && size < 1e6 {
+        format!("{value}")
+    } else if (1e-3..1e5).contains(&size) {
+        let digits = 3 - size.log10().floor() as i32;
+        format!("{value:.*}", digits.clamp(0, 6) as usize)
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        assert_eq!(four_digits(12.345678), "12.35");
+        assert_eq!(four_digits(-0.00123456), "-0.001235");
+        assert_eq!(four_digits(1.5e-7), "1.500e-7");
+        assert_eq!(four_digits(0.0), "0");
+        assert_eq!(four_digits(37_000.0), "37000");
+        assert_eq!(four_digits(f64::NAN), "NaN");
+        assert!(four_digits(-1.234_567e-38).len() <= 10);
+    }
 
     #[test]
     fn thousands_are_separated() {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(37_503_856), "37,503,856");
-        assert_eq!(thousands(-1_000), "-1,000");
     }
 
     #[test]

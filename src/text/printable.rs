@@ -24,8 +24,15 @@ pub fn visible(text: &str) -> String {
     out
 }
 
+/// Text on one line: control characters are escaped, line ends as well.
+pub fn one_line(text: &str) -> String {
+    text.chars().flat_map(escaped).collect()
+}
+
+/// Characters that steer the terminal are escaped; those that turn the direction of writing would hide what a name is.
 fn escaped(c: char) -> impl Iterator<Item = char> {
-    let (plain, escape) = match c.is_control() {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let (plain, escape) = match c.is_control() || turns {
         false => (Some(c), None),
         true => (None, Some(c.escape_default())),
     };
@@ -48,5 +55,13 @@ mod tests {
     #[test]
     fn line_ends_stay_in_text() {
         assert_eq!(visible("a\n\u{7}b\n"), "a\n\\u{7}b\n");
+    }
+
+    #[test]
+    fn text_on_one_line_keeps_its_length_and_its_script() {
+        let long = "体操 ".repeat(100);
+        assert_eq!(one_line(&long), long);
+        assert_eq!(one_line("a\nb"), "a\\nb");
+        assert_eq!(one_line("gpj\u{202e}.exe"), "gpj\\u{202e}.exe");
     }
 }

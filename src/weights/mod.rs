@@ -14,6 +14,7 @@ mod header;
 mod labels;
 mod matching;
 mod metadata;
+mod opened;
 mod store;
 mod tensor;
 
@@ -30,6 +31,7 @@ pub use matching::{
     open, open_with,
 };
 pub use metadata::{Assumed, FORMAT_VERSION, Fact, Metadata};
+pub use opened::{UnusableWeights, Weights};
 pub use store::{
     Choice, Import, ImportOptions, Imported, ImportedFile, Precision, RecordError, State, demo,
     locate, seeded, write,

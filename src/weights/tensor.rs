@@ -5,28 +5,8 @@ use std::borrow::Cow;
 use half::{bf16, f16};
 pub use safetensors::Dtype;
 
-/// What the model wants: a state_dict name and its shape, outermost axis first.
-///
-/// A model is described by its state_dict in definition order. A name ending in
-/// `num_batches_tracked` is a 64-bit integer scalar, everything else is float32.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorSpec {
-    /// Name in the model's state_dict, for example `eco_2d.basic_conv.conv1_7x7_s2.weight`.
-    pub name: String,
-    /// Extents; empty for a scalar.
-    pub shape: Vec<usize>,
-}
-
-impl TensorSpec {
-    /// Whether this is one of batch norm's step counters, which inference never reads.
-    pub fn is_counter(&self) -> bool {
-        is_counter(&self.name)
-    }
-}
-
-pub(crate) fn is_counter(name: &str) -> bool {
-    name.rsplit('.').next() == Some("num_batches_tracked")
-}
+pub use crate::network::TensorSpec;
+pub(crate) use crate::network::is_counter;
 
 /// A tensor in a file, not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +107,23 @@ impl RawTensor<'_> {
 }
 
 impl<'a> RawTensor<'a> {
+    /// The values of a float32 tensor, its bytes given up: borrowed when they are borrowed and aligned, else copied.
+    /// `None` for any other element type.
+    pub fn into_f32s(self) -> Option<Cow<'a, [f32]>> {
+        match self.data {
+            #[cfg(target_endian = "little")]
+            Cow::Borrowed(bytes) if self.dtype == Dtype::F32 => {
+                match bytemuck::try_cast_slice(bytes) {
+                    Ok(values) => Some(Cow::Borrowed(values)),
+                    Err(_) => Some(Cow::Owned(
+                        values::<4>(bytes).map(f32::from_le_bytes).collect(),
+                    )),
+                }
+            }
+            _ => self.f32s().map(|values| Cow::Owned(values.into_owned())),
+        }
+    }
+
     /// The same tensor with another element type, or `None` where a conversion makes no sense.
     ///
     /// Float types convert to float32 and float16 by rounding to nearest, ties to even, as

@@ -3,22 +3,22 @@
 mod report;
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::ValueEnum;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use tch::{Kind, Tensor};
 
-use super::classify::use_threads;
-use super::load_weights::parse_segments;
-use super::{Failure, weights};
-use crate::clip::{LoadOptions, load_ahead};
-use crate::engine::{ClipBatch, DeviceRequest, Engine, EngineChoice, Output, Precision};
+use super::exit::Failure;
+use super::flags::{EngineFlags, SegmentsFlags, WeightsFlags};
+use super::weights;
+use crate::clip::{ClipEntry, OpenOptions, load_clip};
+use crate::engine::{ClipBatch, DeviceRequest, Output};
 use crate::file::NewFile;
-use crate::recipe::Preprocess;
+use crate::recognise::{OpenWeights, Options, Recogniser, read_input, use_threads};
 use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine
@@ -30,27 +30,12 @@ pub struct Args {
     /// A directory of frames or a video, decoded anew in every run
     #[arg(value_name = "CLIP")]
     clip: Option<PathBuf>,
-    /// Weights, as for `eco classify`
-    #[arg(short, long, value_name = "FILE")]
-    weights: Option<String>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: DeviceRequest,
-    /// What computes the network
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
-    engine: EngineChoice,
-    /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
-    precision: Precision,
-    /// Frames the network looks at, a multiple of 4 [default: the weights']
-    #[arg(long, value_name = "N", value_parser = parse_segments)]
-    segments: Option<usize>,
-    /// Clips that go through the network together
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    batch: u16,
-    /// Threads for the network and for decoding [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    weights: WeightsFlags,
+    #[command(flatten)]
+    segments: SegmentsFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
     /// Runs before the measured ones
     #[arg(long, value_name = "N", default_value_t = 2)]
     warmup: u16,
@@ -80,49 +65,66 @@ enum Format {
     Csv,
 }
 
+impl Args {
+    /// What the flags ask of the library.
+    fn options(
+        &self,
+        weights: &OpenWeights,
+        segments: Option<usize>,
+        threads: usize,
+    ) -> Result<Options, Failure> {
+        // One clip at a time has all threads for itself.
+        let open = OpenOptions {
+            threads: Some(threads),
+            ..OpenOptions::default()
+        };
+        Ok(Options {
+            device: DeviceRequest::Only(self.engine.device.resolve()?),
+            engine: self.engine.engine,
+            precision: self.engine.precision,
+            threads: Some(threads),
+            batch: self.engine.batch,
+            segments,
+            open,
+            ..Options::new(weights.source().clone())
+        })
+    }
+}
+
 /// Measures what `args` ask for and prints it.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let threads = use_threads(args.threads.map(usize::from))?;
-    let device = args.device.resolve()?;
+    let threads = use_threads(args.engine.threads)?;
     let outputs = args.outputs.as_deref().map(NewFile::create).transpose()?;
-    let mut batch = args.input.as_deref().map(read_input).transpose()?;
-    let segments = batch
-        .as_ref()
-        .map_or(args.segments, |batch| Some(batch.segments));
+    let input = args.input.as_deref().map(read_input).transpose()?;
+    let segments = input.as_ref().map(|batch| batch.segments);
+    let chosen = weights::find(args.weights.named())?;
     let mut stages = Vec::new();
-    let network = timed(&mut stages, "weights", || {
-        weights::load(args.weights.as_deref(), segments, device, true)
+    let weights = timed(&mut stages, "weights", || {
+        Ok(OpenWeights::open(chosen.source)?)
     })?;
-    let preprocess = network.metadata.preprocess;
-    let engine = timed(&mut stages, "engine", || {
-        Ok(args.engine.build(
-            network.net,
-            network.loaded,
-            device,
-            threads,
-            None,
-            args.precision,
-        )?)
+    let segments = segments.or(args.segments.segments);
+    let options = args.options(&weights, segments, threads)?;
+    let recogniser = timed(&mut stages, "engine", || {
+        Ok(Recogniser::with_weights(weights, options)?)
     })?;
-    let mut batch = batch.take().unwrap_or_else(|| {
-        let mut batch = ClipBatch::zeros(args.batch.into(), engine.segments());
+    let mut batch = input.unwrap_or_else(|| {
+        let mut batch = ClipBatch::zeros(recogniser.batch(), recogniser.engine().segments());
         fill(&mut batch.values);
         batch
     });
     timed(&mut stages, "first forward", || {
-        Ok(engine.run(&batch).map(drop)?)
+        Ok(recogniser.engine().run(&batch).map(drop)?)
     })?;
     let bench = Bench {
         args,
-        engine: engine.as_ref(),
-        preprocess,
+        recogniser: &recogniser,
     };
     let (measured, output) = bench.measure(&mut batch)?;
     stages.extend(measured);
     if let Some(file) = outputs {
         write_outputs(file, &output, batch.clips)?;
     }
-    let report = Report::new(engine.as_ref(), threads, batch.clips, args, stages);
+    let report = Report::new(&recogniser, batch.clips, args.warmup, stages);
     match args.format {
         Format::Text => report.text()?,
         Format::Json => report.json()?,
@@ -145,8 +147,7 @@ fn timed<T>(
 
 struct Bench<'a> {
     args: &'a Args,
-    engine: &'a dyn Engine,
-    preprocess: Preprocess,
+    recogniser: &'a Recogniser,
 }
 
 impl Bench<'_> {
@@ -163,7 +164,7 @@ impl Bench<'_> {
                 }
             }
             let decoded = started.elapsed();
-            output = Some(self.engine.run(batch)?);
+            output = Some(self.recogniser.engine().run(batch)?);
             if run >= warmup {
                 decode.push(decoded);
                 forward.push(started.elapsed() - decoded);
@@ -181,16 +182,15 @@ impl Bench<'_> {
 
     /// Finds, decodes and normalises one clip.
     fn decode(&self, clip: &Path, values: &mut [f32]) -> anyhow::Result<()> {
-        let options = LoadOptions {
-            segments: self.engine.segments(),
-            preprocess: self.preprocess,
-            ..LoadOptions::default()
-        };
-        let mut loaded = load_ahead([Ok(clip.to_path_buf().into())], options, 1);
-        let item = loaded.next().ok_or_else(|| anyhow!("no clip"))?;
-        let loaded = item.outcome?;
-        let frames = loaded.views.first().ok_or_else(|| anyhow!("no frames"))?;
-        Ok(frames.write_normalised(self.preprocess, values)?)
+        let mut written = Ok(());
+        let options = self.recogniser.load_options();
+        load_clip(&ClipEntry::from(clip.to_owned()), &options, &mut |loaded| {
+            for frames in loaded.views.iter().take(1) {
+                written = frames.write_normalised(options.preprocess, values);
+            }
+            ControlFlow::Break(())
+        })?;
+        Ok(written?)
     }
 }
 
@@ -201,23 +201,6 @@ fn fill(values: &mut [f32]) {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         *value = (state >> 24) as f32 - 117.0;
     }
-}
-
-fn read_input(path: &Path) -> Result<ClipBatch, Failure> {
-    let shown = path.display();
-    let tensors = Tensor::read_safetensors(path).with_context(|| format!("cannot read {shown}"))?;
-    let input = tensors.into_iter().find(|(name, _)| name == "input");
-    let (_, input) = input.with_context(|| format!("{shown} has no tensor called input"))?;
-    let [clips, segments, 3, 224, 224] = input.size()[..] else {
-        let found = input.size();
-        let message = format!("{shown}: input is {found:?}, not [clips, segments, 3, 224, 224]");
-        return Err(Failure::usage(anyhow!(message)));
-    };
-    let mut batch = ClipBatch::zeros(clips as usize, segments as usize);
-    let count = batch.values.len();
-    let input = input.f_to_kind(Kind::Float)?.f_contiguous()?;
-    input.f_copy_data(&mut batch.values, count)?;
-    Ok(batch)
 }
 
 /// Writes features and logits, `[clips, 512]` and `[clips, classes]`.
@@ -232,5 +215,6 @@ fn write_outputs(mut file: NewFile, output: &Output, clips: usize) -> anyhow::Re
     ];
     let bytes = safetensors::serialize(tensors, None)?;
     file.write_all(&bytes).map_err(|error| file.failed(error))?;
-    Ok(file.finish()?)
+    file.finish()?;
+    Ok(())
 }

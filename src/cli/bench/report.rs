@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Args;
-use crate::engine::Engine;
+use crate::recognise::Recogniser;
 
 /// One stage's times in milliseconds per clip.
 #[derive(Debug, Serialize)]
@@ -58,21 +57,16 @@ pub struct Report {
 
 impl Report {
     /// Puts the measured stages together with what they were measured on.
-    pub fn new(
-        engine: &dyn Engine,
-        threads: usize,
-        batch: usize,
-        args: &Args,
-        stages: Vec<Stage>,
-    ) -> Self {
+    pub fn new(recogniser: &Recogniser, batch: usize, warmup: u16, stages: Vec<Stage>) -> Self {
+        let engine = recogniser.engine();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.kind().to_string(),
             device: engine.device().to_string(),
-            threads,
+            threads: recogniser.threads(),
             segments: engine.segments(),
             batch,
-            warmup: args.warmup,
+            warmup,
             peak_memory_mb: peak_memory_mb(),
             stages,
         }

@@ -4,13 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::cli::Failure;
-use crate::cli::load_weights::parse_segments;
-use crate::clip::{Crops, Position, Sliding};
-use crate::engine::{DeviceRequest, EngineChoice, Precision};
-use crate::recipe::{Preprocess, Sampling};
-use crate::show::Format;
-use crate::show::table::Content;
+use crate::cli::exit::Failure;
+use crate::cli::flags::{
+    EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
+};
+use crate::cli::values::one_of;
+use crate::clip::{Crops, OpenOptions, Position, Sliding};
+use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
+use crate::show::RowFormat;
+use crate::show::report::PageFrames;
+use crate::show::sheet::SheetFormat;
+use crate::show::values::Content;
+use crate::weights::LabelSource;
 
 /// Say what happens in clips
 ///
@@ -50,54 +55,49 @@ pub struct Args {
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     pub ffmpeg: Option<PathBuf>,
 
-    /// Weights: a file that `eco load-weights` wrote, a PyTorch checkpoint, or `demo`
-    ///
-    /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it tells simple motions of
-    /// drawn shapes apart and shows that everything works; it knows nothing of Kinetics.
-    #[arg(short, long, value_name = "FILE", help_heading = "Network")]
-    pub weights: Option<String>,
+    #[command(flatten)]
+    pub weights: WeightsFlags,
     /// Class names: kinetics400, ucf101, hmdb51, or a file [default: the weights']
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Network")]
+    #[arg(long, value_name = "NAME|FILE", help_heading = NETWORK)]
     pub labels: Option<String>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", help_heading = "Network")]
-    pub device: DeviceRequest,
-    /// Frames the network looks at, a multiple of 4 [default: the weights']
-    #[arg(long, value_name = "N", value_parser = parse_segments, help_heading = "Network")]
-    pub segments: Option<usize>,
-    /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers)
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        help_heading = "Network"
-    )]
-    pub sampling: Sampling,
-    /// How frames become the network's input: official, book or caffe [default: the weights']
-    #[arg(
-        long,
-        value_enum,
-        hide_possible_values = true,
-        help_heading = "Network"
-    )]
-    pub preprocess: Option<Preprocess>,
+    #[command(flatten)]
+    pub segments: SegmentsFlags,
+    #[command(flatten)]
+    pub frames: FrameFlags,
     /// Look at each clip this often, at frames in between, and average the scores
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = "Network")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = NETWORK)]
     pub clips: usize,
     /// Crops of each frame whose scores are averaged: 1, 3 or 10
     #[arg(
         long,
-        value_enum,
+        value_parser = one_of(Crops::ALL, Crops::name),
         default_value_t,
         hide_possible_values = true,
-        help_heading = "Network"
+        help_heading = NETWORK
     )]
     pub crops: Crops,
 
-    /// Form of the answer
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: OutputFlags,
+    #[command(flatten)]
+    pub engine: EngineFlags,
+    #[command(flatten)]
+    pub speech: SpeechFlags,
+}
+
+/// What is written, and where.
+#[derive(Debug, clap::Args)]
+pub struct OutputFlags {
+    /// How rows are written: text for people; json, a list; jsonl, one object per line as soon as its clip is done; csv, one
+    /// line per class
+    #[arg(
+        long,
+        value_parser = one_of(RowFormat::ALL, RowFormat::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub format: RowFormat,
     /// How many classes to show
     #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
     pub topk: usize,
@@ -110,10 +110,22 @@ pub struct Args {
     /// Write a web page with each clip's frames and answer
     #[arg(long, value_name = "FILE.html", help_heading = "Output")]
     pub report: Option<PathBuf>,
-    /// Draw the frames of one clip and its answer
+    /// Which frames the page shows: auto (fewer and smaller ones the more answers there are, for a page below 10 MB), all (in
+    /// full size) or none
     #[arg(
         long,
-        value_name = "FILE.png",
+        value_name = "WHICH",
+        value_parser = one_of(PageFrames::ALL, PageFrames::name),
+        default_value_t,
+        hide_possible_values = true,
+        requires = "report",
+        help_heading = "Output"
+    )]
+    pub report_frames: PageFrames,
+    /// Draw the frames of one clip and its answer: .png or .jpg
+    #[arg(
+        long,
+        value_name = "FILE",
         conflicts_with = "window",
         help_heading = "Output"
     )]
@@ -124,31 +136,6 @@ pub struct Args {
     /// Write the scores of all classes, one line per answer: .csv, .safetensors or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub scores: Option<PathBuf>,
-
-    /// What runs the network
-    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
-    pub engine: EngineChoice,
-    /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        help_heading = "Running"
-    )]
-    pub precision: Precision,
-    /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
-    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
-    pub batch: Option<usize>,
-    /// Threads in all: the network and the decoding of frames take turns [default: all cores]
-    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Running")]
-    pub threads: Option<usize>,
-    /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
-    pub quiet: bool,
-    /// Say what is used and where the time goes
-    #[arg(short, long, help_heading = "Running")]
-    pub verbose: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -169,7 +156,44 @@ impl Args {
                 "it is for --from, --to, --window and --stride",
             ));
         }
-        if self.logits && self.format == Format::Text {
+        self.output.check()
+    }
+
+    /// What the flags ask of the library, for these weights and perhaps so many clips.
+    pub fn options(&self, weights: WeightsSource, clips: Option<usize>) -> Options {
+        Options {
+            weights,
+            labels: self.labels.as_deref().map(LabelSource::parse),
+            device: self.engine.device,
+            engine: self.engine.engine,
+            precision: self.engine.precision,
+            threads: self.engine.threads,
+            batch: self.engine.batch,
+            segments: self.segments.segments,
+            sampling: self.frames.sampling,
+            preprocess: self.frames.preprocess,
+            clips: self.clips,
+            crops: self.crops,
+            from: self.from,
+            to: self.to,
+            sliding: self.window.map(|window| Sliding {
+                window,
+                stride: self.stride.unwrap_or(window),
+            }),
+            open: OpenOptions {
+                ffmpeg: self.ffmpeg.clone(),
+                threads: None,
+                rate: self.fps,
+            },
+            expected_clips: clips,
+        }
+    }
+}
+
+impl OutputFlags {
+    /// Refuses flags that would have no effect, and files that cannot be what their names say.
+    fn check(&self) -> Result<(), Failure> {
+        if self.logits && self.format == RowFormat::Text {
             return Err(useless(
                 "--logits",
                 "text does not show them; use --format json, jsonl or csv, or --scores FILE",
@@ -183,6 +207,9 @@ impl Args {
             if let Some(path) = path {
                 content.check(path).map_err(Failure::usage)?;
             }
+        }
+        if let Some(path) = &self.sheet {
+            SheetFormat::of(path).map_err(Failure::usage)?;
         }
         self.check_files()
     }
@@ -208,32 +235,21 @@ impl Args {
         Ok(())
     }
 
-    /// The window that slides, where one is asked for.
-    pub fn sliding(&self) -> Option<Sliding> {
-        let window = self.window?;
-        Some(Sliding {
-            window,
-            stride: self.stride.unwrap_or(window),
-        })
-    }
-
-    /// Whether answers are about parts of clips.
-    pub fn selects_parts(&self) -> bool {
-        [self.from, self.to, self.window]
-            .iter()
-            .any(Option::is_some)
+    /// What rows show.
+    pub fn rows(&self) -> RowOptions {
+        RowOptions {
+            topk: self.topk,
+            min_score: self.min_score,
+            logits: match self.logits {
+                true => Logits::All,
+                false => Logits::Best,
+            },
+        }
     }
 }
 
 fn useless(flag: &str, reason: &str) -> Failure {
     Failure::usage(anyhow!("{flag} has no effect here: {reason}"))
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err("expected a whole number from 1".into()),
-    }
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::Args;
-use crate::cli::say;
-use crate::clip::{self, Entry, expand_entry, read_list};
+use crate::cli::say::say;
+use crate::clip::{self, ClipEntry, expand_entry, read_list};
 
 /// Clips in the order they were given.
 pub struct Inputs {
     /// Read as the work goes on: standard input may never end.
-    pub entries: Box<dyn Iterator<Item = clip::Result<Entry>> + Send>,
+    pub entries: Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send>,
     /// How many there are, where that is known beforehand.
     pub total: Option<usize>,
 }
@@ -55,19 +55,19 @@ impl Inputs {
     }
 }
 
-fn listed(list: &Path) -> anyhow::Result<Vec<clip::Result<Entry>>> {
+fn listed(list: &Path) -> anyhow::Result<Vec<clip::Result<ClipEntry>>> {
     let file =
         File::open(list).with_context(|| format!("cannot read the list {}", list.display()))?;
     let base = list.parent().map(Path::to_path_buf);
     Ok(read_list(BufReader::new(file), base).collect())
 }
 
-fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<Entry>> {
+fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {
     paths.into_iter().map(|path| Ok(path.into()))
 }
 
 /// The clips behind an entry.
-fn expanded(entry: clip::Result<Entry>) -> Vec<clip::Result<Entry>> {
+fn expanded(entry: clip::Result<ClipEntry>) -> Vec<clip::Result<ClipEntry>> {
     match entry {
         Ok(entry) => expand_entry(entry).into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],

@@ -1,130 +1,156 @@
 //! Everything that `eco classify` writes.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::args::Args;
-use super::batcher::Answered;
-use super::rows::{RowOptions, with_pictures};
-use crate::network::FEATURES;
-use crate::recognise::Row;
-use crate::show::report::{About, Report};
+use super::args::OutputFlags;
+use crate::clip::{Loaded, SourceFrame};
+use crate::file::FileError;
+use crate::recipe::FRAME_SIZE;
+use crate::recognise::{Answer, Outcome, Recogniser, Row};
+use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
-use crate::show::table::{Content, Table};
-use crate::show::{Colour, RowWriter, Strip, StripSize, TextStyle};
+use crate::show::values::{Content, ValuesFile};
+use crate::show::{Colour, Ending, Picture, RowWriter, TextStyle};
+use crate::text::terminal;
 
-/// Up to so many clips, a report shows frames in full size.
-const FEW_CLIPS: usize = 12;
-/// Beyond so many, they are small, so that a browser can still open the page.
-const MANY_CLIPS: usize = 500;
-/// From this size on, in bytes, a page is worth a warning.
+/// From this size on, in bytes, browsers are slow to open a page.
 const LARGE_PAGE: u64 = 100_000_000;
 
 /// Standard output and the files asked for.
 pub struct Sinks {
     rows: Box<dyn RowWriter>,
-    report: Option<Report>,
-    /// Answers there will be, where that is known.
-    answers: Option<usize>,
-    features: Option<Table>,
-    scores: Option<Table>,
+    report: Option<(PathBuf, ReportPage)>,
+    /// Clips there are, where that is known.
+    clips: Option<usize>,
+    written: usize,
+    features: Option<ValuesFile>,
+    scores: Option<ValuesFile>,
     sheet: Option<PathBuf>,
+    /// What there is to say about the files.
+    notes: Vec<String>,
 }
 
 impl Sinks {
-    /// Opens all of them, so that a file that cannot be written is known before the work.
+    /// Opens all of them, so that a file that cannot be written is known before the work. `clips` is how many there will be,
+    /// where that is known.
     pub fn open(
-        args: &Args,
+        flags: &OutputFlags,
         about: About,
-        labels: Vec<String>,
+        recogniser: &Recogniser,
         clips: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let report = args
-            .report
-            .as_deref()
-            .map(|path| Report::create(path, about));
-        let features = args.features.as_deref().map(|path| {
-            let columns = (0..FEATURES).map(|index| index.to_string()).collect();
-            Table::create(path, Content::Features, columns)
+        let report = flags.report.as_deref().map(|path| {
+            let page = ReportPage::create(path, about, flags.report_frames)?;
+            Ok::<_, FileError>((path.to_owned(), page))
         });
-        let scores = args
-            .scores
-            .as_deref()
-            .map(|path| Table::create(path, Content::Scores, labels));
+        let weights = recogniser.weights();
+        let features = flags.features.as_deref().map(|path| {
+            let columns = (0..weights.features()).map(|index| index.to_string());
+            ValuesFile::create(path, Content::Features, columns.collect())
+        });
+        let scores = flags.scores.as_deref().map(|path| {
+            let labels = recogniser.labels().all(weights.classes());
+            ValuesFile::create(path, Content::Scores, labels)
+        });
         Ok(Self {
-            rows: args.format.writer(io::stdout().lock(), text_style()),
+            rows: flags.format.writer(io::stdout().lock(), text_style()),
             report: report.transpose()?,
-            // Windows multiply them.
-            answers: clips.filter(|_| args.window.is_none()),
+            clips,
+            written: 0,
+            notes: Vec::new(),
             features: features.transpose()?,
             scores: scores.transpose()?,
-            sheet: args.sheet.clone(),
+            sheet: flags.sheet.clone(),
         })
     }
 
-    /// Writes an answer everywhere and returns its row.
-    pub fn write(&mut self, answered: &Answered, options: &RowOptions) -> anyhow::Result<Row> {
-        let row = options.row(answered);
-        self.rows.write(&row)?;
-        let Ok((loaded, answer)) = &answered.outcome else {
-            self.report(&row, &Strip::empty())?;
-            return Ok(row);
+    /// Writes an answer, which `row` shows, everywhere.
+    pub fn write(&mut self, answer: &Answer, row: &Row) -> anyhow::Result<()> {
+        self.rows.write(row)?;
+        self.written += 1;
+        if let Some((_, page)) = &mut self.report {
+            let (place, answers) = answer.outcome.place();
+            if let Some(clips) = self.clips {
+                let clips_left = clips.saturating_sub(answer.clip + 1);
+                page.expect(self.written + (answers - 1 - place) + clips_left * answers);
+            }
+            match answer.outcome.loaded() {
+                Some(loaded) => with_pictures(loaded, |pictures| page.add(row, pictures))?,
+                None => page.add(row, &[])?,
+            }
+        }
+        let Outcome::Scored {
+            loaded,
+            scores,
+            features,
+            ..
+        } = &answer.outcome
+        else {
+            return Ok(());
         };
-        if let Some(report) = &self.report {
-            let size = strip_size(self.answers, report.clips());
-            let strip = with_pictures(loaded, |pictures| Strip::new(pictures, size))?;
-            self.report(&row, &strip)?;
+        if let Some(table) = &mut self.features {
+            table.add(row, features)?;
         }
-        if let (Row::Answer(prediction), Ok(scores)) = (&row, &answer.scores) {
-            if let Some(table) = &mut self.features {
-                table.add(&row, &answer.features)?;
-            }
-            if let Some(table) = &mut self.scores {
-                table.add(&row, &scores.scores())?;
-            }
-            if let Some(path) = &self.sheet {
-                with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
-                    .context("no contact sheet")?;
-            }
+        if let Some(table) = &mut self.scores {
+            table.add(row, &scores.scores())?;
         }
-        Ok(row)
-    }
-
-    fn report(&mut self, row: &Row, strip: &Strip) -> anyhow::Result<()> {
-        if let Some(report) = &mut self.report {
-            report.add(row, strip)?;
+        if let (Some(path), Row::Answer(prediction)) = (&self.sheet, row) {
+            let missing = with_pictures(loaded, |pictures| write_sheet(path, prediction, pictures))
+                .context("no contact sheet")?;
+            self.notes.push(format!("wrote {}", path.display()));
+            if !missing.is_empty() {
+                self.notes.push(format!(
+                    "no font on this system has {missing}: the sheet shows boxes instead"
+                ));
+            }
         }
         Ok(())
     }
 
     /// Completes standard output and puts the files in their places. Returns what there is to say about them.
-    pub fn finish(mut self) -> anyhow::Result<Option<String>> {
-        let mut note = None;
-        if let Some(report) = self.report {
-            let bytes = report.finish()?;
-            note = (bytes >= LARGE_PAGE).then(|| {
-                let megabytes = bytes / 1_000_000;
-                format!("the report has {megabytes} MB, which a browser takes a while to open")
-            });
+    pub fn finish(mut self, ending: Ending) -> anyhow::Result<Vec<String>> {
+        if let Some((path, page)) = self.report {
+            let bytes = page.finish(ending)?;
+            let slow = match bytes {
+                LARGE_PAGE.. => "; browsers will be slow to open it",
+                _ => "",
+            };
+            let megabytes = bytes as f64 / 1e6;
+            self.notes.push(format!(
+                "wrote {} ({megabytes:.1} MB){slow}",
+                path.display()
+            ));
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
-        self.rows.finish()?;
-        Ok(note)
+        self.rows.finish(ending)?;
+        Ok(self.notes)
     }
 }
 
-/// How large the frames of the next clip are, after `done` clips of perhaps known `answers`.
-fn strip_size(answers: Option<usize>, done: usize) -> StripSize {
-    match answers {
-        Some(answers) if answers <= FEW_CLIPS => StripSize::Full,
-        _ if answers.unwrap_or(done) <= MANY_CLIPS => StripSize::Half,
-        _ => StripSize::Quarter,
-    }
+/// The frames of the first view, to be looked at.
+fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) -> T) -> T {
+    let Some(view) = loaded.views.first() else {
+        return show(&[]);
+    };
+    let names: Vec<Option<String>> = view.sources().iter().map(SourceFrame::name).collect();
+    let pictures: Vec<Picture> = view
+        .iter()
+        .zip(view.sources())
+        .zip(&names)
+        .map(|((rgb, source), name)| Picture {
+            rgb,
+            side: FRAME_SIZE,
+            index: source.index,
+            name: name.as_deref(),
+        })
+        .collect();
+    show(&pictures)
 }
 
 /// Colours and width for standard output: terminals have both, `NO_COLOR` is respected.
@@ -134,26 +160,8 @@ fn text_style() -> TextStyle {
         anstream::ColorChoice::Never => Colour::Never,
         _ => Colour::Always,
     };
-    let width = match stdout.is_terminal() {
-        true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0.into()),
-        false => None,
-    };
     TextStyle {
-        width: width.unwrap_or(TextStyle::default().width),
+        width: terminal::width(&stdout).unwrap_or(TextStyle::default().width),
         colour,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_get_smaller_the_more_clips_there_are() {
-        assert_eq!(strip_size(Some(12), 0), StripSize::Full);
-        assert_eq!(strip_size(Some(13), 0), StripSize::Half);
-        assert_eq!(strip_size(Some(3000), 0), StripSize::Quarter);
-        assert_eq!(strip_size(None, 0), StripSize::Half);
-        assert_eq!(strip_size(None, 3000), StripSize::Quarter);
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::batcher::Answered;
-use super::interrupt;
-use crate::cli::{Failure, say};
-use crate::recognise::Row;
+use crate::cli::exit::Failure;
+use crate::cli::say::say;
+use crate::recognise::{Answer, Row};
 
 /// How the clips fared.
 #[derive(Default)]
 pub struct Tally {
     rows: usize,
     failed: usize,
+    clips: usize,
     /// The first clip that failed, with its error.
     first: Option<String>,
     decode: Duration,
@@ -21,17 +21,23 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts an answer.
-    pub fn add(&mut self, answered: &Answered, row: &Row) {
+    /// Counts an answer, which `row` shows.
+    pub fn add(&mut self, answer: &Answer, row: &Row) {
         self.rows += 1;
-        if let Ok((loaded, answer)) = &answered.outcome {
+        self.clips = answer.clip + 1;
+        self.forward += answer.outcome.forward();
+        if let Some(loaded) = answer.outcome.loaded() {
             self.decode += loaded.elapsed;
-            self.forward += answer.forward;
         }
         if let Row::Failed(failure) = row {
             self.failed += 1;
             self.first.get_or_insert_with(|| failure.error.clone());
         }
+    }
+
+    /// Clips with an answer, or with some of their windows'.
+    pub fn clips(&self) -> usize {
+        self.clips
     }
 
     /// Says on standard error where the time went.
@@ -46,13 +52,16 @@ impl Tally {
         ));
     }
 
-    /// A failure when a clip failed, or when the work was interrupted.
-    pub fn verdict(&self) -> Result<(), Failure> {
-        if interrupt::asked() {
-            let message = anyhow!("interrupted; answers given: {}", self.rows);
-            return Err(Failure::with_code(interrupt::INTERRUPTED, message));
+    /// A failure when the work was interrupted (with that exit code), when a clip failed, and when there was none.
+    pub fn verdict(&self, interrupted: Option<u8>, missing: Option<usize>) -> Result<(), Failure> {
+        if let Some(code) = interrupted {
+            let missing =
+                missing.map_or(String::new(), |clips| format!("; clips missing: {clips}"));
+            let message = anyhow!("interrupted; answers given: {}{missing}", self.rows);
+            return Err(Failure::with_code(code, message));
         }
         match (&self.first, self.rows) {
+            (_, 0) => Err(anyhow!("no clips: the input names none").into()),
             (None, _) => Ok(()),
             (Some(error), 1) => Err(anyhow!("{error}").into()),
             (Some(error), rows) => {

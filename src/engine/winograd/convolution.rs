@@ -122,14 +122,6 @@ const GROUP: usize = 64;
 const LARGE: usize = 6 << 20;
 
 impl Convolution {
-    /// The same, followed by a max pool.
-    pub fn with_max_pool(self) -> Self {
-        Self {
-            max_pool: true,
-            ..self
-        }
-    }
-
     /// Output channels.
     pub fn outputs(&self) -> usize {
         self.epilogue.channels()

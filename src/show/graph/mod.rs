@@ -5,36 +5,12 @@
 
 mod dot;
 mod drawing;
+mod format;
 mod html;
 mod layout;
 mod mermaid;
 mod svg;
 pub mod tensorboard;
 
-pub use crate::network::{Call, Graph, Layer, LayerTensor, Node};
-
-use drawing::Drawing;
-
-/// A language to draw a graph in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Graphviz source
-    Dot,
-    /// Mermaid source, as GitHub shows it in Markdown
-    Mermaid,
-    /// A picture
-    Svg,
-    /// A page with the picture, zoom and details
-    Html,
-}
-
-/// Draws `graph`, blocks deeper than `depth` levels folded into one box.
-pub fn draw(graph: &Graph, format: Format, depth: Option<usize>) -> String {
-    let drawing = Drawing::new(graph, depth);
-    match format {
-        Format::Dot => dot::dot(&drawing),
-        Format::Mermaid => mermaid::mermaid(&drawing),
-        Format::Svg => svg::svg(&drawing),
-        Format::Html => html::html(&drawing),
-    }
-}
+pub use crate::network::{Call, Graph, Node};
+pub use format::{DrawingFormat, draw};

@@ -1,62 +1,62 @@
 //! The columns of the table of activations.
 
 use super::activations::{Activation, Comparison};
-use super::statistics::{number, plain};
 use super::table::Column;
 use crate::text::number::thousands;
 
+type OutputColumn = Column<Activation>;
+
 /// What is shown of every output.
-pub const COLUMNS: [Column<Activation>; 7] = [
-    Column::words("Name", "name", |row| row.name.clone()),
-    Column::words("Type", "type", |row| row.type_name.to_owned()),
-    Column::words("Output", "output", |row| format!("{:?}", row.shape)),
-    Column::numbers(
-        "Mean",
-        "mean",
-        |row| number(row.statistics.mean),
-        |row| plain(row.statistics.mean),
-    ),
-    Column::numbers(
-        "Std",
-        "std",
-        |row| number(row.statistics.std),
-        |row| plain(row.statistics.std),
-    ),
-    Column::numbers(
+pub const COLUMNS: [OutputColumn; 7] = [
+    OutputColumn::words("Name", "name", |row| row.name.clone()),
+    OutputColumn::words("Type", "type", |row| row.type_name.to_owned()).optional(1),
+    OutputColumn::words("Output", "output", |row| format!("{:?}", row.shape)).optional(6),
+    OutputColumn::measured("Mean", "mean", |row| row.statistics.mean).optional(4),
+    OutputColumn::measured("Std", "std", |row| row.statistics.std).optional(3),
+    OutputColumn::numbers(
         "Zeros",
         "zeros",
         |row| format!("{:.1}%", row.statistics.zeros * 100.0),
         |row| row.statistics.zeros.to_string(),
-    ),
-    Column::numbers(
+    )
+    .optional(2),
+    OutputColumn::numbers(
         "Non-finite",
         "non_finite",
-        |row| thousands(row.statistics.non_finite as i64),
+        |row| thousands(row.statistics.non_finite),
         |row| row.statistics.non_finite.to_string(),
-    ),
+    )
+    .optional(5),
 ];
 
 /// What a comparison adds.
-pub const COMPARED: [Column<Activation>; 3] = [
-    Column::numbers(
+pub const COMPARED: [OutputColumn; 3] = [
+    OutputColumn::numbers(
         "Max diff",
         "max_difference",
         |row| {
             row.difference()
                 .map_or(String::new(), |(max_abs, _)| short(max_abs))
         },
-        |row| plain(row.difference().map(|(max_abs, _)| max_abs)),
-    ),
-    Column::numbers(
+        |row| {
+            row.difference()
+                .map_or(String::new(), |(max_abs, _)| max_abs.to_string())
+        },
+    )
+    .optional(7),
+    OutputColumn::numbers(
         "Rel diff",
         "relative_difference",
         |row| {
             row.difference()
                 .map_or(String::new(), |(_, relative)| short(relative))
         },
-        |row| plain(row.difference().map(|(_, relative)| relative)),
+        |row| {
+            row.difference()
+                .map_or(String::new(), |(_, relative)| relative.to_string())
+        },
     ),
-    Column::words("Reference", "reference", note),
+    OutputColumn::words("Reference", "reference", note).optional(8),
 ];
 
 impl Activation {

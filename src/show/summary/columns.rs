@@ -1,117 +1,123 @@
 //! The columns of the table of modules.
 
-use super::statistics::{number, plain};
+use super::Row;
 use super::table::Column;
-use super::{Row, WeightStatistics};
 use crate::network::Setting;
 use crate::text::number::thousands;
 
+type ModuleColumn = Column<Row>;
+
 /// The columns of every summary, from left to right.
-pub const COLUMNS: [Column<Row>; 11] = [
-    Column::words("Name", "name", |row| row.name.clone()),
-    Column::words("Type", "type", |row| row.type_name.to_owned()),
-    Column::words("Kernel", "kernel_size", |row| {
+pub const COLUMNS: [ModuleColumn; 11] = [
+    ModuleColumn::words("Name", "name", |row| row.name.clone()).or_short(leaf),
+    ModuleColumn::words("Type", "type", |row| row.type_name.to_owned()).optional(8),
+    ModuleColumn::words("Kernel", "kernel_size", |row| {
         extent(row.kernel_size.as_ref(), "x")
-    }),
-    Column::numbers(
+    })
+    .optional(6),
+    ModuleColumn::numbers(
         "Stride",
         "stride",
         |row| step(row.stride.as_ref()),
         |row| extent(row.stride.as_ref(), "x"),
-    ),
-    Column::numbers(
+    )
+    .optional(4),
+    ModuleColumn::numbers(
         "Pad",
         "padding",
         |row| step(row.padding.as_ref()),
         |row| extent(row.padding.as_ref(), "x"),
-    ),
-    Column::shapes(
+    )
+    .optional(2),
+    ModuleColumn::shapes(
         "Input",
         "input",
         |row| shape(row.input.as_deref(), "never runs"),
         |row| shape(row.input.as_deref(), ""),
-    ),
-    Column::shapes(
+    )
+    .optional(3),
+    ModuleColumn::shapes(
         "Output",
         "output",
         |row| shape(row.output.as_deref(), "") + &repeated(row.runs),
         |row| shape(row.output.as_deref(), ""),
     ),
-    Column::numbers(
+    ModuleColumn::numbers(
         "Params",
         "parameters",
         |row| count(row.parameters),
         |row| row.parameters.to_string(),
-    ),
-    Column::numbers(
+    )
+    .optional(11),
+    ModuleColumn::numbers(
         "Share",
         "parameter_share",
         |row| percent(row.parameter_share),
         |row| row.parameter_share.to_string(),
-    ),
-    Column::numbers(
+    )
+    .optional(1),
+    ModuleColumn::numbers(
         "Mult-adds",
         "macs",
         |row| count(row.macs),
         |row| row.macs.to_string(),
-    ),
-    Column::numbers(
+    )
+    .optional(9),
+    ModuleColumn::numbers(
         "Memory",
         "output_bytes",
         |row| memory(row.output_bytes),
         |row| row.output_bytes.to_string(),
-    ),
+    )
+    .optional(5),
 ];
 
 /// What programs need to tell blocks from layers. A block's numbers contain those of its layers: to add up, take the lines
 /// whose `is_layer` is true.
-pub const PLACE: [Column<Row>; 2] = [
-    Column::numbers(
+pub const PLACE: [ModuleColumn; 2] = [
+    ModuleColumn::numbers(
         "Depth",
         "depth",
         |row| row.depth.to_string(),
         |row| row.depth.to_string(),
     ),
-    Column::words("Layer", "is_layer", |row| row.is_layer.to_string()),
+    ModuleColumn::words("Layer", "is_layer", |row| row.is_layer.to_string()),
 ];
 
 /// The columns that weights add.
-pub const WEIGHTS: [Column<Row>; 4] = [
-    Column::words("Dtype", "weight_dtype", |row| {
-        weight(row, |weight| weight.dtype.clone())
-    }),
-    Column::numbers(
-        "Mean",
-        "weight_mean",
-        |row| weight(row, |weight| number(weight.mean)),
-        |row| weight(row, |weight| plain(weight.mean)),
-    ),
-    Column::numbers(
-        "Std",
-        "weight_std",
-        |row| weight(row, |weight| number(weight.std)),
-        |row| weight(row, |weight| plain(weight.std)),
-    ),
-    Column::numbers(
+pub const WEIGHTS: [ModuleColumn; 4] = [
+    ModuleColumn::words("Dtype", "weight_dtype", |row| {
+        row.weight
+            .as_ref()
+            .map_or(String::new(), |weight| weight.dtype.clone())
+    })
+    .optional(7),
+    ModuleColumn::measured("Mean", "weight_mean", |row| row.weight.as_ref()?.mean).optional(13),
+    ModuleColumn::measured("Std", "weight_std", |row| row.weight.as_ref()?.std).optional(12),
+    ModuleColumn::numbers(
         "Non-finite",
         "non_finite",
-        |row| {
-            row.non_finite
-                .map_or(String::new(), |count| thousands(count as i64))
-        },
+        |row| row.non_finite.map_or(String::new(), thousands),
         |row| {
             row.non_finite
                 .map_or(String::new(), |count| count.to_string())
         },
-    ),
+    )
+    .optional(10),
 ];
 
-fn weight(row: &Row, show: fn(&WeightStatistics) -> String) -> String {
-    row.weight.as_ref().map_or(String::new(), show)
+/// The last part of the name below its parent, which stands above it.
+fn leaf(row: &Row) -> String {
+    let name = row.name.rsplit('.').next().unwrap_or_default();
+    format!(
+        "{:indent$}{name}",
+        "",
+        indent = 2 * row.depth.saturating_sub(1)
+    )
 }
 
 /// `[16, 64, 112, 112]`.
-pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
+pub fn shape(shape: Option<&[usize]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
 }
 
@@ -146,7 +152,7 @@ fn repeated(runs: usize) -> String {
 }
 
 /// Nothing where there is nothing, so that the numbers that matter stand out.
-fn count(value: i64) -> String {
+fn count(value: usize) -> String {
     if value == 0 {
         String::new()
     } else {
@@ -162,7 +168,7 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn memory(bytes: i64) -> String {
+fn memory(bytes: usize) -> String {
     match bytes {
         0 => String::new(),
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),

@@ -3,6 +3,7 @@
 mod activation_columns;
 pub mod activations;
 mod columns;
+mod grid;
 mod row;
 mod statistics;
 mod table;
@@ -15,28 +16,15 @@ use serde::Serialize;
 
 pub use row::{Row, WeightStatistics};
 pub use statistics::Statistics;
+pub use table::TableFormat;
 pub use totals::Totals;
 pub use weights::WeightsOrigin;
 
 use columns::{COLUMNS, PLACE, WEIGHTS};
 use table::Table;
 
-use crate::network::{EcoLite, FRAME_SIZE, Module, Result};
-use crate::show::graph::Graph;
-
-/// How a table is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Aligned columns for a terminal
-    #[default]
-    Text,
-    /// One object with everything
-    Json,
-    /// One line per module, plain numbers
-    Csv,
-    /// A table for a document
-    Markdown,
-}
+use crate::network::{Network, Result};
+use crate::weights::{UnusableWeights, Weights};
 
 /// The table and its totals.
 #[derive(Debug, Serialize)]
@@ -44,9 +32,9 @@ pub struct Summary {
     /// Class name of the network.
     pub network: &'static str,
     /// Shape of the input that was traced, `[batch, segments, 3, 224, 224]`.
-    pub input: Vec<i64>,
+    pub input: Vec<usize>,
     /// Classes of the head.
-    pub classes: i64,
+    pub classes: usize,
     /// Every module but the root, parents before children, in definition order.
     pub layers: Vec<Row>,
     /// Sums over all layers, whatever is shown of them.
@@ -61,14 +49,13 @@ impl Summary {
     ///
     /// # Errors
     /// What tracing the network reports.
-    pub fn new(net: &EcoLite, batch: i64) -> Result<Self> {
-        let input = vec![batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
-        let graph = Graph::trace(net, &input)?;
-        let layers = row::rows(net, &graph);
+    pub fn new(net: &Network, batch: usize) -> Result<Self> {
+        let graph = net.graph(batch)?;
+        let layers = row::rows(net.root(), &graph);
         let totals = Totals::new(&layers, graph.nodes[0].bytes());
         Ok(Self {
-            network: net.type_name(),
-            input,
+            network: net.root().type_name(),
+            input: net.input_shape(batch).to_vec(),
             classes: net.classes(),
             layers,
             totals,
@@ -76,19 +63,20 @@ impl Summary {
         })
     }
 
-    /// Adds what the values of the network's weights are like. `dtype` tells the element type of a tensor where it comes
-    /// from.
+    /// Adds what the values of the network's weights are like; `file` is what they are called.
     ///
     /// # Errors
-    /// Those of libtorch.
+    /// Weights that cannot be read.
     pub fn describe_weights(
         &mut self,
-        net: &EcoLite,
-        origin: WeightsOrigin,
-        dtype: &dyn Fn(&str) -> String,
-    ) -> Result<()> {
-        weights::describe(&mut self.layers, net, dtype)?;
-        self.weights = Some(origin);
+        weights: &Weights,
+        file: String,
+    ) -> std::result::Result<(), UnusableWeights> {
+        weights::describe(&mut self.layers, weights)?;
+        self.weights = Some(WeightsOrigin {
+            file,
+            metadata: weights.metadata().clone(),
+        });
         Ok(())
     }
 
@@ -97,16 +85,21 @@ impl Summary {
         self.layers.retain(|row| row.depth <= depth);
     }
 
-    /// Writes the summary.
+    /// Writes the summary; text in at most `width` columns, where there is a limit.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        format: TableFormat,
+        width: Option<usize>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let mut columns: Vec<_> = COLUMNS.iter().collect();
         if self.weights.is_some() {
             columns.extend(&WEIGHTS);
         }
-        if format == Format::Csv {
+        if format == TableFormat::Csv {
             columns.splice(0..0, &PLACE);
         }
         let table = Table {
@@ -114,7 +107,7 @@ impl Summary {
             rows: &self.layers,
         };
         match format {
-            Format::Text => {
+            TableFormat::Text => {
                 let Self {
                     network,
                     input,
@@ -122,16 +115,16 @@ impl Summary {
                     ..
                 } = self;
                 writeln!(out, "{network}, input {input:?}, {classes} classes")?;
-                table.text(out)?;
+                table.text(width, out)?;
                 self.lines()
                     .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
             }
-            Format::Json => {
+            TableFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;
                 writeln!(out)
             }
-            Format::Csv => table.csv(out),
-            Format::Markdown => {
+            TableFormat::Csv => table.csv(out),
+            TableFormat::Markdown => {
                 table.markdown(out)?;
                 writeln!(out, "\n| Total | |\n| --- | ---: |")?;
                 self.lines()

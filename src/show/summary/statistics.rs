@@ -1,7 +1,4 @@
 use serde::Serialize;
-use tch::{Kind, Tensor};
-
-use crate::network::Result;
 
 /// What the values of a tensor are like.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -39,38 +36,6 @@ impl Statistics {
     }
 }
 
-/// The elements of a tensor as float32, row-major.
-///
-/// # Errors
-/// Those of libtorch.
-pub fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    let tensor = tensor
-        .f_to_device(tch::Device::Cpu)?
-        .f_to_kind(Kind::Float)?
-        .f_contiguous()?;
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
-}
-
-/// A number with four significant digits, short enough for a column.
-pub fn number(value: Option<f64>) -> String {
-    match value {
-        None => String::new(),
-        Some(0.0) => "0".to_owned(),
-        Some(value) if (1e-3..1e5).contains(&value.abs()) => {
-            let digits = (3 - value.abs().log10().floor() as i32).max(0);
-            format!("{value:.*}", digits as usize)
-        }
-        Some(value) => format!("{value:.2e}"),
-    }
-}
-
-/// The number in full, for programs; nothing where there is none.
-pub fn plain(value: Option<f64>) -> String {
-    value.map_or(String::new(), |value| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,13 +48,5 @@ mod tests {
         assert_eq!(found.zeros, 2.0 / 6.0);
         assert_eq!(found.non_finite, 2);
         assert_eq!(Statistics::of(&[f32::NAN]).mean, None);
-    }
-
-    #[test]
-    fn numbers_keep_four_digits() {
-        assert_eq!(number(Some(12.345678)), "12.35");
-        assert_eq!(number(Some(-0.00123456)), "-0.001235");
-        assert_eq!(number(Some(1.5e-7)), "1.50e-7");
-        assert_eq!(number(Some(0.0)), "0");
     }
 }

@@ -2,14 +2,25 @@
 
 use std::io::{self, Write};
 
-/// Where a column's text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Align {
-    /// For names and shapes.
-    Left,
-    /// For numbers.
-    Right,
+use super::grid::{Align, Grid};
+use crate::text::names;
+use crate::text::number::four_digits;
+
+/// The format in which a table is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Aligned columns for a terminal.
+    #[default]
+    Text,
+    /// One object with everything.
+    Json,
+    /// One line per module, plain numbers.
+    Csv,
+    /// A table for a document.
+    Markdown,
 }
+
+names!(TableFormat { Text = "text", Json = "json", Csv = "csv", Markdown = "markdown" });
 
 /// One column of a table of `R`s.
 pub struct Column<R> {
@@ -17,18 +28,28 @@ pub struct Column<R> {
     title: &'static str,
     /// Heading for programs.
     key: &'static str,
-    /// Where its text stands.
     align: Align,
-    /// The value for people.
-    text: fn(&R) -> String,
-    /// The value for programs.
-    plain: fn(&R) -> String,
+    value: Value<R>,
+    /// What stands for the value where there is little room.
+    short: Option<fn(&R) -> String>,
+    /// Which columns are left out first where there is no room for all; `None` for those that stay.
+    rank: Option<u8>,
+}
+
+/// What a column takes from a row.
+enum Value<R> {
+    /// The same words for people and for programs.
+    Words(fn(&R) -> String),
+    /// What people see, and what programs read.
+    Both(fn(&R) -> String, fn(&R) -> String),
+    /// Four digits for people, all of them for programs, nothing where there is no number.
+    Measured(fn(&R) -> Option<f64>),
 }
 
 impl<R> Column<R> {
     /// Words, the same for people and for programs.
-    pub const fn words(title: &'static str, key: &'static str, text: fn(&R) -> String) -> Self {
-        Self::new(title, key, Align::Left, text, text)
+    pub const fn words(title: &'static str, key: &'static str, words: fn(&R) -> String) -> Self {
+        Self::new(title, key, Align::Left, Value::Words(words))
     }
 
     /// Shapes, with a remark for people.
@@ -38,32 +59,69 @@ impl<R> Column<R> {
         text: fn(&R) -> String,
         plain: fn(&R) -> String,
     ) -> Self {
-        Self::new(title, key, Align::Left, text, plain)
+        Self::new(title, key, Align::Left, Value::Both(text, plain))
     }
 
-    /// Numbers, shortened for people.
+    /// Numbers, written in one way for people and in another for programs.
     pub const fn numbers(
         title: &'static str,
         key: &'static str,
         text: fn(&R) -> String,
         plain: fn(&R) -> String,
     ) -> Self {
-        Self::new(title, key, Align::Right, text, plain)
+        Self::new(title, key, Align::Right, Value::Both(text, plain))
     }
 
-    const fn new(
+    /// Measured numbers: four digits for people, all for programs, nothing where there is none.
+    pub const fn measured(
         title: &'static str,
         key: &'static str,
-        align: Align,
-        text: fn(&R) -> String,
-        plain: fn(&R) -> String,
+        value: fn(&R) -> Option<f64>,
     ) -> Self {
+        Self::new(title, key, Align::Right, Value::Measured(value))
+    }
+
+    const fn new(title: &'static str, key: &'static str, align: Align, value: Value<R>) -> Self {
         Self {
             title,
             key,
             align,
-            text,
-            plain,
+            value,
+            short: None,
+            rank: None,
+        }
+    }
+
+    /// The same column, with a shorter form of its value for where there is little room.
+    pub const fn or_short(mut self, short: fn(&R) -> String) -> Self {
+        self.short = Some(short);
+        self
+    }
+
+    /// The same column, which is left out where there is no room: those of the lowest rank go first.
+    pub const fn optional(mut self, rank: u8) -> Self {
+        self.rank = Some(rank);
+        self
+    }
+
+    fn short(&self, row: &R) -> String {
+        self.short
+            .map_or_else(|| self.text(row), |short| short(row))
+    }
+
+    /// The value for people.
+    fn text(&self, row: &R) -> String {
+        match self.value {
+            Value::Words(text) | Value::Both(text, _) => text(row),
+            Value::Measured(value) => value(row).map_or(String::new(), four_digits),
+        }
+    }
+
+    /// The value for programs.
+    fn plain(&self, row: &R) -> String {
+        match self.value {
+            Value::Words(plain) | Value::Both(_, plain) => plain(row),
+            Value::Measured(value) => value(row).map_or(String::new(), |value| value.to_string()),
         }
     }
 }
@@ -76,16 +134,13 @@ pub struct Table<'a, R> {
     pub rows: &'a [R],
 }
 
-/// Spaces between two columns of text.
-const GAP: &str = "  ";
-
 impl<R> Table<'_, R> {
     /// A header for programs and one line per row.
     pub fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record(self.columns.iter().map(|column| column.key))?;
         for row in self.rows {
-            csv.write_record(self.columns.iter().map(|column| (column.plain)(row)))?;
+            csv.write_record(self.columns.iter().map(|column| column.plain(row)))?;
         }
         csv.flush()
     }
@@ -108,41 +163,35 @@ impl<R> Table<'_, R> {
         Ok(())
     }
 
-    /// Aligned columns between two rules.
-    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Aligned columns between two rules. Where they are wider than `width`, names are shortened and columns left out, those
+    /// first that say least; a line below says which.
+    pub fn text(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let titles = self.columns.iter().map(|column| column.title.to_owned());
-        let mut lines = vec![titles.collect::<Vec<String>>()];
-        lines.extend(self.rows.iter().map(|row| self.cells(row)));
-        let widths: Vec<usize> = (0..self.columns.len())
-            .map(|index| {
-                lines
-                    .iter()
-                    .map(|line| line[index].len())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let width = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
-        for (index, line) in lines.iter().enumerate() {
-            let cells = line.iter().zip(&widths).zip(&self.columns);
-            let cells: Vec<String> = cells
-                .map(|((cell, width), column)| match column.align {
-                    Align::Left => format!("{cell:<width$}"),
-                    Align::Right => format!("{cell:>width$}"),
-                })
-                .collect();
-            writeln!(out, "{}", cells.join(GAP).trim_end())?;
-            if index == 0 {
-                writeln!(out, "{}", "-".repeat(width))?;
+        let rows = self.rows.iter().map(|row| self.cells(row));
+        let mut grid = Grid {
+            lines: [titles.collect()].into_iter().chain(rows).collect(),
+            ranks: self.columns.iter().map(|column| column.rank).collect(),
+            aligns: self.columns.iter().map(|column| column.align).collect(),
+        };
+        let left_out = match width {
+            Some(width) if grid.width() > width => {
+                for (line, row) in grid.lines.iter_mut().skip(1).zip(self.rows) {
+                    line[0] = self.columns[0].short(row);
+                }
+                grid.fit(width)
             }
+            _ => Vec::new(),
+        };
+        grid.write(out)?;
+        match width {
+            Some(width) if !left_out.is_empty() => {
+                writeln!(out, "Not shown in {width} columns: {}", left_out.join(", "))
+            }
+            _ => Ok(()),
         }
-        writeln!(out, "{}", "=".repeat(width))
     }
 
     fn cells(&self, row: &R) -> Vec<String> {
-        self.columns
-            .iter()
-            .map(|column| (column.text)(row))
-            .collect()
+        self.columns.iter().map(|column| column.text(row)).collect()
     }
 }

@@ -203,7 +203,8 @@ impl Imported {
         if let Err(error) = written.and_then(|()| writeln!(file)) {
             return Err(file.failed(error).into());
         }
-        Ok(file.finish()?)
+        file.finish()?;
+        Ok(())
     }
 
     /// The imports, in the order in which they were made.

@@ -37,7 +37,7 @@ fn put(
             return Err(file.failed(error));
         }
     }
-    file.finish()
+    file.finish().map(drop)
 }
 
 #[cfg(test)]

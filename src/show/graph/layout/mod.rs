@@ -1,80 +1,16 @@
 //! Where the boxes of a drawing stand: layers from top to bottom, as in Sugiyama, Tagawa and Toda, "Methods for Visual
 //! Understanding of Hierarchical System Structures" (1981), in one or two columns.
 
+mod geometry;
+mod place;
 mod rows;
 mod slots;
 
 use super::drawing::Drawing;
+use geometry::{GUTTER, MARGIN, ROW_GAP};
+pub use geometry::{Layout, Point, Rect};
 use rows::{Range, Rows, columns};
 use slots::Slots;
-
-/// A drawing with coordinates, in pixels from the top left.
-#[derive(Debug)]
-pub struct Layout {
-    /// Width of the picture.
-    pub width: f64,
-    /// Height of the picture.
-    pub height: f64,
-    /// One per box.
-    pub boxes: Vec<Rect>,
-    /// One per group.
-    pub frames: Vec<Rect>,
-    /// The points each edge passes, one list per edge.
-    pub routes: Vec<Vec<Point>>,
-}
-
-/// A place.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// To the right.
-    pub x: f64,
-    /// Downwards.
-    pub y: f64,
-}
-
-/// A rectangle.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Rect {
-    /// Left side.
-    pub x: f64,
-    /// Upper side.
-    pub y: f64,
-    /// Extent to the right.
-    pub width: f64,
-    /// Extent downwards.
-    pub height: f64,
-}
-
-impl Rect {
-    /// The middle of the width.
-    pub fn center(&self) -> f64 {
-        self.x + self.width / 2.0
-    }
-
-    /// The lower side.
-    pub fn bottom(&self) -> f64 {
-        self.y + self.height
-    }
-
-    /// The right side.
-    pub fn right(&self) -> f64 {
-        self.x + self.width
-    }
-}
-
-/// Room around a picture, and above it for a title.
-const MARGIN: f64 = 20.0;
-const TITLE: f64 = 44.0;
-/// Between two rows of boxes: room for an edge and its label.
-const ROW_GAP: f64 = 30.0;
-/// The part of it above a row in which edges swerve.
-const BEND: f64 = 17.0;
-/// Frames: room for a heading, at the sides, and below, where the label of the last value stands.
-const HEADING: f64 = 24.0;
-const PADDING: f64 = 10.0;
-const FOOT: f64 = 16.0;
-/// Between two columns.
-const GUTTER: f64 = 56.0;
 
 /// Lays out a drawing whose boxes have these widths and heights, whose frames need `frame_width` for their headings, and
 /// whose title needs `title_width`.
@@ -109,18 +45,6 @@ pub fn layout(
     join_columns(drawing, &rows, &columns, &mut layout);
     layout.widen(title_width + 2.0 * MARGIN);
     layout
-}
-
-impl Layout {
-    /// Makes the picture at least this wide, its content in the middle.
-    fn widen(&mut self, width: f64) {
-        let room = (width - self.width).max(0.0);
-        self.width += room;
-        let places = self.boxes.iter_mut().chain(&mut self.frames);
-        places.for_each(|place| place.x += room / 2.0);
-        let points = self.routes.iter_mut().flatten();
-        points.for_each(|point| point.x += room / 2.0);
-    }
 }
 
 /// Leads the edge between two columns down, through the gutter and up again.
@@ -168,14 +92,16 @@ fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{EcoLite, Shapes};
-    use crate::show::graph::Graph;
-    use crate::show::graph::drawing::Flow;
+    use crate::network::Network;
+    use crate::recipe::Architecture;
+    use crate::show::graph::drawing::{self, Flow, Unit};
 
     fn drawing(depth: Option<usize>) -> Drawing {
-        let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
-        let graph = Graph::trace(&net, &[1, 16, 3, 224, 224]).unwrap();
-        Drawing::new(&graph, depth)
+        let graph = Network::new(Architecture::Lite, 400, 16)
+            .unwrap()
+            .graph(1)
+            .unwrap();
+        drawing::drawing(&graph, depth)
     }
 
     fn overlap(a: &Rect, b: &Rect) -> bool {
@@ -225,9 +151,7 @@ mod tests {
         for edge in drawing.edges.iter().filter(|edge| edge.flow == Flow::Main) {
             let [from, to] =
                 [edge.from, edge.to].map(|unit| (&drawing.units[unit], layout.boxes[unit]));
-            let is_inside = |(unit, _): (&crate::show::graph::drawing::Unit, Rect)| {
-                unit.name.starts_with("eco_3d.res")
-            };
+            let is_inside = |(unit, _): (&Unit, Rect)| unit.name.starts_with("eco_3d.res");
             if is_inside(from) && is_inside(to) {
                 assert!(
                     (from.1.center() - to.1.center()).abs() < 1.0,

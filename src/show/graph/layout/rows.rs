@@ -1,6 +1,6 @@
 //! Which row each box stands in, and which rows make a column.
 
-use super::{BEND, FOOT, HEADING, ROW_GAP};
+use super::geometry::{BEND, FOOT, HEADING, ROW_GAP};
 use crate::show::graph::drawing::Drawing;
 
 /// A picture taller than this is broken into two columns.

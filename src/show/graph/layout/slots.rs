@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::rows::{Range, Rows, is_inside};
-use super::{BEND, FOOT, GUTTER, HEADING, Layout, MARGIN, PADDING, Point, ROW_GAP, Rect, TITLE};
+use super::rows::{Range, Rows};
 use crate::show::graph::drawing::{Drawing, Edge, Flow};
 
 /// Between two things in a row.
@@ -14,11 +13,13 @@ const LANE: f64 = 12.0;
 const SWEEPS: usize = 1000;
 
 /// A box, or the place where an edge passes a row.
-struct Slot {
-    row: usize,
-    unit: Option<usize>,
-    width: f64,
-    x: f64,
+pub struct Slot {
+    pub row: usize,
+    /// The box; `None` for an edge that passes.
+    pub unit: Option<usize>,
+    pub width: f64,
+    /// Its middle.
+    pub x: f64,
 }
 
 /// How strongly the two slots of a piece of `edge`, which leads from slot `ends.0` to `ends.1`, should stand above each
@@ -44,14 +45,14 @@ const BESIDE: f64 = 1e-4;
 
 /// All slots of a column and what connects them.
 pub struct Slots {
-    slots: Vec<Slot>,
+    pub slots: Vec<Slot>,
     /// Slots of each row from left to right.
     rows: Vec<Vec<usize>>,
     /// Upper slot, lower slot, how strongly the two should stand above each other.
     links: Vec<(usize, usize, f64)>,
     /// The slots of each edge in this column.
-    chains: HashMap<usize, Vec<usize>>,
-    range: Range,
+    pub chains: HashMap<usize, Vec<usize>>,
+    pub range: Range,
 }
 
 impl Slots {
@@ -132,7 +133,7 @@ impl Slots {
     }
 
     /// Moves every slot towards the slots it is linked with, the order in the rows kept.
-    fn align(&mut self) {
+    pub fn align(&mut self) {
         for row in self.rows.clone() {
             self.settle(&row, &vec![0.0; row.len()]);
         }
@@ -219,98 +220,6 @@ impl Slots {
             .flat_map(|&(sum, weight, n)| std::iter::repeat_n(sum / weight, n));
         for ((&slot, place), offset) in row.iter().zip(places).zip(&offsets) {
             self.slots[slot].x = place + offset;
-        }
-    }
-
-    /// Writes the column into the layout, right of what is there.
-    pub fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
-        self.align();
-        let side = |sign: f64| {
-            let slots = self.slots.iter();
-            slots.map(move |slot| slot.x + sign * slot.width / 2.0)
-        };
-        // Headings stand on both sides of the main path, which begins with the first box.
-        let (axis, half) = (self.slots[0].x, frame_width / 2.0);
-        let left = side(-1.0).fold(axis - half, f64::min);
-        let right = side(1.0).fold(axis + half, f64::max);
-        let inset = |group: Option<usize>| {
-            let depth = group.map_or(0, |group| drawing.groups[group].depth + 1);
-            PADDING * depth as f64
-        };
-        let insets = drawing.units.iter().map(|unit| inset(unit.group));
-        let width = right - left + 2.0 * insets.fold(0.0, f64::max);
-        let origin = layout.width + width / 2.0 - f64::midpoint(left, right);
-
-        let mut tops = Vec::new();
-        let mut y = MARGIN + TITLE;
-        for row in self.range.clone() {
-            y += rows.above(row);
-            tops.push(y);
-            y += rows.heights[row] + rows.below(row) + ROW_GAP;
-        }
-        layout.height = layout.height.max(y - ROW_GAP);
-        let middle = |row: usize| tops[row - self.range.start] + rows.heights[row] / 2.0;
-
-        for slot in &self.slots {
-            if let Some(unit) = slot.unit {
-                let size = layout.boxes[unit];
-                layout.boxes[unit] = Rect {
-                    x: origin + slot.x - slot.width / 2.0,
-                    y: middle(slot.row) - size.height / 2.0,
-                    width: slot.width,
-                    height: size.height,
-                };
-            }
-        }
-        self.place_frames(drawing, rows, layout, &tops, width);
-        for (&edge, chain) in &self.chains {
-            let mut points = Vec::new();
-            for pair in chain.windows(2) {
-                let (slot, next) = (&self.slots[pair[0]], &self.slots[pair[1]]);
-                let x = origin + slot.x;
-                if slot.unit.is_none() {
-                    points.push(Point {
-                        x,
-                        y: tops[slot.row - self.range.start],
-                    });
-                }
-                let bend = tops[next.row - self.range.start] - BEND;
-                points.push(Point { x, y: bend });
-            }
-            layout.routes[edge] = points;
-        }
-        layout.width += width + GUTTER;
-    }
-
-    fn place_frames(
-        &self,
-        drawing: &Drawing,
-        rows: &Rows,
-        layout: &mut Layout,
-        tops: &[f64],
-        width: f64,
-    ) {
-        for (index, group) in drawing.groups.iter().enumerate() {
-            let (first, last) = rows.spans[index];
-            if !self.range.contains(&first) {
-                continue;
-            }
-            let starts_inside = |other: &(usize, &(usize, usize))| {
-                let parents = is_inside(drawing, Some(other.0), index);
-                parents && other.0 != index
-            };
-            let spans = || rows.spans.iter().enumerate().filter(starts_inside);
-            let headings = spans().filter(|(_, span)| span.0 == first).count() as f64 + 1.0;
-            let ends = spans().filter(|(_, span)| span.1 == last).count() as f64 + 1.0;
-            let top = tops[first - self.range.start] - BEND - HEADING * headings;
-            let bottom = tops[last - self.range.start] + rows.heights[last] + FOOT * ends;
-            let inset = PADDING * group.depth as f64;
-            layout.frames[index] = Rect {
-                x: layout.width + inset,
-                y: top,
-                width: width - 2.0 * inset,
-                height: bottom - top,
-            };
         }
     }
 }

@@ -8,14 +8,14 @@ mod graph_def;
 mod proto;
 mod record;
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-use super::Graph;
+use crate::file::{self, FileError};
+use crate::network::Graph;
 use proto::{Event, What};
 
 /// Writes `graph` into a new event file in `folder`, which is made if need be, and returns the file's path.
@@ -23,9 +23,12 @@ use proto::{Event, What};
 /// Files that are there stay: TensorBoard shows the graph of the newest.
 ///
 /// # Errors
-/// Those of writing files.
-pub fn write(graph: &Graph, folder: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
+/// [`FileError::Create`] when the folder or a file in it cannot be made, [`FileError::Write`] when the disk is full.
+pub fn write(graph: &Graph, folder: &Path) -> Result<PathBuf, FileError> {
+    fs::create_dir_all(folder).map_err(|source| FileError::Create {
+        path: folder.to_owned(),
+        source,
+    })?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -37,10 +40,7 @@ pub fn write(graph: &Graph, folder: &Path) -> io::Result<PathBuf> {
         std::process::id()
     );
     let path = folder.join(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let mut events = Vec::new();
     let graph_def = graph_def::graph_def(graph).encode_to_vec();
     for what in [
         What::FileVersion("brain.Event:2".to_owned()),
@@ -50,7 +50,8 @@ pub fn write(graph: &Graph, folder: &Path) -> io::Result<PathBuf> {
             wall_time: now.as_secs_f64(),
             what: Some(what),
         };
-        record::write(&mut file, &event.encode_to_vec())?;
+        record::append(&mut events, &event.encode_to_vec());
     }
+    file::write(&path, &events)?;
     Ok(path)
 }

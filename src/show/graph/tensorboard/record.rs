@@ -1,14 +1,12 @@
 //! TFRecord frames: length, checksum of the length, data, checksum of the data.
 
-use std::io::{self, Write};
-
-/// Writes one frame; all numbers are little-endian.
-pub fn write(out: &mut dyn Write, data: &[u8]) -> io::Result<()> {
+/// Appends one frame; all numbers are little-endian.
+pub fn append(out: &mut Vec<u8>, data: &[u8]) {
     let length = (data.len() as u64).to_le_bytes();
-    out.write_all(&length)?;
-    out.write_all(&masked_checksum(&length).to_le_bytes())?;
-    out.write_all(data)?;
-    out.write_all(&masked_checksum(data).to_le_bytes())
+    out.extend(length);
+    out.extend(masked_checksum(&length).to_le_bytes());
+    out.extend(data);
+    out.extend(masked_checksum(data).to_le_bytes());
 }
 
 /// CRC-32C, rotated and shifted so that a checksum of data that holds checksums stays useful.
@@ -24,7 +22,7 @@ mod tests {
     #[test]
     fn a_frame_carries_its_length_and_two_checksums() {
         let mut frame = Vec::new();
-        write(&mut frame, b"123456789").unwrap();
+        append(&mut frame, b"123456789");
         assert_eq!(&frame[..8], &9u64.to_le_bytes());
         assert_eq!(&frame[12..21], b"123456789");
         // The check value of CRC-32C is 0xe3069283.

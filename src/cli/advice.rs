@@ -1,0 +1,56 @@
+//! Which flag helps: the library says what is wrong, and knows no flags.
+
+use std::error::Error;
+
+use crate::clip::ClipError;
+use crate::engine::{self, DeviceError};
+use crate::recognise::{Answer, Outcome, RecogniseError};
+
+/// The flag that helps a clip that was not loaded.
+pub fn for_answer(answer: &Answer) -> Option<&'static str> {
+    match &answer.outcome {
+        Outcome::NotLoaded { error } => for_clip(error),
+        _ => None,
+    }
+}
+
+/// The flag that helps where `error`, or one of its causes, ended a command.
+pub fn for_failure(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(for_cause)
+}
+
+fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    // These show the error that they hold as their own, and so are no links of the chain.
+    match error.downcast_ref::<RecogniseError>() {
+        Some(RecogniseError::Device(error)) => return for_device(error),
+        Some(RecogniseError::Engine(error)) => return for_engine(error),
+        Some(RecogniseError::Clip(error)) => return for_clip(error),
+        _ => {}
+    }
+    None.or_else(|| error.downcast_ref().and_then(for_device))
+        .or_else(|| error.downcast_ref().and_then(for_engine))
+        .or_else(|| error.downcast_ref().and_then(for_clip))
+}
+
+fn for_clip(error: &ClipError) -> Option<&'static str> {
+    match error {
+        ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
+        ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
+        _ => None,
+    }
+}
+
+fn for_device(error: &DeviceError) -> Option<&'static str> {
+    match error {
+        DeviceError::Unknown(_) => None,
+        _ => Some("--device cpu needs no GPU"),
+    }
+}
+
+fn for_engine(error: &engine::Error) -> Option<&'static str> {
+    match error {
+        engine::Error::Device(_) => Some("use --engine libtorch or --device cpu"),
+        engine::Error::Precision(_) => Some("leave --precision out, or use --device cuda"),
+        _ => None,
+    }
+}

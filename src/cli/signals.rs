@@ -1,0 +1,61 @@
+//! Signals that end the work: the answer at hand is completed, so that what was written is whole.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[cfg(unix)]
+use signal_hook::consts::SIGHUP;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::recognise::Stop;
+
+/// Ctrl-C, `kill`, a terminal that is closed.
+#[cfg(unix)]
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+#[cfg(not(unix))]
+const ENDING: [i32; 2] = [SIGINT, SIGTERM];
+
+/// Which signal asked the work to end.
+#[derive(Default)]
+pub struct Signals {
+    asked: Arc<AtomicBool>,
+    /// Its number; 0 while none came.
+    number: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// Installs the handlers of Ctrl-C and its like: the first signal stops after the current clip, the second exits at once.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn watch() -> io::Result<Self> {
+        let signals = Self::default();
+        for signal in ENDING {
+            let code = i32::from(exit_code(signal as usize));
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&signals.asked))?;
+            flag::register_usize(signal, Arc::clone(&signals.number), signal as usize)?;
+            flag::register(signal, Arc::clone(&signals.asked))?;
+        }
+        Ok(signals)
+    }
+
+    /// What is asked when a signal comes.
+    pub fn stop(&self) -> Stop {
+        Arc::clone(&self.asked).into()
+    }
+
+    /// The exit code of programs that this signal ended; `None` while none came.
+    pub fn exit_code(&self) -> Option<u8> {
+        match self.number.load(Ordering::Relaxed) {
+            0 => None,
+            number => Some(exit_code(number)),
+        }
+    }
+}
+
+/// As shells have it: 130 after Ctrl-C, 143 after `kill`.
+fn exit_code(signal: usize) -> u8 {
+    128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,107 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::clip::{Crops, OpenOptions, Position, Sliding};
+use crate::engine::{DeviceRequest, EngineChoice, Precision};
+use crate::recipe::{Preprocess, Sampling};
+use crate::weights::LabelSource;
+
+/// Which weights to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WeightsSource {
+    /// The embedded demo: it tells simple motions of drawn shapes apart and knows nothing of Kinetics.
+    Demo,
+    /// A safetensors file or a PyTorch checkpoint.
+    File(PathBuf),
+}
+
+/// The path, or `demo`.
+impl fmt::Display for WeightsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Demo => f.write_str("demo"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// What a [`Recogniser`](super::Recogniser) is made of and what it looks at. [`Options::new`] has the usual values, of which
+/// any can be replaced:
+///
+/// ```
+/// use eco::recognise::{Options, WeightsSource};
+///
+/// let options = Options {
+///     threads: Some(2),
+///     ..Options::new(WeightsSource::Demo)
+/// };
+/// ```
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The weights.
+    pub weights: WeightsSource,
+    /// Class names. By default the weights' own; Kinetics' for 400 classes without names; else numbers.
+    pub labels: Option<LabelSource>,
+    /// Where the network runs.
+    pub device: DeviceRequest,
+    /// What runs it.
+    pub engine: EngineChoice,
+    /// The numbers it computes with.
+    pub precision: Precision,
+    /// Threads of the network. By default one per core. Decoding uses rayon's global pool; see
+    /// [`use_threads`](super::use_threads).
+    pub threads: Option<usize>,
+    /// Views that go through the network together. By default 1 on a CPU, 8 on a GPU.
+    pub batch: Option<usize>,
+    /// Frames per view, a multiple of 4. By default the weights' own number.
+    pub segments: Option<usize>,
+    /// The formula that picks frames. By default the weights' own.
+    pub sampling: Option<Sampling>,
+    /// Resize, crop and means. By default the weights' own.
+    pub preprocess: Option<Preprocess>,
+    /// Temporal views per answer, at least 1; their scores are averaged.
+    pub clips: usize,
+    /// Crops per frame; their scores are averaged.
+    pub crops: Crops,
+    /// Where to begin; by default at the first frame.
+    pub from: Option<Position>,
+    /// Where to end; by default after the last frame.
+    pub to: Option<Position>,
+    /// Windows that each get an answer of their own.
+    pub sliding: Option<Sliding>,
+    /// How clips are opened.
+    pub open: OpenOptions,
+    /// How many clips will come, where that is known: compiling the fastest engine does not pay for a few frames, and loading
+    /// does not start more threads than there are clips.
+    pub expected_clips: Option<usize>,
+}
+
+impl Options {
+    /// The usual values: one view of the whole clip, prepared as the weights say, on the first GPU that works, else on the CPU.
+    pub fn new(weights: WeightsSource) -> Self {
+        Self {
+            weights,
+            labels: None,
+            device: DeviceRequest::Auto,
+            engine: EngineChoice::Auto,
+            precision: Precision::Fp32,
+            threads: None,
+            batch: None,
+            segments: None,
+            sampling: None,
+            preprocess: None,
+            clips: 1,
+            crops: Crops::One,
+            from: None,
+            to: None,
+            sliding: None,
+            open: OpenOptions::default(),
+            expected_clips: None,
+        }
+    }
+
+    /// Whether answers are about parts of clips.
+    pub fn selects_parts(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.sliding.is_some()
+    }
+}

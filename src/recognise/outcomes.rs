@@ -1,0 +1,95 @@
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::batcher::Batcher;
+use super::{Answer, RecogniseError, Stop};
+use crate::clip::Item;
+
+/// Answers in the order of the clips. See [`Recogniser::recognise_until`](super::Recogniser::recognise_until).
+pub struct Outcomes<'r> {
+    loaded: Receiver<Item>,
+    batcher: Batcher<'r>,
+    stop: Stop,
+    state: State,
+}
+
+#[derive(PartialEq)]
+enum State {
+    Running,
+    /// No more clips are taken; what is complete is still handed out.
+    Ended,
+}
+
+impl<'r> Outcomes<'r> {
+    /// Puts what is `loaded` through the batcher. Waiting for the next clip is done on another thread, so that `stop` ends
+    /// the run even while standard input stays open.
+    pub(super) fn new(
+        loaded: impl Iterator<Item = Item> + Send + 'static,
+        batcher: Batcher<'r>,
+        stop: Stop,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(0);
+        thread::spawn(move || {
+            for item in loaded {
+                if sender.send(item).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            loaded: receiver,
+            batcher,
+            stop,
+            state: State::Running,
+        }
+    }
+
+    /// The next clip; `None` at the end, and when the run is to stop.
+    fn next_loaded(&self) -> Option<Item> {
+        const LOOK: Duration = Duration::from_millis(50);
+        loop {
+            if self.stop.is_asked() {
+                return None;
+            }
+            match self.loaded.recv_timeout(LOOK) {
+                Ok(item) => return Some(item),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Takes one more clip, or at the end of the clips runs what is left.
+    fn advance(&mut self) -> Result<(), RecogniseError> {
+        match self.next_loaded() {
+            Some(item) => self.batcher.push(item),
+            None => {
+                self.state = State::Ended;
+                match self.stop.is_asked() {
+                    true => Ok(()),
+                    false => self.batcher.flush(),
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Outcomes<'_> {
+    type Item = Result<Answer, RecogniseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(answer) = self.batcher.pop() {
+                return Some(Ok(answer));
+            }
+            if self.state == State::Ended {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                self.state = State::Ended;
+                return Some(Err(error));
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::path::PathBuf;
+
+use super::batcher::Batcher;
+use super::outcomes::Outcomes;
+use super::rows::RowMaker;
+use super::threads::threads_or_cores;
+use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
+use crate::clip::{self, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
+use crate::engine::{Device, Engine};
+use crate::recipe::{Preprocess, Sampling};
+
+/// Clips that are loaded at a time, at most: more only wait for one another.
+const MAX_WORKERS: usize = 8;
+/// Views per batch on a GPU.
+const GPU_BATCH: usize = 8;
+
+/// Recognises what happens in clips: weights, an engine, and how clips are looked at.
+///
+/// Built once, it answers any number of runs.
+pub struct Recogniser {
+    weights: OpenWeights,
+    engine: Box<dyn Engine>,
+    labels: Labels,
+    options: Options,
+    preprocess: Preprocess,
+    sampling: Sampling,
+    threads: usize,
+    /// Clips that are loaded at a time.
+    workers: usize,
+    batch: usize,
+    turns: Turns,
+}
+
+impl Recogniser {
+    /// Opens the weights and makes the engine that `options` ask for.
+    ///
+    /// # Errors
+    /// [`RecogniseError`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
+    pub fn new(options: Options) -> Result<Self, RecogniseError> {
+        let weights = OpenWeights::open(options.weights.clone())?;
+        Self::with_weights(weights, options)
+    }
+
+    /// As [`Recogniser::new`] with weights that are open already, whatever weights `options` name.
+    ///
+    /// # Errors
+    /// As [`Recogniser::new`].
+    pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, RecogniseError> {
+        let device = options.device.resolve()?;
+        let threads = threads_or_cores(options.threads);
+        let metadata = weights.metadata();
+        let segments = options.segments.unwrap_or(metadata.segments);
+        let views = options.clips.max(1) * options.crops.count();
+        // Windows multiply the answers by a number that is not known yet.
+        let frames = options
+            .expected_clips
+            .filter(|_| options.sliding.is_none())
+            .map(|clips| clips * views * segments);
+        let engine = weights.engine(&options, device, threads, frames)?;
+        let labels = weights.labels(options.labels.as_ref())?;
+        let (turns, batch) = match device {
+            Device::Cpu => (Turns::alternating(), 1),
+            Device::Cuda(_) => (Turns::beside(), GPU_BATCH),
+        };
+        let clips = options.expected_clips.unwrap_or(usize::MAX);
+        Ok(Self {
+            engine,
+            labels,
+            preprocess: options.preprocess.unwrap_or(metadata.preprocess),
+            sampling: options.sampling.unwrap_or_default(),
+            threads,
+            workers: threads.min(MAX_WORKERS).min(clips).max(1),
+            batch: options.batch.unwrap_or(batch).max(1),
+            turns,
+            weights,
+            options,
+        })
+    }
+
+    /// Answers for the clips at `paths`, in their order: directories of frames or videos.
+    ///
+    /// The next clips are loaded while the network runs. See [`Recogniser::recognise_until`] for what the items are.
+    pub fn recognise(&self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Outcomes<'_> {
+        let entries = paths
+            .into_iter()
+            .map(|path| Ok(ClipEntry::from(path.into())));
+        self.recognise_until(&Stop::default(), entries.collect::<Vec<_>>())
+    }
+
+    /// Answers for the clips of a list, in their order, until `stop` is asked: one [`Answer`] per clip or, with
+    /// [`Options::sliding`], per window. An entry that is an error becomes an answer with that error.
+    ///
+    /// `entries` is read lazily, on another thread; it may be standard input. An error item ends the run.
+    pub fn recognise_until<I>(&self, stop: &Stop, entries: I) -> Outcomes<'_>
+    where
+        I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
+    {
+        let loaded = load_ahead(entries, self.load_options(), self.workers);
+        let engine = self.engine.as_ref();
+        let batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
+        Outcomes::new(loaded, batcher, stop.clone())
+    }
+
+    /// The row that shows an answer.
+    pub fn row(&self, answer: &Answer, shown: &RowOptions) -> Row {
+        let maker = RowMaker {
+            options: shown,
+            labels: &self.labels,
+            engine: self.engine.kind().to_string(),
+            parts: self.options.selects_parts(),
+        };
+        maker.row(answer)
+    }
+
+    /// The weights in use.
+    pub fn weights(&self) -> &OpenWeights {
+        &self.weights
+    }
+
+    /// What runs the network.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// One label per class.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// How frames become the network's input.
+    pub fn preprocess(&self) -> Preprocess {
+        self.preprocess
+    }
+
+    /// The formula that picks frames.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// Threads in all.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Views that go through the network together.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// What is taken of each clip, and how.
+    pub fn load_options(&self) -> LoadOptions {
+        let options = &self.options;
+        let per_clip = (self.threads / self.workers).max(1);
+        LoadOptions {
+            open: OpenOptions {
+                threads: options.open.threads.or(Some(per_clip)),
+                ..options.open.clone()
+            },
+            sampling: self.sampling,
+            segments: self.engine.segments(),
+            preprocess: self.preprocess,
+            clips: options.clips,
+            crops: options.crops,
+            from: options.from,
+            to: options.to,
+            sliding: options.sliding,
+            turns: self.turns.clone(),
+        }
+    }
+}

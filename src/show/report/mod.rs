@@ -1,0 +1,202 @@
+//! The report: one self-contained HTML page with every clip, its frames and its answer.
+
+mod classes;
+mod plan;
+mod row;
+mod strip;
+mod timeline;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use askama::Template;
+
+use classes::{Class, Classes};
+pub use plan::PageFrames;
+use plan::Plan;
+use row::ClipRow;
+use strip::Strip;
+use timeline::{Timeline, Timelines};
+
+use super::ending::Ending;
+use super::picture::{Picture, PictureFileError};
+use super::words::percentage;
+use crate::file::{FileError, NewFile, scratch};
+use crate::recognise::{ClipName, Row};
+use crate::text::iso_date;
+use crate::text::number::thousands;
+
+/// What the page says about how its answers came about, as names and values to be read by people.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// Version of this program.
+    pub version: String,
+    /// Something to know before the answers are read, such as that the weights are a demo.
+    pub note: Option<String>,
+    /// The weights: file, architecture, classes, origin, ...
+    pub weights: Vec<(String, String)>,
+    /// The settings: sampling, preprocessing, segments, engine, ...
+    pub settings: Vec<(String, String)>,
+}
+
+/// A page under construction. Rows and their pictures are kept on disk; memory grows only by a few numbers per window.
+#[derive(Debug)]
+pub struct ReportPage {
+    target: NewFile,
+    /// The rows so far; what comes before them on the page needs their totals.
+    rows: BufWriter<File>,
+    about: About,
+    /// The clip of the last row.
+    last: Option<ClipName>,
+    totals: Totals,
+    classes: Classes,
+    timelines: Timelines,
+    plan: Plan,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    /// Clips, of which each may have a row per window.
+    clips: usize,
+    answered: usize,
+    uncertain: usize,
+    failed: usize,
+}
+
+impl Totals {
+    fn rows(&self) -> usize {
+        self.answered + self.failed
+    }
+}
+
+impl ReportPage {
+    /// Starts the page that will appear at `path`.
+    ///
+    /// # Errors
+    /// [`FileError::Create`] when nothing can be written there.
+    pub fn create(path: &Path, about: About, frames: PageFrames) -> Result<Self, FileError> {
+        Ok(Self {
+            target: NewFile::create(path)?,
+            rows: scratch(path)?,
+            about,
+            last: None,
+            totals: Totals::default(),
+            classes: Classes::default(),
+            timelines: Timelines::default(),
+            plan: Plan::new(frames),
+        })
+    }
+
+    /// Says how many rows there will be in all, as far as is known now: it decides how large their frames are.
+    pub fn expect(&mut self, rows: usize) {
+        self.plan.expect(rows);
+    }
+
+    /// Adds a row with those of `frames` that have room.
+    ///
+    /// # Errors
+    /// [`PictureFileError::Picture`] when a frame has not the size it says, [`PictureFileError::File`] when the disk is full.
+    pub fn add(&mut self, row: &Row, frames: &[Picture]) -> Result<(), PictureFileError> {
+        let class = match row {
+            Row::Answer(answer) => {
+                self.totals.answered += 1;
+                self.totals.uncertain += usize::from(answer.uncertain);
+                self.classes.add(answer)
+            }
+            Row::Failed(_) => {
+                self.totals.failed += 1;
+                None
+            }
+        };
+        if self.last.as_ref() != Some(row.clip()) {
+            self.last = Some(row.clip().clone());
+            self.totals.clips += 1;
+        }
+        let number = self.totals.rows();
+        self.timelines.add(row, number, class);
+        let strip = Strip::new(frames, self.plan.next())?;
+        let html = ClipRow::new(row, &strip, number).render();
+        let html = html.map_err(|error| self.target.failed(io::Error::other(error)))?;
+        self.plan.took(html.len());
+        self.rows
+            .write_all(html.as_bytes())
+            .map_err(|source| self.target.failed(source))?;
+        Ok(())
+    }
+
+    /// Completes the page, puts it in its place and returns its size in bytes.
+    ///
+    /// # Errors
+    /// [`FileError::Write`] when the disk is full.
+    pub fn finish(mut self, ending: Ending) -> Result<u64, FileError> {
+        self.assemble(ending)
+            .map_err(|source| self.target.failed(source))?;
+        self.target.finish()
+    }
+
+    fn assemble(&mut self, ending: Ending) -> io::Result<()> {
+        let Self { about, totals, .. } = self;
+        let mut title = format!("ECO report: {}", counted(&totals.clips, "clip"));
+        if totals.rows() > totals.clips {
+            title += &format!(", {}", counted(&totals.rows(), "answer"));
+        }
+        let start = PageStart {
+            title,
+            css: include_str!("../templates/report.css"),
+            version: &about.version,
+            date: iso_date(SystemTime::now()),
+            note: about.note.as_deref(),
+            incomplete: ending.reason(),
+            sections: [("Weights", &about.weights), ("Settings", &about.settings)],
+            totals: *totals,
+            classes: self.classes.sorted(),
+            timelines: self.timelines.timelines(&self.classes),
+        };
+        start.write_into(&mut self.target)?;
+        self.rows.flush()?;
+        let rows = self.rows.get_mut();
+        rows.rewind()?;
+        io::copy(rows, &mut self.target)?;
+        let end = PageEnd {
+            version: &about.version,
+            script: include_str!("../templates/report.js"),
+        };
+        Ok(end.write_into(&mut self.target)?)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "page_start.html", config = "src/show/templates/askama.toml")]
+struct PageStart<'a> {
+    title: String,
+    css: &'static str,
+    version: &'a str,
+    /// ISO 8601, UTC.
+    date: String,
+    note: Option<&'a str>,
+    incomplete: Option<String>,
+    sections: [(&'static str, &'a [(String, String)]); 2],
+    totals: Totals,
+    classes: Vec<&'a Class>,
+    timelines: Vec<Timeline>,
+}
+
+#[derive(Template)]
+#[template(path = "page_end.html", config = "src/show/templates/askama.toml")]
+struct PageEnd<'a> {
+    version: &'a str,
+    script: &'static str,
+}
+
+/// `1 window`, `1,200 windows`.
+fn counted(count: &usize, noun: &str) -> String {
+    let plural = if *count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(*count))
+}
+
+/// The date to the minute, for people whose browser runs no scripts.
+fn day_and_minute(iso: &str) -> String {
+    format!("{} {} UTC", &iso[..10], &iso[11..16])
+}

@@ -1,0 +1,35 @@
+//! Scores and ranges in words, the same in every output.
+
+use crate::recognise::{FrameRange, Prediction};
+
+/// The part of a clip in words: seconds where they are known, else frames.
+pub fn range_text(range: &FrameRange) -> String {
+    match (range.start_seconds, range.end_seconds) {
+        (Some(start), Some(end)) => format!("{start:.2} s to {end:.2} s"),
+        _ => format!(
+            "frames {} to {}",
+            range.start_frame,
+            range.end_frame.saturating_sub(1)
+        ),
+    }
+}
+
+/// `83.21%`; a score that is neither 0 nor 1 is not rounded to one.
+pub fn percentage(score: f32) -> String {
+    let percent = f64::from(score) * 100.0;
+    if score > 0.0 && percent < 0.01 {
+        "<0.01%".into()
+    } else if score < 1.0 && percent >= 99.995 {
+        ">99.99%".into()
+    } else {
+        format!("{percent:.2}%")
+    }
+}
+
+/// `16 of 280 frames`: different frames that the network saw, as views share frames and short clips repeat them.
+pub fn frames_text(answer: &Prediction) -> String {
+    let mut frames = answer.frames.clone();
+    frames.sort_unstable();
+    frames.dedup();
+    format!("{} of {} frames", frames.len(), answer.source_frames)
+}

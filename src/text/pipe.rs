@@ -1,0 +1,57 @@
+//! Readers that have gone away.
+
+use std::error::Error;
+use std::io;
+
+/// Whether `error`, or what caused it, is that the reader of a pipe has closed it. Errors of JSON and CSV writers wrap it.
+pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let json = error.downcast_ref::<serde_json::Error>();
+        let io = error.downcast_ref::<io::Error>();
+        let kind = io
+            .map(io::Error::kind)
+            .or(json.and_then(serde_json::Error::io_error_kind));
+        if kind == Some(io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        // An I/O error that wraps another hands out that one's cause as its own, and so hides it.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed() -> io::Error {
+        io::ErrorKind::BrokenPipe.into()
+    }
+
+    #[test]
+    fn a_closed_pipe_is_found_inside_what_wraps_it() {
+        let json = serde_json::Error::io(closed());
+        let csv = io::Error::from(csv::Error::from(closed()));
+        let errors: [Box<dyn Error>; 4] = [
+            Box::new(closed()),
+            Box::new(json),
+            Box::new(io::Error::other(closed())),
+            Box::new(csv),
+        ];
+        for error in errors {
+            assert!(is_broken_pipe(error.as_ref()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn other_errors_are_no_closed_pipe() {
+        assert!(!is_broken_pipe(&io::Error::other("closed")));
+        assert!(!is_broken_pipe(&io::Error::from(
+            io::ErrorKind::StorageFull
+        )));
+    }
+}

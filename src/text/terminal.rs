@@ -1,0 +1,77 @@
+//! What a terminal shows.
+
+#[cfg(unix)]
+use std::os::fd::AsFd as Stream;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle as Stream;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Columns of the terminal that `stream` is; `None` when it is none.
+pub fn width(stream: impl Stream) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
+    Some(width.0.into())
+}
+
+/// Whether another program reads what is written to `stream`.
+#[cfg(unix)]
+pub fn is_pipe(stream: impl Stream) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let Ok(copy) = stream.as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    let data = std::fs::File::from(copy).metadata();
+    data.is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
+}
+
+/// Whether another program reads what is written to `stream`; not told here.
+#[cfg(not(unix))]
+pub fn is_pipe(_: impl Stream) -> bool {
+    false
+}
+
+/// `text` cut, with an ellipsis, or filled with spaces to exactly `width` columns.
+pub fn fitted(text: &str, width: usize) -> String {
+    let columns = text.width();
+    if columns <= width {
+        return text.to_owned() + &" ".repeat(width - columns);
+    }
+    let cut = cut(text.chars(), width);
+    let used = cut.width();
+    cut + "…" + &" ".repeat(width - used - 1)
+}
+
+/// The end of `text` behind an ellipsis where it is wider than `width` columns: of a path, the end says most.
+pub fn end_of(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let reversed = cut(text.chars().rev(), width);
+    "…".to_owned() + &reversed.chars().rev().collect::<String>()
+}
+
+/// As many of `characters` as fit beside an ellipsis.
+fn cut(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 1;
+    characters
+        .take_while(|character| {
+            used += character.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_fits_its_columns_exactly_whatever_its_script() {
+        assert_eq!(fitted("ab", 4), "ab  ");
+        assert_eq!(fitted("abcde", 4), "abc…");
+        assert_eq!(fitted("空手道", 4), "空… ");
+        assert_eq!(end_of("a/b/c", 5), "a/b/c");
+        assert_eq!(end_of("a/b/cd", 5), "…b/cd");
+        assert_eq!(end_of("空手道", 4), "…道");
+    }
+}

@@ -1,0 +1,175 @@
+//! What the commands have in common: hints, exit codes, and what `eco doctor` says.
+
+mod driver;
+mod tools;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use driver::{clip, folder, output};
+use serde_json::Value;
+
+/// Runs eco where no weights are known.
+fn eco<S: AsRef<OsStr>>(home: &Path, args: impl IntoIterator<Item = S>) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+    command
+        .args(args)
+        .current_dir(home)
+        .env("HOME", home)
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("ECO_WEIGHTS");
+    output(&mut command)
+}
+
+#[test]
+fn flags_typed_by_habit_get_a_hint() {
+    let folder = folder();
+    for (args, hint) in [
+        (&["classify", "clip", "--json"][..], "--format json"),
+        (&["bench", "--json"], "--format json"),
+        (&["summary", "--csv"], "--format csv"),
+        (
+            &["classify", "clip", "-o", "out.html"],
+            "--report, --features, --scores",
+        ),
+        (&["bench", "-o", "out.json"], "'> FILE'"),
+        (&["summary", "-v"], "--table"),
+        (&["classify", "clip", "--formt", "json"], "--format"),
+    ] {
+        let (code, stdout, stderr) = eco(folder.path(), args);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains("tip: ") && stderr.contains(hint),
+            "{args:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn every_command_that_can_write_json_does_so_with_format_json() {
+    let folder = folder();
+    clip(folder.path(), "clip", 4);
+    let demo = ["--weights", "demo", "--segments", "4", "--device", "cpu"];
+    fs::write(folder.path().join("empty.pth"), "").unwrap();
+    for args in [
+        [&["classify", "clip"], &demo[..]].concat(),
+        [&["bench", "--runs", "1", "--warmup", "0"], &demo[..]].concat(),
+        vec!["summary"],
+        vec!["doctor"],
+        vec!["load-weights", "empty.pth"],
+    ] {
+        let (_, stdout, stderr) = eco(folder.path(), args.iter().chain(&["--format", "json"]));
+        let json: Result<Value, _> = serde_json::from_str(&stdout);
+        assert!(json.is_ok(), "{args:?}: {stdout}{stderr}");
+    }
+    // As scripts have it that were written before.
+    let (code, stdout, _) = eco(folder.path(), ["load-weights", "empty.pth", "--json"]);
+    assert_eq!(code, 4);
+    assert!(stdout.starts_with('{'), "{stdout}");
+}
+
+#[test]
+fn the_same_wrong_value_has_the_same_exit_code_in_every_command() {
+    let folder = folder();
+    clip(folder.path(), "clip", 1);
+    fs::write(folder.path().join("text.pth"), "no checkpoint").unwrap();
+    fs::write(folder.path().join("labels.txt"), "one\ntwo\n").unwrap();
+    let checkpoint = ["--weights", "text.pth"];
+    let labels = ["--weights", "demo", "--labels", "labels.txt"];
+    let precision = [
+        "--weights",
+        "demo",
+        "--device",
+        "cpu",
+        "--precision",
+        "fp16",
+    ];
+    for (code, commands) in [
+        (
+            4,
+            vec![
+                [&["classify", "clip"], &checkpoint[..]].concat(),
+                [&["bench"], &checkpoint[..]].concat(),
+                [&["summary"], &checkpoint[..]].concat(),
+                vec!["load-weights", "text.pth"],
+                vec!["inspect", "text.pth"],
+            ],
+        ),
+        (2, vec![[&["classify", "clip"], &labels[..]].concat()]),
+        (
+            2,
+            vec![
+                [&["classify", "clip"], &precision[..]].concat(),
+                [&["bench"], &precision[..]].concat(),
+            ],
+        ),
+        (
+            2,
+            vec![
+                vec!["classify", "clip", "--segments", "6"],
+                vec!["bench", "--segments", "6"],
+                vec!["summary", "--segments", "6"],
+            ],
+        ),
+    ] {
+        for args in commands {
+            let (found, _, stderr) = eco(folder.path(), &args);
+            assert_eq!(found, code, "{args:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn an_error_names_the_flag_that_helps() {
+    let folder = folder();
+    clip(folder.path(), "clip", 4);
+    let demo = ["classify", "clip", "--weights", "demo", "--device", "cpu"];
+    for (args, flag) in [
+        (&["--window", "1s"][..], "--fps RATE"),
+        (&["--precision", "bf16"], "--device cuda"),
+    ] {
+        let (_, _, stderr) = eco(folder.path(), demo.iter().chain(args));
+        assert!(stderr.contains(flag), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn doctor_says_what_there_is_and_why_not() {
+    let folder = folder();
+    let found = |args: &[&str]| {
+        let args = ["doctor", "--format", "json"].iter().chain(args);
+        let (code, stdout, stderr) = eco(folder.path(), args);
+        assert_eq!(code, 0, "{stderr}");
+        let findings: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+        move |name: &str| {
+            let finding = findings
+                .iter()
+                .find(|finding| finding["name"] == name)
+                .unwrap();
+            let what = finding["what"].as_str().unwrap().to_owned();
+            (finding["found"].as_bool().unwrap(), what)
+        }
+    };
+    let nothing = found(&["--ffmpeg", "nowhere"]);
+    assert_eq!(nothing("eco"), (true, env!("CARGO_PKG_VERSION").to_owned()));
+    assert!(
+        nothing("engine").1.contains(" on "),
+        "{}",
+        nothing("engine").1
+    );
+    let (ffmpeg, why) = nothing("ffmpeg");
+    assert!(!ffmpeg && why.contains("nowhere"), "{why}");
+    let (weights, why) = nothing("weights");
+    assert!(!weights && why.contains("eco load-weights"), "{why}");
+    let (demo, what) = found(&["--weights", "demo"])("weights");
+    assert!(demo && what.contains("6 classes"), "{what}");
+
+    let (code, stdout, _) = eco(folder.path(), ["doctor"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.lines().count() == 7 && stdout.contains("weights   none: "),
+        "{stdout}"
+    );
+}

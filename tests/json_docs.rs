@@ -1,0 +1,249 @@
+//! docs/json.md says what is printed: every field, its type, and whether it may be absent.
+
+mod driver;
+mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use driver::{classify, clip, output};
+use eco::recognise::{ClipName, FrameRange, RowError};
+use eco::show::{Cut, Ending, RowFormat, TextStyle};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde_json::Value;
+
+/// One line of a table.
+struct Field {
+    types: Vec<String>,
+    presence: Presence,
+}
+
+#[derive(PartialEq)]
+enum Presence {
+    Always,
+    OrNull,
+    Sometimes,
+}
+
+/// The fields of the table under a heading, by their paths.
+fn documented(heading: &str) -> BTreeMap<String, Field> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md"));
+    let page = page.unwrap();
+    let section = page.split("\n#").find(|section| {
+        section.trim_start_matches('#').lines().next() == Some(&format!(" {heading}"))
+    });
+    let lines = section.unwrap_or_else(|| panic!("no heading {heading}"));
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect()
+    };
+    let rows = lines
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(cells);
+    rows.map(|row| {
+        let [path, types, _, present] = &row[..] else {
+            panic!("not four cells: {row:?}");
+        };
+        let presence = match present {
+            text if text == "always" => Presence::Always,
+            text if text.starts_with("or null") => Presence::OrNull,
+            _ => Presence::Sometimes,
+        };
+        let types = types.split(" or ").map(str::to_owned).collect();
+        (path.trim_matches('`').to_owned(), Field { types, presence })
+    })
+    .collect()
+}
+
+fn is_type(value: &Value, name: &str) -> bool {
+    let all = |of: fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(of));
+    match name {
+        "text" => value.is_string(),
+        "integer" => value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "object" => value.is_object(),
+        "list of integers" => all(Value::is_u64),
+        "list of numbers" => all(Value::is_number),
+        "list of texts" => all(Value::is_string),
+        "list of objects" => all(Value::is_object),
+        other => panic!("the page has a type {other}"),
+    }
+}
+
+/// Compares objects with the table under `heading`, both ways.
+fn check(heading: &str, objects: &[Value]) {
+    let fields = documented(heading);
+    assert!(!objects.is_empty() && !fields.is_empty(), "{heading}");
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        check_object(heading, "", object, &fields, &mut seen);
+    }
+    let never: Vec<&String> = fields.keys().filter(|path| !seen.contains(*path)).collect();
+    assert!(never.is_empty(), "{heading}: never printed: {never:?}");
+}
+
+fn check_object(
+    heading: &str,
+    prefix: &str,
+    object: &Value,
+    fields: &BTreeMap<String, Field>,
+    seen: &mut BTreeSet<String>,
+) {
+    let object = object.as_object().unwrap();
+    for (key, value) in object {
+        let path = format!("{prefix}{key}");
+        let Some(field) = fields.get(&path) else {
+            panic!("{heading}: {path} is not in docs/json.md");
+        };
+        seen.insert(path.clone());
+        let fits = field.types.iter().any(|name| is_type(value, name))
+            || (value.is_null() && field.presence == Presence::OrNull);
+        assert!(fits, "{heading}: {path} is {value}");
+        let inner: &[Value] = match value {
+            Value::Object(_) => std::slice::from_ref(value),
+            Value::Array(list) if list.iter().all(Value::is_object) => list,
+            _ => &[],
+        };
+        let list = if value.is_array() { "[]" } else { "" };
+        for value in inner {
+            check_object(heading, &format!("{path}{list}."), value, fields, seen);
+        }
+    }
+    let here = fields.iter().filter(|(path, field)| {
+        let own = path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.contains('.'));
+        own && field.presence != Presence::Sometimes
+    });
+    for (path, _) in here {
+        let key = &path[prefix.len()..];
+        assert!(object.contains_key(key), "{heading}: {path} is absent");
+    }
+}
+
+fn eco(args: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+    let (_, stdout, stderr) = output(command.args(args).env_remove("ECO_WEIGHTS"));
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+}
+
+/// A clip whose name is not UTF-8.
+#[cfg(unix)]
+fn odd_name() -> std::ffi::OsString {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(b"odd\xff".to_vec())
+}
+
+#[cfg(unix)]
+#[test]
+fn the_rows_of_classify_are_as_documented() {
+    let folder = driver::folder();
+    let (good, odd) = (
+        clip(folder.path(), "a", 6),
+        clip(folder.path(), odd_name(), 5),
+    );
+    let none = folder.path().join("none");
+    let odd_none = none.join(odd_name());
+    let windows = ["--window", "4", "--logits", "--format", "json"];
+    let with_rate = ["--fps", "10", "--from", "0s", "--format", "jsonl"];
+    let mut rows = Vec::new();
+    let mut list = classify([&good, &none, &odd_none]);
+    let (_, stdout, _) = output(list.args(windows));
+    rows.extend(serde_json::from_str::<Vec<Value>>(&stdout).unwrap());
+    let (_, stdout, _) = output(classify([&good, &odd]).args(with_rate));
+    rows.extend(driver::lines(&stdout));
+    let (answers, mut failures): (Vec<Value>, Vec<Value>) =
+        rows.into_iter().partition(|row| row.get("top").is_some());
+    check("A row with an answer", &answers);
+    // A failure that is about a part of a clip needs damaged weights.
+    let part = RowError {
+        clip: ClipName::new("a"),
+        range: Some(FrameRange {
+            start_frame: 0,
+            end_frame: 4,
+            start_seconds: Some(0.0),
+            end_seconds: Some(0.4),
+        }),
+        error: "no scores".into(),
+    };
+    failures.push(serde_json::to_value(part).unwrap());
+    check("A row of a clip that failed", &failures);
+
+    let ends = [Some(3), None].map(|missing| {
+        let mut out = Vec::new();
+        let mut writer = RowFormat::Json.writer(&mut out, TextStyle::default());
+        writer
+            .finish(Ending::Cut(Cut::Interrupted, missing))
+            .unwrap();
+        drop(writer);
+        serde_json::from_slice::<Vec<Value>>(&out)
+            .unwrap()
+            .remove(0)
+    });
+    check("The last element of a list that is not complete", &ends);
+}
+
+#[test]
+fn bench_is_as_documented() {
+    let small = ["--weights", "demo", "--segments", "4", "--device", "cpu"];
+    let once = ["--runs", "1", "--warmup", "0", "--format", "json"];
+    check(
+        "eco bench",
+        &[eco(&[&["bench"], &small[..], &once].concat())],
+    );
+}
+
+#[test]
+fn the_table_of_summary_is_as_documented() {
+    let plain = eco(&["summary", "--format", "json"]);
+    let weights = eco(&["summary", "--weights", "demo", "--format", "json"]);
+    check("The table of modules", &[plain, weights]);
+}
+
+#[test]
+fn activations_are_as_documented() {
+    let folder = driver::folder();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let small = [
+        "summary",
+        "--weights",
+        "demo",
+        "--segments",
+        "4",
+        "--format",
+        "json",
+    ];
+    let clip = clip(folder.path(), "clip", 4).display().to_string();
+    let (dump, reference) = (path("dump.safetensors"), path("reference.safetensors"));
+    let plain = eco(&[&small[..], &["--activations", &clip, "--dump", &dump]].concat());
+    write_reference(Path::new(&dump), Path::new(&reference));
+    let compared = eco(&[
+        &small[..],
+        &["--activations", &dump, "--compare", &reference],
+    ]
+    .concat());
+    check("Activations", &[plain, compared]);
+}
+
+/// A reference that has the input, one output in another shape, and no other.
+fn write_reference(dump: &Path, reference: &Path) {
+    let bytes = fs::read(dump).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let input = tensors.tensor("input").unwrap();
+    let output = "output.eco_2d.basic_conv.conv1_7x7_s2";
+    let first = tensors.tensor(output).unwrap();
+    let flat = TensorView::new(
+        first.dtype(),
+        vec![first.shape().iter().product()],
+        first.data(),
+    );
+    let kept = [("input", input), (output, flat.unwrap())];
+    fs::write(reference, safetensors::serialize(kept, None).unwrap()).unwrap();
+}
