@@ -150,15 +150,6 @@ impl<'a> RawTensor<'a> {
             data: Cow::Owned(data),
         })
     }
-
-    /// The same tensor with its bytes owned.
-    pub fn into_owned(self) -> RawTensor<'static> {
-        RawTensor {
-            dtype: self.dtype,
-            shape: self.shape,
-            data: Cow::Owned(self.data.into_owned()),
-        }
-    }
 }
 
 /// Whether weights of one element type may become another: floats to floats, and any number to

@@ -116,28 +116,31 @@ impl View {
         if contiguous.all(|(wanted, (&extent, &stride))| extent <= 1 || stride == wanted) {
             return window;
         }
-        Cow::Owned(self.gather(&window))
+        Cow::Owned(match size(self.dtype) {
+            1 => self.gather::<1>(&window),
+            2 => self.gather::<2>(&window),
+            4 => self.gather::<4>(&window),
+            _ => self.gather::<8>(&window),
+        })
     }
 
-    fn gather(&self, window: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.len());
+    /// Collects the values, of `N` bytes each, in row-major order.
+    fn gather<const N: usize>(&self, window: &[u8]) -> Vec<u8> {
+        let values = window.as_chunks::<N>().0;
+        let mut out = Vec::with_capacity(self.len() / N);
         let (Some((&inner, outer)), Some((&step, strides))) =
             (self.shape.split_last(), self.strides.split_last())
         else {
             return window.to_vec();
         };
-        let size = size(self.dtype);
         let mut index = vec![0; outer.len()];
         let mut at = 0;
         loop {
-            for place in 0..inner {
-                let from = (at + place * step) * size;
-                out.extend_from_slice(&window[from..from + size]);
-            }
+            out.extend((0..inner).map(|place| values[at + place * step]));
             let mut axis = outer.len();
             loop {
                 if axis == 0 {
-                    return out;
+                    return out.into_flattened();
                 }
                 axis -= 1;
                 index[axis] += 1;

@@ -14,7 +14,7 @@ use crate::weights::matching::hints::Hint;
 use crate::weights::matching::load::{LoadError, LoadOptions, Loaded, examine};
 use crate::weights::matching::report::{MatchReport, NonFinite};
 use crate::weights::metadata::Metadata;
-use crate::weights::tensor::{Dtype, RawTensor, TensorSpec};
+use crate::weights::tensor::{Dtype, TensorSpec};
 
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,15 +52,23 @@ pub struct ImportOptions {
     pub precision: Precision,
 }
 
-/// A checkpoint that was compared with the model and, if it fits, read.
+/// A checkpoint that was compared with the model.
 pub struct Import {
     report: MatchReport,
     metadata: Metadata,
-    tensors: Vec<(String, RawTensor<'static>)>,
+    /// What to write; `None` for a mismatch.
+    found: Option<Found>,
+}
+
+/// Weights that fit the model.
+struct Found {
+    loaded: Loaded,
+    /// The tensors of the model that are there, in its order, with the element types that they are written in.
+    plan: Vec<(String, Dtype)>,
 }
 
 impl Import {
-    /// Compares `path` with `spec` and reads the tensors if it fits. Writes nothing.
+    /// Compares `path` with `spec` and looks at all values if it fits. Writes nothing.
     ///
     /// A mismatch is no error here: it is the verdict of [`Import::report`].
     ///
@@ -77,18 +85,28 @@ impl Import {
             return Ok(Self {
                 report,
                 metadata: Metadata::default(),
-                tensors: Vec::new(),
+                found: None,
             });
         }
         let loaded = Loaded::new(checkpoint, spec, &selection, report)?;
         let metadata = complete(loaded.metadata().clone(), options)?;
-        let (tensors, hash) = rayon::join(
-            || read_all(&loaded, spec, float),
+        let wanted = spec.iter().filter(|wanted| loaded.contains(&wanted.name));
+        let plan: Vec<(String, Dtype)> = wanted
+            .map(|wanted| {
+                let to = if wanted.is_counter() {
+                    Dtype::I64
+                } else {
+                    float
+                };
+                (wanted.name.clone(), to)
+            })
+            .collect();
+        let (non_finite, hash) = rayon::join(
+            || non_finite(&loaded, &plan),
             || sha256(path).map_err(|e| WeightsError::read(path, e)),
         );
-        let tensors = tensors?;
         let mut report = loaded.report().clone();
-        report.non_finite = non_finite(&tensors);
+        report.non_finite = non_finite?;
         report.facts = metadata.facts().to_vec();
         if loaded.is_of_the_notebook() && metadata.assumed.preprocess {
             report.hints.push(Hint::Notebook);
@@ -103,7 +121,7 @@ impl Import {
                 source_sha256,
                 ..metadata
             },
-            tensors,
+            found: Some(Found { loaded, plan }),
         })
     }
 
@@ -122,10 +140,16 @@ impl Import {
     /// # Errors
     /// [`LoadError::Mismatch`] when they do not fit; [`WeightsError::Write`].
     pub fn write(&mut self, path: &Path) -> Result<(), LoadError> {
-        if self.report.verdict == Verdict::Mismatch {
+        let Some(Found { loaded, plan }) = &self.found else {
             return Err(LoadError::Mismatch(Box::new(self.report.clone())));
-        }
-        write(path, &self.tensors, &self.metadata.to_map())?;
+        };
+        let tensor =
+            |(name, to): &(String, Dtype)| Ok((name.clone(), loaded.tensor_as(name, *to)?));
+        let tensors = plan
+            .par_iter()
+            .map(tensor)
+            .collect::<Result<Vec<_>, WeightsError>>()?;
+        write(path, &tensors, &self.metadata.to_map())?;
         self.report.written = Some(PathBuf::from(path));
         Ok(())
     }
@@ -178,36 +202,19 @@ fn label_lists(metadata: &Metadata) -> Option<Hint> {
     (!lists.is_empty()).then_some(Hint::Labels { classes, lists })
 }
 
-/// Reads and converts every tensor of the model that the file has, several at a time.
-fn read_all(
-    loaded: &Loaded,
-    spec: &[TensorSpec],
-    float: Dtype,
-) -> Result<Vec<(String, RawTensor<'static>)>, WeightsError> {
-    spec.par_iter()
-        .filter(|wanted| loaded.contains(&wanted.name))
-        .map(|wanted| {
-            let to = if wanted.is_counter() {
-                Dtype::I64
-            } else {
-                float
-            };
-            let tensor = loaded.tensor_as(&wanted.name, to)?;
-            Ok((wanted.name.clone(), tensor.into_owned()))
+/// Counts, for each tensor, the values that are no numbers as they will be written: a number may be too large for 16 bits.
+fn non_finite(loaded: &Loaded, plan: &[(String, Dtype)]) -> Result<Vec<NonFinite>, WeightsError> {
+    let counted = plan.par_iter().map(|(name, to)| {
+        let tensor = loaded.tensor_as(name, *to)?;
+        Ok(NonFinite {
+            name: name.clone(),
+            values: tensor.non_finite(),
+            of: tensor.numel(),
         })
-        .collect()
-}
-
-fn non_finite(tensors: &[(String, RawTensor<'_>)]) -> Vec<NonFinite> {
-    tensors
-        .par_iter()
-        .filter_map(|(name, tensor)| {
-            let values = tensor.non_finite();
-            (values > 0).then(|| NonFinite {
-                name: name.clone(),
-                values,
-                of: tensor.numel(),
-            })
-        })
-        .collect()
+    });
+    let counted: Vec<NonFinite> = counted.collect::<Result<_, WeightsError>>()?;
+    Ok(counted
+        .into_iter()
+        .filter(|counted| counted.values > 0)
+        .collect())
 }
