@@ -442,9 +442,8 @@ fn a_list_that_states_another_number_of_frames_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "clip", 4);
     let entry = ClipEntry {
-        path,
         stated_frames: Some(9),
-        label: Some(1),
+        ..path.into()
     };
     let item = load_ahead([Ok(entry)], options(), 1).next().unwrap();
     let note = item.outcome.unwrap().note.unwrap();

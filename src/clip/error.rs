@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::contents::Skipped;
+use super::series::SeriesCount;
+use super::skipped::Skipped;
 
 /// Result of every fallible function of [`clip`](crate::clip).
 pub type Result<T> = std::result::Result<T, ClipError>;
@@ -42,6 +43,27 @@ pub enum ClipError {
         path: PathBuf,
         /// What it holds instead.
         skipped: Skipped,
+    },
+
+    /// A directory holds images of several kinds, and nothing tells which of them are the clip's frames.
+    #[error("{} holds several series of images, {}: choose one by a pattern of its names, such as '{}'",
+        path.display(), listed(series), series.first().map_or("*", |series| &series.pattern))]
+    SeveralSeries {
+        /// The directory.
+        path: PathBuf,
+        /// The series, the largest first.
+        series: Vec<SeriesCount>,
+    },
+
+    /// No image of a directory has a name of the pattern that was asked for.
+    #[error("no image in {} is named {pattern}: there are {}", path.display(), listed(series))]
+    NoMatch {
+        /// The directory.
+        path: PathBuf,
+        /// The pattern.
+        pattern: String,
+        /// What there is instead, the largest series first.
+        series: Vec<SeriesCount>,
     },
 
     /// A frame was listed, but was gone when it was to be decoded.
@@ -221,4 +243,14 @@ fn did_you_mean(similar: Option<&Path>) -> String {
     similar
         .map(|path| format!("; did you mean {}?", path.display()))
         .unwrap_or_default()
+}
+
+/// The first few series; there may be as many as files.
+fn listed(series: &[SeriesCount]) -> String {
+    const SHOWN: usize = 6;
+    let mut listed: Vec<String> = series.iter().take(SHOWN).map(ToString::to_string).collect();
+    if series.len() > SHOWN {
+        listed.push(format!("{} more", series.len() - SHOWN));
+    }
+    listed.join(", ")
 }

@@ -1,93 +1,11 @@
 //! What to classify: paths as they are given, directories of clips, and lists.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::contents::name_bytes;
+use super::entry::{ClipEntry, Label};
 use super::error::{ClipError, Result};
-use super::frame_dir::FrameDir;
-use super::reading::read_error;
-use crate::text::natural_order;
-
-/// Extensions of files that are taken as videos when a directory of clips is looked through. A
-/// file that is named itself is handed to ffmpeg whatever it is called.
-pub const VIDEO_EXTENSIONS: [&str; 16] = [
-    "3gp", "avi", "flv", "gif", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogv",
-    "m2ts", "webm", "wmv",
-];
-
-/// One clip to classify.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClipEntry {
-    /// A directory of frames or a video file.
-    pub path: PathBuf,
-    /// Number of frames, where a list states it.
-    pub stated_frames: Option<usize>,
-    /// Class index, where a list states it.
-    pub label: Option<usize>,
-}
-
-impl From<PathBuf> for ClipEntry {
-    fn from(path: PathBuf) -> Self {
-        ClipEntry {
-            path,
-            stated_frames: None,
-            label: None,
-        }
-    }
-}
-
-/// The clips behind a path: the path itself when it is a file or holds frames, else the
-/// directories and video files in it, in natural order.
-///
-/// # Errors
-/// Those of [`FrameDir::list`]; [`ClipError::NoFrames`] for a directory with neither frames nor clips.
-pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
-    if !metadata.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let error = match FrameDir::list(path) {
-        Ok(_) => return Ok(vec![path.to_path_buf()]),
-        Err(error @ ClipError::NoFrames { .. }) => error,
-        Err(error) => return Err(error),
-    };
-    let mut clips = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| read_error(path, error))? {
-        let clip = entry.map_err(|error| read_error(path, error))?.path();
-        let is_hidden = name_bytes(&clip).starts_with(b".");
-        if !is_hidden && (clip.is_dir() || has_video_extension(&clip)) {
-            clips.push(clip);
-        }
-    }
-    clips.sort_by(|a, b| natural_order(name_bytes(a), name_bytes(b)));
-    if clips.is_empty() {
-        Err(error)
-    } else {
-        Ok(clips)
-    }
-}
-
-/// As [`expand`] for an entry of a list. What cannot be expanded stays, so that loading it gives
-/// the error where the clip's answer would be.
-pub fn expand_entry(entry: ClipEntry) -> Vec<ClipEntry> {
-    match expand(&entry.path) {
-        Ok(paths) if paths != std::slice::from_ref(&entry.path) => {
-            paths.into_iter().map(ClipEntry::from).collect()
-        }
-        _ => vec![entry],
-    }
-}
-
-fn has_video_extension(path: &Path) -> bool {
-    path.extension().is_some_and(|found| {
-        VIDEO_EXTENSIONS
-            .iter()
-            .any(|extension| found.eq_ignore_ascii_case(extension))
-    })
-}
 
 /// Reads a list of clips as it comes in, one per line: a path, or the list format of ECO and TSN,
 /// `path frames label`. Empty lines are skipped; paths need not be UTF-8.
@@ -143,7 +61,8 @@ impl<R> ListReader<R> {
         Ok(ClipEntry {
             path,
             stated_frames: Some(frames),
-            label: Some(label),
+            label: Some(Label::Index(label)),
+            frames: None,
         })
     }
 
@@ -193,6 +112,8 @@ fn os_string(bytes: &[u8]) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
 
     fn listed(text: &str, base: Option<&Path>) -> Vec<ClipEntry> {
         read_list(text.as_bytes(), base.map(Path::to_path_buf))
@@ -206,8 +127,8 @@ mod tests {
         assert_eq!(entries[0], PathBuf::from("clips/a").into());
         assert_eq!(entries[1].path, Path::new("clips/b c"));
         assert_eq!(
-            (entries[1].stated_frames, entries[1].label),
-            (Some(300), Some(17))
+            (entries[1].stated_frames, entries[1].label.clone()),
+            (Some(300), Some(Label::Index(17)))
         );
         assert_eq!(entries[2], PathBuf::from("clips/d 5").into());
     }
@@ -235,30 +156,5 @@ mod tests {
         let mut entries = read_list(&b"caf\xe9 3 4\n"[..], None);
         let entry = entries.next().unwrap().unwrap();
         assert_eq!(entry.path.as_os_str().as_encoded_bytes(), b"caf\xe9");
-    }
-
-    #[test]
-    fn a_directory_of_clips_is_its_clips_in_natural_order() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["clip_10", "clip_9", ".cache"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        fs::write(folder.path().join("clip_1.MP4"), b"").unwrap();
-        fs::write(folder.path().join("notes.txt"), b"").unwrap();
-        let clips = expand(folder.path()).unwrap();
-        let expected = ["clip_1.MP4", "clip_9", "clip_10"].map(|name| folder.path().join(name));
-        assert_eq!(clips, expected);
-
-        let frames = folder.path().join("clip_9");
-        fs::write(frames.join("1.jpg"), b"").unwrap();
-        assert_eq!(expand(&frames).unwrap(), std::slice::from_ref(&frames));
-        let entry = ClipEntry {
-            path: frames,
-            stated_frames: Some(3),
-            label: Some(4),
-        };
-        assert_eq!(expand_entry(entry.clone()), [entry]);
-        let empty = expand(&folder.path().join("clip_10")).unwrap_err();
-        assert!(matches!(empty, ClipError::NoFrames { .. }));
     }
 }

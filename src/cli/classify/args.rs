@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use crate::cli::Failure;
 use crate::cli::load_weights::parse_segments;
 use crate::cli::values::one_of;
-use crate::clip::{Crops, Position, Sliding};
+use crate::clip::{Crops, NamePattern, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, Sampling};
 use crate::show::Format;
@@ -27,6 +27,9 @@ pub struct Args {
     /// A file with one clip per line: a path, or `path frames label` as in ECO's lists
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub list: Option<PathBuf>,
+    /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
+    #[arg(long, value_name = "PATTERN", help_heading = "Input")]
+    pub frames: Option<NamePattern>,
     /// Begin here: a frame, from 0 (50), or a time (2.5s)
     #[arg(long, value_name = "POSITION", help_heading = "Input")]
     pub from: Option<Position>,

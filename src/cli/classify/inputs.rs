@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::args::Args;
 use crate::cli::say;
-use crate::clip::{self, ClipEntry, expand_entry, read_list};
+use crate::clip::{self, ClipEntry, Finder, Found, read_list};
 
 /// Clips in the order they were given.
 pub struct Inputs {
@@ -30,10 +30,11 @@ impl Inputs {
         let mut before = args.inputs.clone();
         let dash = before.iter().position(|path| path == Path::new("-"));
         let after = dash.map(|dash| before.split_off(dash).split_off(1));
+        let (mut finder, quiet) = (Finder::new(args.frames.clone()), args.quiet);
         let known: Vec<_> = listed
             .into_iter()
             .chain(paths(before))
-            .flat_map(expanded)
+            .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
         let Some(after) = after else {
             return Ok(Self {
@@ -47,7 +48,9 @@ impl Inputs {
             ));
         }
         let stdin = read_list(BufReader::new(io::stdin()), None);
-        let rest = stdin.chain(paths(after)).flat_map(expanded);
+        let rest = stdin
+            .chain(paths(after))
+            .flat_map(move |entry| expanded(entry, &mut finder, quiet));
         Ok(Self {
             entries: Box::new(known.into_iter().chain(rest)),
             total: None,
@@ -66,10 +69,21 @@ fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {
     paths.into_iter().map(|path| Ok(path.into()))
 }
 
-/// The clips behind an entry.
-fn expanded(entry: clip::Result<ClipEntry>) -> Vec<clip::Result<ClipEntry>> {
-    match entry {
-        Ok(entry) => expand_entry(entry).into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
+/// The clips behind an entry. What cannot be found stays, so that loading it gives the error where the answer would be.
+fn expanded(
+    entry: clip::Result<ClipEntry>,
+    finder: &mut Finder,
+    quiet: bool,
+) -> Vec<clip::Result<ClipEntry>> {
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(error) => return vec![Err(error)],
+    };
+    let Ok(Found { clips, note }) = finder.find(entry.clone()) else {
+        return vec![Ok(entry)];
+    };
+    if let (Some(note), false) = (note, quiet) {
+        say(format_args!("eco: {note}"));
     }
+    clips.into_iter().map(Ok).collect()
 }

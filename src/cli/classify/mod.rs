@@ -202,6 +202,7 @@ impl<'a> Session<'a> {
                 ffmpeg: self.args.ffmpeg.clone(),
                 threads: Some((self.threads / self.workers).max(1)),
                 rate: self.args.fps,
+                frames: self.args.frames.clone(),
             },
             sampling: self.args.sampling,
             segments: self.engine.segments(),
