@@ -385,6 +385,7 @@ fn answers_come_in_the_order_of_the_input_and_errors_are_among_them() {
     }
     entries.push(Err(ClipError::List {
         line: 13,
+        form: None,
         reason: "broken".to_owned(),
     }));
     let expected: Vec<PathBuf> = entries

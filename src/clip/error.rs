@@ -211,13 +211,33 @@ pub enum ClipError {
         path: PathBuf,
     },
 
-    /// A list of clips cannot be understood.
-    #[error("line {line} of the list: {reason}")]
+    /// An entry of a list of clips cannot be understood.
+    #[error("line {line} of the list{}: {reason}", form.as_ref().map_or(String::new(), |form| format!(" is not of its form, {form}")))]
     List {
-        /// The line, counted from 1.
+        /// The line, or the number of the entry, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What the entries of the list are, in words, where that is known.
+        form: Option<String>,
+        /// What is wrong with this one.
         reason: String,
+    },
+
+    /// A list of clips has no entry.
+    #[error("the list names no clip")]
+    EmptyList,
+
+    /// None of the clips of a list exists.
+    #[error(
+        "none of the {clips} clips of the list exists, the first is {}: its lines were read as {form}, and relative paths are \
+         looked for from here and beside the list", first.display()
+    )]
+    NothingListed {
+        /// How many clips it names.
+        clips: usize,
+        /// How its entries were read, in words.
+        form: String,
+        /// The first clip.
+        first: PathBuf,
     },
 
     /// A frame index lies beyond the last frame.

@@ -35,7 +35,7 @@ pub use entry::{ClipEntry, Label};
 pub use error::{ClipError, Result};
 pub use frame_dir::FrameDir;
 pub use frames::{Frames, SourceFrame, load, load_views};
-pub use list::read_list;
+pub use list::{List, Separator, read_list, read_stream};
 pub use opened::{Clip, OpenOptions};
 pub use pattern::{NamePattern, PatternTooLong};
 pub use pipeline::{Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};

@@ -24,9 +24,12 @@ pub struct Args {
     /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
     #[arg(value_name = "CLIP", required_unless_present = "list")]
     pub inputs: Vec<PathBuf>,
-    /// A file with one clip per line: a path, or `path frames label` as in ECO's lists
+    /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub list: Option<PathBuf>,
+    /// Entries of the list and of standard input end in a zero byte, as `find -print0` writes them
+    #[arg(short = '0', long, help_heading = "Input")]
+    pub null: bool,
     /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
     #[arg(long, value_name = "PATTERN", help_heading = "Input")]
     pub frames: Option<NamePattern>,

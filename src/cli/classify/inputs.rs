@@ -1,6 +1,5 @@
 //! The clips to classify, from arguments, a list and standard input.
 
-use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use anyhow::Context;
 
 use super::args::Args;
 use crate::cli::say;
-use crate::clip::{self, ClipEntry, Finder, Found, read_list};
+use crate::clip::{self, ClipEntry, Finder, Found, List, Separator, read_list, read_stream};
 
 /// Clips in the order they were given.
 pub struct Inputs {
@@ -21,19 +20,28 @@ pub struct Inputs {
 impl Inputs {
     /// Reads the list and looks into the directories; standard input is left for later.
     pub fn new(args: &Args) -> anyhow::Result<Self> {
-        let listed = args
-            .list
-            .as_deref()
-            .map(listed)
-            .transpose()?
-            .unwrap_or_default();
+        let separator = match args.null {
+            true => Separator::Zero,
+            false => Separator::Line,
+        };
+        let quiet = args.quiet;
+        let mut finder = Finder::new(args.frames.clone());
+        let mut known = Vec::new();
+        if let Some(path) = &args.list {
+            let list = read_list(path, separator);
+            let List { entries, note, .. } =
+                list.with_context(|| format!("cannot read the list {}", path.display()))?;
+            if let (Some(note), false) = (note, quiet) {
+                say(format_args!("eco: {}: {note}", path.display()));
+            }
+            known.extend(entries.into_iter().map(Ok));
+        }
         let mut before = args.inputs.clone();
         let dash = before.iter().position(|path| path == Path::new("-"));
         let after = dash.map(|dash| before.split_off(dash).split_off(1));
-        let (mut finder, quiet) = (Finder::new(args.frames.clone()), args.quiet);
-        let known: Vec<_> = listed
+        known.extend(paths(before));
+        let known: Vec<_> = known
             .into_iter()
-            .chain(paths(before))
             .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
         let Some(after) = after else {
@@ -47,7 +55,7 @@ impl Inputs {
                 "eco: reading paths from the terminal, one per line; end with Ctrl-D"
             ));
         }
-        let stdin = read_list(BufReader::new(io::stdin()), None);
+        let stdin = read_stream(BufReader::new(io::stdin()), separator);
         let rest = stdin
             .chain(paths(after))
             .flat_map(move |entry| expanded(entry, &mut finder, quiet));
@@ -56,13 +64,6 @@ impl Inputs {
             total: None,
         })
     }
-}
-
-fn listed(list: &Path) -> anyhow::Result<Vec<clip::Result<ClipEntry>>> {
-    let file =
-        File::open(list).with_context(|| format!("cannot read the list {}", list.display()))?;
-    let base = list.parent().map(Path::to_path_buf);
-    Ok(read_list(BufReader::new(file), base).collect())
 }
 
 fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {

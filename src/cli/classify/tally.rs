@@ -53,6 +53,7 @@ impl Tally {
             return Err(Failure::with_code(interrupt::INTERRUPTED, message));
         }
         match (&self.first, self.rows) {
+            (None, 0) => Err(anyhow!("no clips: the input names none").into()),
             (None, _) => Ok(()),
             (Some(error), 1) => Err(anyhow!("{error}").into()),
             (Some(error), rows) => {
