@@ -385,6 +385,7 @@ fn answers_come_in_the_order_of_the_input_and_errors_are_among_them() {
     }
     entries.push(Err(ClipError::List {
         line: 13,
+        form: None,
         reason: "broken".to_owned(),
     }));
     let expected: Vec<PathBuf> = entries
@@ -442,9 +443,8 @@ fn a_list_that_states_another_number_of_frames_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "clip", 4);
     let entry = ClipEntry {
-        path,
         stated_frames: Some(9),
-        label: Some(1),
+        ..path.into()
     };
     let item = load_ahead([Ok(entry)], options(), 1).next().unwrap();
     let note = item.outcome.unwrap().note.unwrap();

@@ -1,73 +1,103 @@
-//! What a directory holds, by the names of its entries.
+//! What a directory holds, read once.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Extensions of files taken as frames, compared without regard to case.
-pub const FRAME_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "bmp", "webp"];
+use super::error::Result;
+use super::extensions::{FRAME_EXTENSIONS, VIDEO_EXTENSIONS, has_extension};
+use super::reading::read_error;
+use super::skipped::Skipped;
 
-/// Whether a file of this name counts as a frame.
-pub fn has_frame_extension(path: &Path) -> bool {
-    path.extension().is_some_and(|found| {
-        FRAME_EXTENSIONS
-            .iter()
-            .any(|extension| found.eq_ignore_ascii_case(extension))
-    })
+/// Entries that programs and systems put into directories, and that are nobody's clips, beside names with a dot.
+const SYSTEM_ENTRIES: [&str; 10] = [
+    "__MACOSX",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "@eaDir",
+    "#recycle",
+    "__pycache__",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+];
+
+/// The names in a directory, by what they are. In no order.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Files whose names end as those of frames do.
+    pub(super) images: Vec<OsString>,
+    /// Files whose names end as those of videos do.
+    pub(super) videos: Vec<OsString>,
+    /// Directories.
+    pub(super) directories: Vec<OsString>,
+    /// Other files, broken links and special files.
+    pub(super) others: Vec<OsString>,
+    /// Entries that are hidden or the system's.
+    pub(super) hidden: usize,
 }
 
-/// The bytes of a path's last component; names need not be UTF-8.
-pub(super) fn name_bytes(path: &Path) -> &[u8] {
-    path.file_name().map_or(&[], |name| name.as_encoded_bytes())
-}
-
-/// What a directory holds besides frames.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Entries whose name starts with a dot.
-    pub hidden: usize,
-    /// Files with another extension, broken links and special files.
-    pub others: usize,
-    /// Sub-directories.
-    pub directories: usize,
-    /// The name of one of the `others`.
-    pub example: Option<PathBuf>,
-}
-
-impl Skipped {
-    pub(super) fn example_in_brackets(&self) -> String {
-        match &self.example {
-            Some(name) => format!(" (such as {})", name.display()),
-            None => String::new(),
-        }
-    }
-
-    /// Says what was found in place of frames and what to do about it.
-    pub(super) fn advice(&self) -> String {
-        let extensions = FRAME_EXTENSIONS
-            .map(|extension| format!(".{extension}"))
-            .join(" ");
-        if self.others == 0 && self.directories == 0 {
-            let hidden = match self.hidden {
-                0 => "it is empty".to_owned(),
-                n => format!("it holds {} only", count(n, "hidden file", "hidden files")),
+impl Contents {
+    /// Reads the directory at `path`. Links are followed.
+    ///
+    /// # Errors
+    /// Those of [`read_error`].
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let mut contents = Contents::default();
+        for entry in fs::read_dir(path).map_err(|error| read_error(path, error))? {
+            let entry = entry.map_err(|error| read_error(path, error))?;
+            let name = entry.file_name();
+            if is_hidden(&name) {
+                contents.hidden += 1;
+                continue;
+            }
+            // Only links cost a further look at the file system: directories of 10,000 frames are common.
+            let kind = match entry.file_type() {
+                Ok(kind) if !kind.is_symlink() => Ok(kind),
+                _ => fs::metadata(entry.path()).map(|metadata| metadata.file_type()),
             };
-            return format!("{hidden}; a frame is a file that ends in {extensions}");
+            let list = match kind {
+                Ok(kind) if kind.is_dir() => &mut contents.directories,
+                Ok(kind) if !kind.is_file() => &mut contents.others,
+                Ok(_) if has_extension(&name, &FRAME_EXTENSIONS) => &mut contents.images,
+                Ok(_) if has_extension(&name, &VIDEO_EXTENSIONS) => &mut contents.videos,
+                _ => &mut contents.others,
+            };
+            list.push(name);
         }
-        let mut found = Vec::new();
-        if self.directories > 0 {
-            found.push(count(self.directories, "sub-directory", "sub-directories"));
+        contents.set_stills_aside();
+        Ok(contents)
+    }
+
+    /// `match.jpg` beside `match.mp4` is a still of that video, not a frame.
+    fn set_stills_aside(&mut self) {
+        let stem = |name: &OsString| Path::new(name).file_stem().map(OsStr::to_os_string);
+        let videos: HashSet<_> = self.videos.iter().filter_map(stem).collect();
+        if !videos.is_empty() {
+            let is_still = |name: &mut OsString| stem(name).is_some_and(|s| videos.contains(&s));
+            self.others.extend(self.images.extract_if(.., is_still));
         }
-        if self.others > 0 {
-            let others = count(self.others, "other file", "other files");
-            found.push(format!("{others}{}", self.example_in_brackets()));
+    }
+
+    /// What it holds besides frames.
+    pub(super) fn skipped(&self) -> Skipped {
+        let others = || self.others.iter().chain(&self.videos);
+        Skipped {
+            hidden: self.hidden,
+            others: others().count(),
+            directories: self.directories.len(),
+            // The first by name, whatever order the system lists them in.
+            example: others().min().map(PathBuf::from),
         }
-        format!(
-            "it holds {}; a frame is a file that ends in {extensions}",
-            found.join(" and ")
-        )
     }
 }
 
-/// A number with its noun.
-pub(super) fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+fn is_hidden(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b".")
+        || SYSTEM_ENTRIES
+            .iter()
+            .any(|entry| entry.as_bytes().eq_ignore_ascii_case(bytes))
 }

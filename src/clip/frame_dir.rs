@@ -1,21 +1,26 @@
 //! Finding a clip's frames: the image files of a directory, in natural order.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::contents::{Skipped, count, has_frame_extension, name_bytes};
+use super::contents::Contents;
 use super::error::{ClipError, Result};
-use super::reading::read_error;
-use crate::text::natural_order;
+use super::gaps::Gaps;
+use super::pattern::NamePattern;
+use super::series::{self, SeriesCount};
+use super::skipped::{Skipped, count};
 
 /// A directory's frames and a count of what else it holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameDir {
     /// The directory as it was given.
     pub path: PathBuf,
     /// Its frames in natural order (`img_2` before `img_10`), each `path` joined with a file name.
     /// Never empty.
     pub frames: Vec<PathBuf>,
+    /// What the names of the frames have in common (`img_*.jpg`).
+    pub series: String,
+    /// Images that are not this clip's frames.
+    pub left_out: Vec<SeriesCount>,
     /// Entries that are not frames.
     pub skipped: Skipped,
     /// Missing numbers, when the frames are numbered with a constant step.
@@ -25,42 +30,57 @@ pub struct FrameDir {
 impl FrameDir {
     /// Lists the frames of the directory at `path`.
     ///
-    /// A frame is a file with one of [`FRAME_EXTENSIONS`] whose name does not start with a dot.
-    /// Links are followed; sub-directories are not entered.
+    /// A frame is a file with one of [`FRAME_EXTENSIONS`](super::extensions::FRAME_EXTENSIONS) whose name does not start
+    /// with a dot. Of several series of such files, the one is taken that is clearly the frames. Links are followed;
+    /// sub-directories are not entered.
     ///
     /// # Errors
     /// [`ClipError::NotFound`], [`ClipError::NotADirectory`], [`ClipError::PermissionDenied`],
-    /// [`ClipError::NoFrames`], and [`ClipError::Io`] for the rest.
+    /// [`ClipError::NoFrames`], [`ClipError::SeveralSeries`], and [`ClipError::Io`] for the rest.
     pub fn list(path: &Path) -> Result<FrameDir> {
-        let mut frames = Vec::new();
-        let mut skipped = Skipped::default();
-        for entry in fs::read_dir(path).map_err(|error| read_error(path, error))? {
-            let entry = entry.map_err(|error| read_error(path, error))?;
-            match kind(&entry) {
-                Kind::Frame => frames.push(entry.path()),
-                Kind::Hidden => skipped.hidden += 1,
-                Kind::Directory => skipped.directories += 1,
-                Kind::Other => {
-                    skipped.others += 1;
-                    skipped
-                        .example
-                        .get_or_insert_with(|| entry.file_name().into());
+        Self::of(path, Contents::read(path)?, None)
+    }
+
+    /// As [`FrameDir::list`], with the frames that are of a pattern, when one is given.
+    ///
+    /// # Errors
+    /// As [`FrameDir::list`], and [`ClipError::NoMatch`].
+    pub fn list_matching(path: &Path, pattern: Option<&NamePattern>) -> Result<FrameDir> {
+        Self::of(path, Contents::read(path)?, pattern)
+    }
+
+    pub(super) fn of(
+        path: &Path,
+        contents: Contents,
+        pattern: Option<&NamePattern>,
+    ) -> Result<FrameDir> {
+        let skipped = contents.skipped();
+        let path = path.to_path_buf();
+        if contents.images.is_empty() {
+            return Err(ClipError::NoFrames { path, skipped });
+        }
+        let choice = match pattern {
+            None => series::choose(contents.images).map_err(|series| ClipError::SeveralSeries {
+                path: path.clone(),
+                series,
+            })?,
+            Some(pattern) => series::matching(contents.images, pattern).map_err(|series| {
+                let pattern = pattern.to_string();
+                ClipError::NoMatch {
+                    path: path.clone(),
+                    pattern,
+                    series,
                 }
-            }
-        }
-        if frames.is_empty() {
-            return Err(ClipError::NoFrames {
-                path: path.to_path_buf(),
-                skipped,
-            });
-        }
-        frames.sort_by(|a, b| natural_order(name_bytes(a), name_bytes(b)));
-        let gaps = Gaps::find(&frames);
+            })?,
+        };
+        let frames: Vec<PathBuf> = choice.taken.iter().map(|name| path.join(name)).collect();
         Ok(FrameDir {
-            path: path.to_path_buf(),
+            gaps: Gaps::find(&choice.taken, choice.numbers),
+            path,
             frames,
+            series: choice.pattern,
+            left_out: choice.left_out,
             skipped,
-            gaps,
         })
     }
 
@@ -68,6 +88,22 @@ impl FrameDir {
     /// directory holds frames only, without gaps.
     pub fn note(&self) -> Option<String> {
         let mut parts = Vec::new();
+        if !self.left_out.is_empty() {
+            const SHOWN: usize = 3;
+            let mut left_out: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
+            if left_out.len() > SHOWN {
+                let more = left_out.split_off(SHOWN).len();
+                left_out.push(format!("{more} more"));
+            }
+            parts.push(format!(
+                "{} taken, {} left out",
+                SeriesCount {
+                    pattern: self.series.clone(),
+                    count: self.frames.len(),
+                },
+                left_out.join(", ")
+            ));
+        }
         if self.skipped.others > 0 {
             let example = self.skipped.example_in_brackets();
             parts.push(format!(
@@ -90,112 +126,10 @@ impl FrameDir {
     }
 }
 
-/// Numbers that are missing between a directory's frames.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gaps {
-    /// How many frames are missing.
-    pub missing: usize,
-    /// The name of the frame before the first gap.
-    pub after: PathBuf,
-}
-
-impl Gaps {
-    /// Looks at the numbers in `frames`, which are sorted. The smallest step between neighbours is
-    /// taken as the numbering's own, so that every fifth frame of a video has no gaps.
-    fn find(frames: &[PathBuf]) -> Option<Gaps> {
-        let names: Vec<_> = frames
-            .iter()
-            .map(|frame| Numbered::parse(name_bytes(frame)))
-            .collect();
-        let steps = || {
-            names.windows(2).enumerate().filter_map(|(position, pair)| {
-                let step = pair[1].as_ref()?.step_from(pair[0].as_ref()?)?;
-                Some((position, step))
-            })
-        };
-        let unit = steps().map(|(_, step)| step).min()?;
-        let mut missing = 0_u64;
-        let mut first = None;
-        for (position, step) in steps().filter(|(_, step)| *step > unit) {
-            missing = missing.saturating_add(step / unit - 1);
-            first.get_or_insert(position);
-        }
-        let after = frames[first?].file_name()?.into();
-        (missing > 0).then(|| Gaps {
-            missing: usize::try_from(missing).unwrap_or(usize::MAX),
-            after,
-        })
-    }
-}
-
-/// A file name split around its last run of digits.
-struct Numbered<'a> {
-    before: &'a [u8],
-    number: u64,
-    after: &'a [u8],
-}
-
-impl<'a> Numbered<'a> {
-    fn parse(name: &'a [u8]) -> Option<Self> {
-        let stem_len = name
-            .iter()
-            .rposition(|&byte| byte == b'.')
-            .unwrap_or(name.len());
-        let stem = &name[..stem_len];
-        let end = stem.iter().rposition(u8::is_ascii_digit)? + 1;
-        let start = stem[..end]
-            .iter()
-            .rposition(|byte| !byte.is_ascii_digit())
-            .map_or(0, |p| p + 1);
-        // More digits than a u64 holds are an identifier, not a frame number.
-        let number = std::str::from_utf8(&stem[start..end]).ok()?.parse().ok()?;
-        Some(Numbered {
-            before: &name[..start],
-            number,
-            after: &name[end..],
-        })
-    }
-
-    fn step_from(&self, previous: &Self) -> Option<u64> {
-        let same_series = self.before == previous.before && self.after == previous.after;
-        let step = self.number.checked_sub(previous.number)?;
-        (same_series && step > 0).then_some(step)
-    }
-}
-
-enum Kind {
-    Frame,
-    Hidden,
-    Directory,
-    Other,
-}
-
-fn kind(entry: &fs::DirEntry) -> Kind {
-    let name = entry.file_name();
-    if name.as_encoded_bytes().starts_with(b".") {
-        return Kind::Hidden;
-    }
-    let path = entry.path();
-    // Only links cost a further look at the file system: directories of 10,000 frames are common.
-    let is_dir = match entry.file_type() {
-        Ok(file_type) if file_type.is_dir() => true,
-        Ok(file_type) if file_type.is_file() => false,
-        _ => match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => true,
-            Ok(metadata) if metadata.is_file() => false,
-            _ => return Kind::Other,
-        },
-    };
-    match is_dir {
-        true => Kind::Directory,
-        false if has_frame_extension(&path) => Kind::Frame,
-        false => Kind::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn directory(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -296,7 +230,8 @@ mod tests {
             fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), b"").unwrap();
         }
         let listed = FrameDir::list(folder.path()).unwrap();
-        assert_eq!(name_bytes(&listed.frames[0]), b"\xff\xfe_9.jpg");
+        let first = listed.frames[0].file_name().unwrap();
+        assert_eq!(first.as_encoded_bytes(), b"\xff\xfe_9.jpg");
         assert_eq!(listed.gaps, None);
     }
 }

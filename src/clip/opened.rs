@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::contents::has_frame_extension;
 use super::crops::Crops;
+use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
+use super::extensions::{FRAME_EXTENSIONS, has_extension};
 use super::frame_dir::FrameDir;
 use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
+use super::pattern::NamePattern;
 use super::reading::read_error;
 use super::timeline::Timeline;
 use super::turns::Turns;
@@ -23,7 +26,7 @@ pub enum Clip {
     /// A directory of image files, and the rate they were taken at, where that is known.
     FrameDir {
         /// The files.
-        listed: FrameDir,
+        listed: Arc<FrameDir>,
         /// Frames per second.
         rate: Option<f64>,
     },
@@ -41,12 +44,28 @@ pub struct OpenOptions {
     pub threads: Option<usize>,
     /// Frames per second of frame directories, for positions in seconds.
     pub rate: Option<f64>,
+    /// Which images of a directory are its frames; by default the one series of images that can be.
+    pub frames: Option<NamePattern>,
 }
 
 /// The index lists of one answer: what [`Clip::load`] turns into frames.
 pub type Views = Vec<Vec<usize>>;
 
 impl Clip {
+    /// Opens the clip of an entry, whose directory may have been listed already.
+    ///
+    /// # Errors
+    /// As [`Clip::open`].
+    pub fn of(entry: &ClipEntry, options: &OpenOptions) -> Result<Clip> {
+        match &entry.frames {
+            None => Clip::open(&entry.path, options),
+            Some(listed) => Ok(Clip::FrameDir {
+                listed: Arc::clone(listed),
+                rate: options.rate,
+            }),
+        }
+    }
+
     /// Opens a directory of frames or a video.
     ///
     /// # Errors
@@ -56,7 +75,7 @@ impl Clip {
         let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
         if metadata.is_dir() {
             return Ok(Clip::FrameDir {
-                listed: FrameDir::list(path)?,
+                listed: Arc::new(FrameDir::list_matching(path, options.frames.as_ref())?),
                 rate: options.rate,
             });
         }
@@ -65,7 +84,7 @@ impl Clip {
                 path: path.to_path_buf(),
             });
         }
-        if has_frame_extension(path) {
+        if has_extension(path, &FRAME_EXTENSIONS) {
             return Err(ClipError::SingleImage {
                 path: path.to_path_buf(),
             });

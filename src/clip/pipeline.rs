@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::crops::Crops;
+use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::frames::Frames;
-use super::list::ClipEntry;
 use super::opened::{Clip, OpenOptions, Views};
 use super::timeline::{Position, Sliding};
 use super::turns::Turns;
@@ -102,7 +102,7 @@ pub fn load_clip(
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
 ) -> Result<()> {
-    let mut source = Clip::open(&entry.path, &options.open)?;
+    let mut source = Clip::of(entry, &options.open)?;
     let mut emitted = false;
     let mut forward = |loaded| {
         emitted = true;
