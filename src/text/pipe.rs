@@ -8,14 +8,18 @@ pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let json = error.downcast_ref::<serde_json::Error>();
-        let io = error.downcast_ref::<io::Error>();
-        let kind = io
-            .map(io::Error::kind)
-            .or(json.and_then(serde_json::Error::io_error_kind));
-        if kind == Some(io::ErrorKind::BrokenPipe) {
+        if json.and_then(serde_json::Error::io_error_kind) == Some(io::ErrorKind::BrokenPipe) {
             return true;
         }
-        // An I/O error that wraps another hands out that one's cause as its own, and so hides it.
+        let csv = error.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        let io = match csv {
+            Some(csv::ErrorKind::Io(io)) => Some(io),
+            _ => error.downcast_ref::<io::Error>(),
+        };
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        // An I/O error hands out the cause of the error that it wraps as its own, and so hides that error.
         cause = match io.and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::grid::{Align, Grid};
 use crate::text::names;
 use crate::text::number::four_digits;
+use crate::text::terminal::wrapped;
 
 /// The format in which a table is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -185,7 +186,8 @@ impl<R> Table<'_, R> {
         grid.write(out)?;
         match width {
             Some(width) if !left_out.is_empty() => {
-                writeln!(out, "Not shown in {width} columns: {}", left_out.join(", "))
+                let text = format!("Not shown in {width} columns: {}", left_out.join(", "));
+                writeln!(out, "{}", wrapped(&text, width))
             }
             _ => Ok(()),
         }
