@@ -210,11 +210,11 @@ mod tests {
         let line = |state: State, width| state.line_after(Duration::from_secs(60), width, 0);
         assert_eq!(
             line(state(Some(1), 0, 312, 1200), 60),
-            "━━━━────────────  312 of 1200 windows  5.2/s  2:51 left"
+            "━━━━─────────────  312 of 1200 windows  5.2/s  2:51 left"
         );
         let many = line(state(Some(12), 2, 99, 1200), 80);
         assert!(
-            many.ends_with("  clip 3 of 12, 99 of 1200 windows  5.2/s  4:51 left"),
+            many.ends_with("  clip 3 of 12, 99 of 1200 windows  5.2/s  4:46 left"),
             "{many}"
         );
         let clips = line(state(Some(1000), 311, 1, 1), 60);
