@@ -11,7 +11,9 @@
     reason = "the loops of a transform run over the same axis of several arrays"
 )]
 
+mod algorithm;
 pub(crate) mod amx;
+mod bfloat16;
 pub(crate) mod buffer;
 mod compile;
 pub(crate) mod convolution;
@@ -19,8 +21,10 @@ pub(crate) mod filters;
 pub(crate) mod gemm;
 mod head;
 mod image;
+pub(crate) mod kind;
 mod pointwise;
 mod pooling;
+mod products;
 pub(crate) mod simd;
 mod steps;
 pub(crate) mod threads;
@@ -116,7 +120,7 @@ impl Winograd {
     pub fn compile(source: Source, threads: usize) -> Result<Self, Error> {
         let isa = Isa::detect();
         let threads = threads.max(1);
-        let pool = threads::pool(threads)?;
+        let pool = threads::pool(threads).map_err(|e| Error::Threads(e.to_string()))?;
         let compiler = compile::Compiler {
             isa,
             amx: Amx::detect(),
