@@ -1,12 +1,13 @@
 //! From the plan of a network and its tensors to the compiled network.
 
 use super::amx::Amx;
-use super::convolution::{Convolution, Kind};
+use super::convolution::Convolution;
 use super::error::Error;
 use super::filters;
 use super::gemm::Epilogue;
 use super::head::Classifier;
 use super::image::{DEPTH_CHANNELS, DEPTH_SIDE};
+use super::kind::Kind;
 use super::pointwise::Pointwise;
 use super::simd::Isa;
 use super::steps::{Layer, Program, Step};

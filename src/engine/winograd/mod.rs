@@ -10,7 +10,11 @@
 )]
 
 #[doc(hidden)]
+pub mod algorithm;
+#[doc(hidden)]
 pub mod amx;
+#[doc(hidden)]
+pub mod bfloat16;
 #[doc(hidden)]
 pub mod buffer;
 mod compile;
@@ -24,8 +28,12 @@ pub mod filters;
 pub mod gemm;
 mod head;
 mod image;
+#[doc(hidden)]
+pub mod kind;
 mod pointwise;
 mod pooling;
+#[doc(hidden)]
+pub mod products;
 #[doc(hidden)]
 pub mod simd;
 mod steps;
