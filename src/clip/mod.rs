@@ -44,4 +44,4 @@ pub use timeline::{Position, Sliding, Timeline};
 pub use turns::Turns;
 pub use video::ffmpeg::Ffmpeg;
 pub use video::reader::Video;
-pub use walk::{Finder, Found};
+pub use walk::{Finder, Found, expand};

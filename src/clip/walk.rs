@@ -34,6 +34,15 @@ pub struct Found {
     pub note: Option<String>,
 }
 
+/// The paths of the clips behind a path, as [`Finder::find`] finds them.
+///
+/// # Errors
+/// Those of [`Finder::find`].
+pub fn expand(path: &Path) -> Result<Vec<PathBuf>> {
+    let found = Finder::new(None).find(path.to_owned().into())?;
+    Ok(found.clips.into_iter().map(|clip| clip.path).collect())
+}
+
 impl Finder {
     /// With a pattern, frames are the images whose names are of it.
     pub fn new(pattern: Option<NamePattern>) -> Self {

@@ -50,6 +50,25 @@ pub fn end_of(text: &str, width: usize) -> String {
     "…".to_owned() + &reversed.chars().rev().collect::<String>()
 }
 
+/// `text` on lines of at most `width` columns, broken at blanks; a longer word has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let columns = word.width();
+        if used > 0 && used + 1 + columns > width {
+            lines.push('\n');
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += columns;
+    }
+    lines
+}
+
 /// As many of `characters` as fit beside an ellipsis.
 fn cut(characters: impl Iterator<Item = char>, width: usize) -> String {
     let mut used = 1;
@@ -73,5 +92,15 @@ mod tests {
         assert_eq!(end_of("a/b/c", 5), "a/b/c");
         assert_eq!(end_of("a/b/cd", 5), "…b/cd");
         assert_eq!(end_of("空手道", 4), "…道");
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks() {
+        assert_eq!(
+            wrapped("Not shown: Pad, Kernel", 11),
+            "Not shown:\nPad, Kernel"
+        );
+        assert_eq!(wrapped("a longer word", 4), "a\nlonger\nword");
+        assert_eq!(wrapped("", 4), "");
     }
 }

@@ -43,7 +43,7 @@ impl Winograd {
     pub fn compile(network: Network, weights: &Weights, threads: usize) -> Result<Self> {
         let isa = Isa::detect();
         let threads = threads.max(1);
-        let pool = pool(threads)?;
+        let pool = pool(threads).map_err(|error| Error::Threads(error.to_string()))?;
         let plans = Plans::new(&network.graph(1)?).map_err(Error::from)?;
         let compiler = Compiler {
             isa,
