@@ -232,6 +232,20 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn links_of_either_kind_lead_to_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, hard, soft, other] =
+            ["file", "hard", "soft", "other"].map(|name| folder.path().join(name));
+        fs::write(&file, "x").unwrap();
+        fs::write(&other, "x").unwrap();
+        fs::hard_link(&file, &hard).unwrap();
+        std::os::unix::fs::symlink(&file, &soft).unwrap();
+        assert!(same_file(&file, &hard) && same_file(&soft, &hard));
+        assert!(!same_file(&file, &other) && !same_file(&file, &folder.path().join("none")));
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_link_stays_a_link_and_a_device_stays_a_device() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));

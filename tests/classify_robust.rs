@@ -3,13 +3,15 @@
 mod driver;
 mod tools;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, output, video};
-use eco::weights::{Weights, write};
+use eco::recipe::Sampling;
+use eco::weights::{Metadata, Weights, write};
 
 #[test]
 fn damaged_and_hostile_frames_are_rows_and_nothing_worse() {
@@ -204,8 +206,18 @@ fn what_may_not_be_read_is_a_row_that_says_so() {
     allow(&closed, 0o755);
 }
 
-/// Writes the demo's network as a file of weights, the tensor `name` changed.
+/// Writes the demo's network as a file of weights that says nothing of itself, the tensor `name` changed.
 fn weights_file(path: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
+    described_weights(path, &BTreeMap::new(), name, change);
+}
+
+/// The same with metadata.
+fn described_weights(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    name: &str,
+    change: impl Fn(&mut Vec<u8>),
+) {
     let demo = Weights::demo().unwrap();
     let tensors = demo.specs().iter().map(|spec| {
         let mut tensor = demo.tensor(&spec.name).unwrap();
@@ -214,8 +226,7 @@ fn weights_file(path: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
         }
         (spec.name.clone(), tensor)
     });
-    let metadata = demo.metadata().to_map();
-    write(path, &tensors.collect::<Vec<_>>(), &metadata).unwrap();
+    write(path, &tensors.collect::<Vec<_>>(), metadata).unwrap();
 }
 
 #[test]
@@ -238,6 +249,41 @@ fn logits_that_are_not_numbers_are_reported_and_not_sorted() {
     assert!(row["top"].is_null(), "{row}");
     assert!(stderr.contains("NaN"), "{stderr}");
     assert!(fs::read_to_string(&page).unwrap().contains("NaN"));
+}
+
+#[test]
+fn how_clips_are_looked_at_is_the_weights_choice_and_what_is_assumed_is_said() {
+    let folder = folder();
+    let clip = clip(folder.path(), "a", 37);
+    let [silent, caffe] =
+        ["silent", "caffe"].map(|name| folder.path().join(format!("{name}.safetensors")));
+    weights_file(&silent, "", |_| {});
+    let metadata = Metadata {
+        sampling: Some(Sampling::Caffe),
+        classes: Some(6),
+        ..Metadata::default()
+    };
+    described_weights(&caffe, &metadata.to_map(), "", |_| {});
+    let classified = |weights: &Path, args: &[&str]| {
+        let mut eco = Command::new(env!("CARGO_BIN_EXE_eco"));
+        eco.args(["classify", "--segments", "4", "--format", "jsonl"]);
+        let (code, stdout, stderr) =
+            output(eco.args(args).arg(&clip).arg("--weights").arg(weights));
+        assert_eq!(code, 0, "{stderr}");
+        (lines(&stdout)[0]["frames"].clone(), stderr)
+    };
+    let frames = |sampling: Sampling| serde_json::json!(sampling.indices(37, 4));
+    let (found, stderr) = classified(&silent, &["--preprocess", "book"]);
+    assert_eq!(found, frames(Sampling::Official));
+    assert!(
+        stderr.contains("preprocess book, sampling official (assumed), segments 4, labels none"),
+        "{stderr}"
+    );
+    let (found, stderr) = classified(&caffe, &[]);
+    assert_eq!(found, frames(Sampling::Caffe));
+    assert!(stderr.contains("sampling caffe, "), "{stderr}");
+    let (found, stderr) = classified(&caffe, &["--sampling", "official", "-q"]);
+    assert_eq!((found, stderr.as_str()), (frames(Sampling::Official), ""));
 }
 
 #[cfg(unix)]

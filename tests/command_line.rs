@@ -86,7 +86,17 @@ fn the_same_wrong_value_has_the_same_exit_code_in_every_command() {
         "--precision",
         "fp16",
     ];
+    let nothing = ["--weights", "nothing.pth"];
     for (code, commands) in [
+        (
+            4,
+            vec![
+                [&["classify", "clip"], &nothing[..]].concat(),
+                [&["bench"], &nothing[..]].concat(),
+                vec!["load-weights", "nothing.pth"],
+                vec!["inspect", "nothing.pth"],
+            ],
+        ),
         (
             4,
             vec![
@@ -125,10 +135,14 @@ fn the_same_wrong_value_has_the_same_exit_code_in_every_command() {
 fn an_error_names_the_flag_that_helps() {
     let folder = folder();
     clip(folder.path(), "clip", 4);
+    fs::write(folder.path().join("clip.mp4"), "a video").unwrap();
+    let (_, _, stderr) = eco(folder.path(), ["classify", "clip"]);
+    assert!(stderr.contains("--weights demo"), "{stderr}");
     let demo = ["classify", "clip", "--weights", "demo", "--device", "cpu"];
     for (args, flag) in [
         (&["--window", "1s"][..], "--fps RATE"),
         (&["--precision", "bf16"], "--device cuda"),
+        (&["--ffmpeg", "nowhere", "clip.mp4"], "--ffmpeg PATH"),
     ] {
         let (_, _, stderr) = eco(folder.path(), demo.iter().chain(args));
         assert!(stderr.contains(flag), "{args:?}: {stderr}");

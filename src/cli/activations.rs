@@ -142,7 +142,11 @@ fn decoded(
 ) -> Result<ClipBatch, Failure> {
     let metadata = weights.metadata();
     let options = LoadOptions {
-        sampling: args.frames.sampling.unwrap_or_default(),
+        sampling: args
+            .frames
+            .sampling
+            .or(metadata.sampling)
+            .unwrap_or_default(),
         segments,
         preprocess: args.frames.preprocess.unwrap_or(metadata.preprocess),
         ..LoadOptions::default()

@@ -5,6 +5,7 @@ use std::error::Error;
 use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
 use crate::recognise::{Answer, Outcome, RecogniseError};
+use crate::weights::locate::LocateError;
 
 /// The flag that helps a clip that was not loaded.
 pub fn for_answer(answer: &Answer) -> Option<&'static str> {
@@ -26,6 +27,9 @@ fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
         Some(RecogniseError::Engine(error)) => return for_engine(error),
         Some(RecogniseError::Clip(error)) => return for_clip(error),
         _ => {}
+    }
+    if let Some(LocateError::NoneImported) = error.downcast_ref() {
+        return Some("--weights FILE or --weights demo names them");
     }
     None.or_else(|| error.downcast_ref().and_then(for_device))
         .or_else(|| error.downcast_ref().and_then(for_engine))

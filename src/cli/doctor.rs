@@ -183,15 +183,15 @@ fn ffmpeg(given: Option<&Path>) -> Result<String, String> {
 fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     let chosen = weights::find(asked_for).map_err(Failure::into_error)?;
     let weights = OpenWeights::open(chosen.source)?;
-    let metadata = weights.metadata();
     let source = weights.source();
     let reason = match chosen.reason {
         "" => String::new(),
         reason => format!(" ({reason})"),
     };
-    let (name, classes) = (&metadata.architecture, weights.classes());
-    let (segments, preprocess) = (metadata.segments, metadata.preprocess);
+    let (metadata, classes) = (weights.metadata(), weights.classes());
+    let facts = metadata.facts().map(|fact| fact.to_string()).join(", ");
+    let name = metadata.architecture;
     Ok(format!(
-        "{source}{reason}: {name}, {classes} classes, {segments} segments, preprocessing {preprocess}"
+        "{source}{reason}: {name}, {classes} classes, {facts}"
     ))
 }

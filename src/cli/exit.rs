@@ -8,6 +8,7 @@ use super::say::say;
 use crate::engine;
 use crate::recognise::{InputError, RecogniseError};
 use crate::text::is_broken_pipe;
+use crate::weights::locate::LocateError;
 use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
 /// Something could not be done.
@@ -87,6 +88,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         Some(InputError::Unreadable(error)) => return Some(code_of_class(error.class())),
         Some(_) => return Some(USAGE),
         None => {}
+    }
+    if let Some(LocateError::NoSuchFile { .. }) = error.downcast_ref() {
+        return Some(UNREADABLE);
     }
     let load = error.downcast_ref().map(LoadError::class);
     match load.or_else(|| error.downcast_ref().map(WeightsError::class)) {

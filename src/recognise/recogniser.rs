@@ -67,7 +67,7 @@ impl Recogniser {
             engine,
             labels,
             preprocess: options.preprocess.unwrap_or(metadata.preprocess),
-            sampling: options.sampling.unwrap_or_default(),
+            sampling: options.sampling.or(metadata.sampling).unwrap_or_default(),
             threads,
             workers: threads.min(MAX_WORKERS).min(clips).max(1),
             batch: options.batch.unwrap_or(batch).max(1),

@@ -1,6 +1,7 @@
 //! What a run is made with, in words.
 
 use crate::cli::weights::DEMO_NOTICE;
+use crate::recipe::KINETICS_CLASSES;
 use crate::recognise::{Recogniser, WeightsSource};
 use crate::show::report::About;
 
@@ -43,6 +44,29 @@ pub fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
         weights: weights.0,
         settings: settings.0,
     }
+}
+
+/// How the network looks at clips, in one line, and what of it nothing says: neither a flag nor the weights.
+pub fn usage(recogniser: &Recogniser) -> String {
+    let (options, weights) = (recogniser.options(), recogniser.weights());
+    let given = |about: &str| match about {
+        "preprocess" => options.preprocess.map(|preprocess| preprocess.to_string()),
+        "sampling" => options.sampling.map(|sampling| sampling.to_string()),
+        "segments" => options.segments.map(|segments| segments.to_string()),
+        "labels" => options.labels.as_ref().map(|_| "from --labels".to_owned()),
+        _ => None,
+    };
+    let said = weights
+        .metadata()
+        .facts()
+        .map(|fact| match given(fact.about) {
+            Some(value) => format!("{} {value}", fact.about),
+            None if fact.value.is_none() && weights.classes() == KINETICS_CLASSES => {
+                format!("{} kinetics400 (assumed)", fact.about)
+            }
+            None => fact.to_string(),
+        });
+    said.join(", ")
 }
 
 /// Names and values in words; what is unknown is left out.

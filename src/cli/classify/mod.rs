@@ -21,7 +21,7 @@ use super::exit::Failure;
 use super::say::say;
 use super::signals::Signals;
 use super::{advice, weights};
-use crate::recognise::{Answer, Recogniser, Row, RowOptions, use_threads};
+use crate::recognise::{Answer, Recogniser, Row, RowOptions, WeightsSource, use_threads};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
 
@@ -41,6 +41,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let progress = Progress::new(inputs.total, args.speech.quiet);
     progress.message("loading weights");
     let recogniser = Recogniser::new(args.options(chosen.source, inputs.total))?;
+    if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
+        let usage = about::usage(&recogniser);
+        progress.aside(|| say(format_args!("eco: {usage}")));
+    }
     let about = about::describe(&recogniser, args.output.min_score);
     if args.speech.verbose {
         let explain = |(name, value): &(String, String)| {
