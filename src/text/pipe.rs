@@ -1,21 +1,25 @@
-//! Readers that have gone away.
+//! Closed pipes.
 
 use std::error::Error;
 use std::io;
 
-/// Whether `error`, or what caused it, is that the reader of a pipe has closed it. Errors of JSON and CSV writers wrap it.
+/// Whether `error` or one of its causes is a closed pipe. Errors of JSON and CSV writers wrap it.
 pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let json = error.downcast_ref::<serde_json::Error>();
-        let io = error.downcast_ref::<io::Error>();
-        let kind = io
-            .map(io::Error::kind)
-            .or(json.and_then(serde_json::Error::io_error_kind));
-        if kind == Some(io::ErrorKind::BrokenPipe) {
+        if json.and_then(serde_json::Error::io_error_kind) == Some(io::ErrorKind::BrokenPipe) {
             return true;
         }
-        // An I/O error that wraps another hands out that one's cause as its own, and so hides it.
+        let csv = error.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        let io = match csv {
+            Some(csv::ErrorKind::Io(io)) => Some(io),
+            _ => error.downcast_ref::<io::Error>(),
+        };
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        // `source` of an I/O error skips the error that it wraps.
         cause = match io.and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),

@@ -1,4 +1,4 @@
-//! What a terminal shows.
+//! Text that fits a terminal.
 
 #[cfg(unix)]
 use std::os::fd::AsFd as Stream;
@@ -7,7 +7,7 @@ use std::os::windows::io::AsHandle as Stream;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of the terminal that `stream` is; `None` when it is none.
+/// Width of the terminal that `stream` is, in columns; `None` when it is not a terminal.
 pub fn width(stream: impl Stream) -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(stream)?;
     Some(width.0.into())
@@ -24,7 +24,7 @@ pub fn is_pipe(stream: impl Stream) -> bool {
     data.is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
 }
 
-/// Whether another program reads what is written to `stream`; not told here.
+/// Whether another program reads what is written to `stream`; unknown on this system.
 #[cfg(not(unix))]
 pub fn is_pipe(_: impl Stream) -> bool {
     false
@@ -50,7 +50,26 @@ pub fn end_of(text: &str, width: usize) -> String {
     "…".to_owned() + &reversed.chars().rev().collect::<String>()
 }
 
-/// As many of `characters` as fit beside an ellipsis.
+/// `text` on lines of at most `width` columns, broken at blanks; a longer word has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let columns = word.width();
+        if used > 0 && used + 1 + columns > width {
+            lines.push('\n');
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += columns;
+    }
+    lines
+}
+
+/// As many characters as fit in `width` columns beside an ellipsis.
 fn cut(characters: impl Iterator<Item = char>, width: usize) -> String {
     let mut used = 1;
     characters
@@ -73,5 +92,15 @@ mod tests {
         assert_eq!(end_of("a/b/c", 5), "a/b/c");
         assert_eq!(end_of("a/b/cd", 5), "…b/cd");
         assert_eq!(end_of("空手道", 4), "…道");
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks() {
+        assert_eq!(
+            wrapped("Not shown: Pad, Kernel", 11),
+            "Not shown:\nPad, Kernel"
+        );
+        assert_eq!(wrapped("a longer word", 4), "a\nlonger\nword");
+        assert_eq!(wrapped("", 4), "");
     }
 }

@@ -89,6 +89,8 @@
     }
     turn(Math.floor(found.findIndex((entry) => entry.row === row) / PAGE));
     row.scrollIntoView({ block: "center" });
+    // Rows get their heights when they are first drawn, which moves this one.
+    requestAnimationFrame(() => row.scrollIntoView({ block: "center" }));
   }
 
   for (const head of heads) {
