@@ -20,6 +20,10 @@ setup-full: ## fetch PyTorch with CUDA, for the tests and for GPUs
 build: setup ## build the release binary, target/release/eco
 	@$(CARGO) build --release
 
+.PHONY: build-cpu
+build-cpu: ## build eco without libtorch (nothing to fetch): target/cpu/release/eco
+	@$(CARGO) build --release --no-default-features --target-dir target/cpu
+
 .PHONY: demo
 demo: build ## classify the example clips with the embedded demo weights
 	@scripts/demo.sh $(ECO)
@@ -36,14 +40,20 @@ bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
 bench-load: build setup-full ## measure loading and importing weights beside PyTorch
 	@.venv/bin/python scripts/bench_load.py $(BENCH)
 
+.PHONY: test-cpu
+test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
+	@$(CARGO) test --no-default-features --target-dir target/cpu --lib
+	@$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target/cpu
+
 .PHONY: lint
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --all-targets -- -D warnings
+	@$(CARGO) clippy --no-default-features --target-dir target/cpu --lib --bins -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
 
 .PHONY: check
-check: lint test ## everything CI checks
+check: lint test-cpu test ## everything CI checks
 
 .PHONY: install
 install: build ## install eco into PREFIX/bin (default: Cargo's)

@@ -1,39 +1,52 @@
 //! Compiles what `tch` does not bind, and bakes the place of libtorch into the binary, so that it starts from any directory
 //! without LD_LIBRARY_PATH.
 
-use std::env;
-use std::path::{Path, PathBuf};
-
+#[cfg(not(feature = "libtorch"))]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // torch-sys tells its direct dependents where it found the libraries.
-    let Ok(libtorch) = env::var("DEP_TCH_LIBTORCH_LIB") else {
-        return;
-    };
-    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
-    compile(&libtorch);
-    // An unpacked archive with the libraries beside the binary wins over the place at build time.
-    let beside = match env::var("CARGO_CFG_TARGET_OS").as_deref() {
-        Ok("macos") => "@loader_path/../lib",
-        _ => "$ORIGIN/../lib",
-    };
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{beside}");
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}");
 }
 
-/// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
-/// it does not matter which C++ ABI the libraries were built with.
-fn compile(libtorch: &str) {
-    const SOURCE: &str = "src/engine/inference.cpp";
-    println!("cargo:rerun-if-changed={SOURCE}");
-    println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
-    let beside = Path::new(libtorch).join("..");
-    let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);
-    cc::Build::new()
-        .cpp(true)
-        .std("c++17")
-        .warnings(false)
-        .include(root.join("include"))
-        .file(SOURCE)
-        .compile("eco-inference");
+#[cfg(feature = "libtorch")]
+fn main() {
+    libtorch::link();
+}
+
+#[cfg(feature = "libtorch")]
+mod libtorch {
+    use std::env;
+    use std::path::{Path, PathBuf};
+
+    pub fn link() {
+        println!("cargo:rerun-if-changed=build.rs");
+        // torch-sys tells its direct dependents where it found the libraries.
+        let Ok(libtorch) = env::var("DEP_TCH_LIBTORCH_LIB") else {
+            return;
+        };
+        println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+        compile(&libtorch);
+        // An unpacked archive with the libraries beside the binary wins over the place at build time.
+        let beside = match env::var("CARGO_CFG_TARGET_OS").as_deref() {
+            Ok("macos") => "@loader_path/../lib",
+            _ => "$ORIGIN/../lib",
+        };
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{beside}");
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}");
+    }
+
+    /// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
+    /// it does not matter which C++ ABI the libraries were built with.
+    fn compile(libtorch: &str) {
+        const SOURCE: &str = "src/engine/libtorch/inference.cpp";
+        println!("cargo:rerun-if-changed={SOURCE}");
+        println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
+        let beside = Path::new(libtorch).join("..");
+        let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);
+        cc::Build::new()
+            .cpp(true)
+            .std("c++17")
+            .warnings(false)
+            .include(root.join("include"))
+            .file(SOURCE)
+            .compile("eco-inference");
+    }
 }

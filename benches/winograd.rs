@@ -1,25 +1,18 @@
 //! The parts of the Winograd engine, one thread, at the sizes they have in the network: `cargo bench`.
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the engine is built alone, to measure its parts"
-)]
-#[path = "../src/engine/winograd/mod.rs"]
-mod winograd;
-
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use winograd::amx::Amx;
-use winograd::buffer::{Buffer, LINE};
-use winograd::convolution::{Convolution, Job, Kind};
-use winograd::filters;
-use winograd::gemm::{Epilogue, Gemm};
-use winograd::simd::Isa;
-use winograd::threads::Crew;
-use winograd::tiles::Block;
-use winograd::view::{Shape, View};
+use eco::engine::winograd::amx::Amx;
+use eco::engine::winograd::buffer::{Buffer, LINE};
+use eco::engine::winograd::convolution::{Convolution, Job};
+use eco::engine::winograd::filters;
+use eco::engine::winograd::gemm::{Epilogue, Gemm};
+use eco::engine::winograd::kind::Kind;
+use eco::engine::winograd::simd::Isa;
+use eco::engine::winograd::threads::Crew;
+use eco::engine::winograd::tiles::Block;
+use eco::engine::winograd::view::{Shape, View};
 
 /// A convolution, its channels, the frames and side of its input, and how many of its tiles make a block.
 type Layer = (&'static str, Kind, [usize; 2], [usize; 2], usize);

@@ -14,8 +14,10 @@ must end up with (float32 and int64, in the order of the state_dict), and the lo
 import argparse
 import hashlib
 import json
+import pickle
 import sys
-from collections import OrderedDict
+import zipfile
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +311,13 @@ class Attributes(nn.Module):
         self.register_buffer("n", torch.tensor(7))
 
 
+class Unreadable:
+    """An object around a tensor, of a class that no reader of weights knows."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
 def small(folder):
     """Every container in a few KB, and forms that are refused."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -324,20 +333,34 @@ def small(folder):
     old_checkpoints.save_tar(state, folder / "tar.pth")
     old_checkpoints.save_python2(state, folder / "python2.pth")
     save_file(state, folder / "flat.safetensors", metadata={"note": "small"})
+    parameters = OrderedDict((k, old_checkpoints.OldParameter(v)) for k, v in state.items())
+    torch.save(parameters, folder / "old_parameter.pth", _use_new_zipfile_serialization=False)
+    log = defaultdict(list)
+    log["loss"].append(1.0)
+    torch.save({"log": log, "state_dict": state}, folder / "defaultdict.pth")
+    beside = Unreadable(torch.eye(2))
+    torch.save({"state_dict": state, "beside": {"w": torch.eye(3).to_sparse()}, "object": beside}, folder / "beside.pth")
+    arrays = {k: v.numpy() for k, v in state.items()}
+    torch.save(arrays, folder / "numpy.pth")
+    torch.save({"state_dict": arrays, "epoch": torch.tensor(7)}, folder / "numpy_nested.pth")
+    for protocol in (2, 3, 4, 5):
+        pickled = {**arrays, "a.weight": np.asfortranarray(arrays["a.weight"])}
+        (folder / f"numpy{protocol}.pkl").write_bytes(pickle.dumps(pickled, protocol=protocol))
+    (folder / "python2_numpy.pkl").write_bytes(old_checkpoints.as_python2(pickle.dumps(arrays, protocol=2)))
     refused = folder / "refused"
     refused.mkdir(exist_ok=True)
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), refused / "torchscript.pt")
-    parameters = OrderedDict((k, old_checkpoints.OldParameter(v)) for k, v in state.items())
-    torch.save(parameters, refused / "old_parameter.pth", _use_new_zipfile_serialization=False)
     torch.save({"w": torch.eye(3).to_sparse()}, refused / "sparse.pth")
     quantised = torch.quantize_per_tensor(torch.randn(4), 0.1, 0, torch.qint8)
     torch.save({"w": quantised}, refused / "quantised.pth")
     torch.save({"w": torch.randn(2, dtype=torch.complex64)}, refused / "complex.pth")
-    from collections import defaultdict
-    log = defaultdict(list)
-    log["loss"].append(1.0)
-    torch.save({"log": log, "state_dict": state}, refused / "defaultdict.pth")
     torch.save([state], refused / "list.pth")
+    torch.save({"w": Unreadable(torch.eye(2)), **state}, refused / "object.pth")
+    (refused / "pickled.pkl").write_bytes(pickle.dumps(state))
+    with zipfile.ZipFile(folder / "zip.pth") as archive:
+        (refused / "data.pkl").write_bytes(archive.read("zip/data.pkl"))
+    swapped = {k: v.astype(v.dtype.newbyteorder(">")) for k, v in arrays.items()}
+    torch.save(swapped, refused / "numpy_big_endian.pth")
 
 
 def strict(path, sha):

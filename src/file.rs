@@ -156,6 +156,28 @@ fn temporary(target: &Path) -> io::Result<(File, TempPath)> {
         .map(tempfile::NamedTempFile::into_parts)
 }
 
+/// Whether two names lead to one file that exists, be it by links of either kind.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b || hard_linked(&a, &b),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn hard_linked(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn hard_linked(_: &Path, _: &Path) -> bool {
+    false
+}
+
 /// The folder that `path` is in.
 pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {

@@ -14,7 +14,7 @@
 //!         # assert_eq!(best.label.replace(' ', "_"), answer.entry.path.file_name().unwrap().to_str().unwrap());
 //!     }
 //! }
-//! # Ok::<(), eco::recognise::Error>(())
+//! # Ok::<(), eco::recognise::RecogniseError>(())
 //! ```
 //!
 //! Each module uses those above it in this table and none below:

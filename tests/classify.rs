@@ -133,7 +133,7 @@ fn flags_without_effect_are_refused() {
             &[clip, "--scores", "s.txt"],
             "should end in .csv, .safetensors or .npy",
         ),
-        (&[clip, "--sheet", "s.jpg"], "should end in .png"),
+        (&[clip, "--sheet", "s.gif"], "should end in .png"),
         (&[clip, "--topk", "0"], "from 1"),
         (&[clip, "--min-score", "50"], "0% to 100%"),
         (&[clip, "--min-scor", "50%"], "--min-score"),

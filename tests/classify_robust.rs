@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use driver::{classify, clip, finished, folder, lines, output, video};
-use eco::engine::network;
-use eco::weights::{demo, write};
+use eco::weights::{Weights, write};
 
 #[test]
 fn damaged_and_hostile_frames_are_rows_and_nothing_worse() {
@@ -207,15 +206,16 @@ fn what_may_not_be_read_is_a_row_that_says_so() {
 
 /// Writes the demo's network as a file of weights, the tensor `name` changed.
 fn weights_file(path: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
-    let metadata = demo::metadata().unwrap();
-    let spec = network::spec(metadata.classes.unwrap()).unwrap();
-    let mut tensors = demo::state_dict(&spec).unwrap();
-    for (found, tensor) in &mut tensors {
-        if found == name {
+    let demo = Weights::demo().unwrap();
+    let tensors = demo.specs().iter().map(|spec| {
+        let mut tensor = demo.tensor(&spec.name).unwrap();
+        if spec.name == name {
             change(tensor.data.to_mut());
         }
-    }
-    write(path, &tensors, &metadata.to_map()).unwrap();
+        (spec.name.clone(), tensor)
+    });
+    let metadata = demo.metadata().to_map();
+    write(path, &tensors.collect::<Vec<_>>(), &metadata).unwrap();
 }
 
 #[test]

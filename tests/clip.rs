@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
-use eco::clip::decode::{Image, decode};
+use eco::clip::decode::decode;
+use eco::clip::rgb::Image;
 use eco::clip::{Crops, Frames, load, load_views};
 use eco::recipe::{Preprocess, Sampling};
 use serde::Deserialize;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use eco::clip::decode::{decode, decode_bytes};
 use eco::clip::{
-    Crops, Entry, Error, FrameDir, LoadOptions, OpenOptions, Position, Sliding, Source, load,
+    Clip, ClipEntry, ClipError, Crops, FrameDir, LoadOptions, OpenOptions, Position, Sliding, load,
     load_ahead,
 };
 use eco::recipe::{Preprocess, Sampling};
@@ -94,7 +94,7 @@ fn a_frame_that_vanishes_after_listing_is_named() {
     let listed = FrameDir::list(&clip(folder.path(), "clip", 3)).unwrap();
     fs::remove_file(&listed.frames[1]).unwrap();
     let error = load(&listed.frames, &[0, 1, 2], Preprocess::Official).unwrap_err();
-    assert!(matches!(&error, Error::FrameVanished { path } if path == &listed.frames[1]));
+    assert!(matches!(&error, ClipError::FrameVanished { path } if path == &listed.frames[1]));
     assert!(error.to_string().contains("img_2.png"));
 }
 
@@ -105,7 +105,7 @@ fn an_index_past_the_end_and_a_wrong_buffer_are_errors() {
     let error = load(&listed.frames, &[2], Preprocess::Official).unwrap_err();
     assert!(matches!(
         error,
-        Error::IndexOutOfRange {
+        ClipError::IndexOutOfRange {
             index: 2,
             frames: 2
         }
@@ -114,7 +114,7 @@ fn an_index_past_the_end_and_a_wrong_buffer_are_errors() {
     let error = frames
         .write_normalised(Preprocess::Official, &mut [0.0; 5])
         .unwrap_err();
-    assert!(matches!(error, Error::BufferLength { actual: 5, .. }));
+    assert!(matches!(error, ClipError::BufferLength { actual: 5, .. }));
 }
 
 #[test]
@@ -197,13 +197,13 @@ fn an_image_that_claims_to_be_huge_is_refused_before_memory_is_taken() {
     let before = peak_memory();
     for (width, height) in [(60_000, 60_000), (u32::MAX / 2, 1), (70_000, 2)] {
         let error = decode_bytes(&png_header(width, height), Path::new("bomb.png")).unwrap_err();
-        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        assert!(matches!(error, ClipError::TooLarge { .. }), "{error}");
         assert!(error.to_string().contains("bomb.png"));
     }
     let mut bmp = encoded(ImageFormat::Bmp);
     bmp[18..26].copy_from_slice(&[0x60, 0xEA, 0, 0, 0x60, 0xEA, 0, 0]);
     let error = decode_bytes(&bmp, Path::new("bomb.bmp")).unwrap_err();
-    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    assert!(matches!(error, ClipError::TooLarge { .. }), "{error}");
 
     let mut jpeg = encoded(ImageFormat::Jpeg);
     let frame_header = jpeg
@@ -212,7 +212,7 @@ fn an_image_that_claims_to_be_huge_is_refused_before_memory_is_taken() {
         .unwrap();
     jpeg[frame_header + 5..frame_header + 9].copy_from_slice(&[0xEA, 0x60, 0xEA, 0x60]);
     let error = decode_bytes(&jpeg, Path::new("bomb.jpg")).unwrap_err();
-    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    assert!(matches!(error, ClipError::TooLarge { .. }), "{error}");
     if let (Some(before), Some(after)) = (before, peak_memory()) {
         assert!(after - before < 100 << 10, "{} KiB", after - before);
     }
@@ -258,12 +258,12 @@ fn a_directory_or_a_frame_without_permission_says_so() {
     }
     assert!(matches!(
         decode(&frame).unwrap_err(),
-        Error::PermissionDenied { .. }
+        ClipError::PermissionDenied { .. }
     ));
     forbid(&path);
     assert!(matches!(
         FrameDir::list(&path).unwrap_err(),
-        Error::PermissionDenied { .. }
+        ClipError::PermissionDenied { .. }
     ));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
 }
@@ -284,7 +284,7 @@ fn clips_and_frames_need_not_have_utf8_names() {
             .save_with_format(target, ImageFormat::Png)
             .unwrap();
     }
-    let source = Source::open(&path, &OpenOptions::default()).unwrap();
+    let source = Clip::open(&path, &OpenOptions::default()).unwrap();
     let frames = source
         .load(&vec![vec![0, 1]], Preprocess::Book, Crops::One)
         .unwrap();
@@ -316,8 +316,8 @@ fn ten_thousand_frames_are_listed_quickly() {
 fn single_images_and_missing_clips_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let image = clip(folder.path(), "clip", 1).join("img_1.png");
-    let open = |path: &Path| Source::open(path, &OpenOptions::default()).unwrap_err();
-    assert!(matches!(open(&image), Error::SingleImage { .. }));
+    let open = |path: &Path| Clip::open(path, &OpenOptions::default()).unwrap_err();
+    assert!(matches!(open(&image), ClipError::SingleImage { .. }));
     let error = open(&folder.path().join("clip2"));
     assert!(error.to_string().contains("did you mean"), "{error}");
 }
@@ -327,7 +327,7 @@ fn a_directory_of_frames_has_windows_in_frames_or_by_a_given_rate() {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "clip", 30);
     let ranges = |options: LoadOptions| -> Vec<_> {
-        let items = load_ahead([Ok(Entry::from(path.clone()))], options, 1);
+        let items = load_ahead([Ok(ClipEntry::from(path.clone()))], options, 1);
         let loaded = items.map(|item| item.outcome.unwrap());
         loaded
             .map(|loaded| ((loaded.range.start, loaded.range.end), loaded.seconds))
@@ -362,10 +362,10 @@ fn a_directory_of_frames_has_windows_in_frames_or_by_a_given_rate() {
         sliding: Some(seconds),
         ..options()
     };
-    let item = load_ahead([Ok(Entry::from(path.clone()))], without, 1)
+    let item = load_ahead([Ok(ClipEntry::from(path.clone()))], without, 1)
         .next()
         .unwrap();
-    assert!(matches!(item.outcome, Err(Error::NoFrameRate { .. })));
+    assert!(matches!(item.outcome, Err(ClipError::NoFrameRate { .. })));
 }
 
 #[test]
@@ -381,10 +381,11 @@ fn answers_come_in_the_order_of_the_input_and_errors_are_among_them() {
                 1 + (number * 37) % 50,
             ),
         };
-        entries.push(Ok(Entry::from(path)));
+        entries.push(Ok(ClipEntry::from(path)));
     }
-    entries.push(Err(Error::List {
+    entries.push(Err(ClipError::List {
         line: 13,
+        form: None,
         reason: "broken".to_owned(),
     }));
     let expected: Vec<PathBuf> = entries
@@ -399,7 +400,7 @@ fn answers_come_in_the_order_of_the_input_and_errors_are_among_them() {
     }
     assert!(matches!(
         items[12].outcome,
-        Err(Error::List { line: 13, .. })
+        Err(ClipError::List { line: 13, .. })
     ));
 }
 
@@ -411,7 +412,7 @@ fn clips_are_loaded_ahead_but_not_without_bound() {
     let counter = Arc::clone(&taken);
     let entries = std::iter::repeat_with(move || {
         counter.fetch_add(1, Ordering::SeqCst);
-        Ok(Entry::from(path.clone()))
+        Ok(ClipEntry::from(path.clone()))
     });
     let mut pipeline = load_ahead(entries, options(), 2);
     thread::sleep(Duration::from_millis(300));
@@ -441,10 +442,9 @@ fn clips_are_loaded_ahead_but_not_without_bound() {
 fn a_list_that_states_another_number_of_frames_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let path = clip(folder.path(), "clip", 4);
-    let entry = Entry {
-        path,
+    let entry = ClipEntry {
         stated_frames: Some(9),
-        label: Some(1),
+        ..path.into()
     };
     let item = load_ahead([Ok(entry)], options(), 1).next().unwrap();
     let note = item.outcome.unwrap().note.unwrap();
@@ -460,7 +460,7 @@ fn views_are_temporal_offsets_times_crops() {
         crops: Crops::Ten,
         ..options()
     };
-    let item = load_ahead([Ok(Entry::from(path))], options, 1)
+    let item = load_ahead([Ok(ClipEntry::from(path))], options, 1)
         .next()
         .unwrap();
     let views = item.outcome.unwrap().views;

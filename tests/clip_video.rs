@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eco::clip::{
-    Crops, Error, Ffmpeg, FrameDir, LoadOptions, OpenOptions, Position, Sliding, Source, Video,
+    Clip, ClipError, Crops, Ffmpeg, FrameDir, LoadOptions, OpenOptions, Position, Sliding, Video,
     load, load_clip,
 };
 use eco::recipe::{Preprocess, Sampling};
@@ -53,8 +53,8 @@ fn make(folder: &Path, name: &str, seconds: &str, encoding: &[&str]) -> bool {
     ffmpeg(folder, &arguments)
 }
 
-fn open(path: &Path) -> Source {
-    Source::open(path, &OpenOptions::default()).unwrap()
+fn open(path: &Path) -> Clip {
+    Clip::open(path, &OpenOptions::default()).unwrap()
 }
 
 /// ffmpeg's own extraction of all frames.
@@ -336,12 +336,12 @@ fn files_without_a_readable_video_say_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let error = |name: &str| {
-        let error = Source::open(&folder.join(name), &OpenOptions::default()).unwrap_err();
+        let error = Clip::open(&folder.join(name), &OpenOptions::default()).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
         error
     };
     fs::write(folder.join("noise.mp4"), [7; 5000]).unwrap();
-    assert!(matches!(error("noise.mp4"), Error::Video { .. }));
+    assert!(matches!(error("noise.mp4"), ClipError::Video { .. }));
     fs::write(folder.join("empty.mp4"), []).unwrap();
     assert!(error("empty.mp4").to_string().contains("the file is empty"));
     fs::write(
@@ -355,7 +355,10 @@ fn files_without_a_readable_video_say_what_is_wrong() {
         folder,
         &["-f", "lavfi", "-i", "sine=d=1", "sound.wav"]
     ));
-    assert!(matches!(error("sound.wav"), Error::NoVideoStream { .. }));
+    assert!(matches!(
+        error("sound.wav"),
+        ClipError::NoVideoStream { .. }
+    ));
 
     assert!(make(
         folder,
@@ -365,7 +368,7 @@ fn files_without_a_readable_video_say_what_is_wrong() {
     ));
     let bytes = fs::read(folder.join("whole.mp4")).unwrap();
     fs::write(folder.join("half.mp4"), &bytes[..bytes.len() / 2]).unwrap();
-    assert!(matches!(error("half.mp4"), Error::Video { .. }));
+    assert!(matches!(error("half.mp4"), ClipError::Video { .. }));
 
     let no_frames = [
         "-f",
@@ -379,7 +382,7 @@ fn files_without_a_readable_video_say_what_is_wrong() {
         "none.mkv",
     ];
     assert!(ffmpeg(folder, &no_frames));
-    assert!(matches!(error("none.mkv"), Error::NoVideoFrames { .. }));
+    assert!(matches!(error("none.mkv"), ClipError::NoVideoFrames { .. }));
 }
 
 #[test]
@@ -446,7 +449,7 @@ fn names_that_look_like_options_or_addresses_are_files() {
 fn a_missing_ffmpeg_is_answered_with_how_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let error = Ffmpeg::find(Some(folder.path())).unwrap_err();
-    assert!(matches!(error, Error::FfmpegMissing { .. }));
+    assert!(matches!(error, ClipError::FfmpegMissing { .. }));
     assert!(error.to_string().contains("apt install ffmpeg"), "{error}");
     let clip = folder.path().join("clip.mp4");
     fs::write(&clip, b"x").unwrap();
@@ -454,8 +457,8 @@ fn a_missing_ffmpeg_is_answered_with_how_to_get_it() {
         ffmpeg: Some(folder.path().join("nowhere/ffmpeg")),
         ..Default::default()
     };
-    let error = Source::open(&clip, &options).unwrap_err();
-    assert!(matches!(error, Error::FfmpegMissing { .. }), "{error}");
+    let error = Clip::open(&clip, &options).unwrap_err();
+    assert!(matches!(error, ClipError::FfmpegMissing { .. }), "{error}");
 }
 
 /// Programs that never answer, in place of ffmpeg's.
@@ -482,7 +485,7 @@ fn a_program_that_hangs_is_stopped() {
     fs::write(&clip, b"x").unwrap();
     let started = Instant::now();
     let error = Video::open(&clip, &hangs).unwrap_err();
-    assert!(matches!(error, Error::VideoTimeout { .. }), "{error}");
+    assert!(matches!(error, ClipError::VideoTimeout { .. }), "{error}");
 
     let listing = "packet|pts_time=0|duration_time=0.04|flags=K\nstream|avg_frame_rate=25/1";
     let answers = format!("printf '{}\\n'", listing.replace('\n', "\\n"));
@@ -490,10 +493,10 @@ fn a_program_that_hangs_is_stopped() {
         ffprobe: hanging(folder.path(), "probe", &answers),
         ..hangs
     };
-    let source = Source::Video(Video::open(&clip, &decodes_nothing).unwrap());
+    let source = Clip::Video(Video::open(&clip, &decodes_nothing).unwrap());
     let error = source
         .load(&vec![vec![0]], Preprocess::Official, Crops::One)
         .unwrap_err();
-    assert!(matches!(error, Error::VideoTimeout { .. }), "{error}");
+    assert!(matches!(error, ClipError::VideoTimeout { .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(60));
 }

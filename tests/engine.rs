@@ -9,9 +9,10 @@ use std::sync::OnceLock;
 
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
-    ClipBatch, Compiled, Device, Engine, EngineChoice, EngineKind, Libtorch, Output, Precision,
+    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Output,
+    Precision, Winograd, build,
 };
-use eco::network::EcoLite;
+use eco::weights::Weights;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
@@ -29,13 +30,26 @@ fn cases() -> &'static Path {
     })
 }
 
-fn network(segments: usize) -> EcoLite {
-    let mut weights = Tensors::read(&cases().join("weights.safetensors"));
-    EcoLite::new(400, segments as i64, &mut weights).unwrap()
+fn weights() -> Weights {
+    Weights::open(&cases().join("weights.safetensors")).unwrap()
 }
 
-fn winograd(segments: usize, threads: usize) -> Compiled {
-    Compiled::new(&network(segments), threads, &|| ()).unwrap()
+fn winograd(segments: usize, threads: usize) -> Winograd {
+    let weights = weights();
+    let network = weights.network(Some(segments)).unwrap();
+    Winograd::compile(network, &weights, threads).unwrap()
+}
+
+fn libtorch(segments: usize) -> Libtorch {
+    let weights = weights();
+    let network = weights.network(Some(segments)).unwrap();
+    Libtorch::new(network, &weights, Device::Cpu, Precision::Fp32).unwrap()
+}
+
+/// An engine of four segments on the CPU.
+fn built(options: &EngineOptions) -> eco::engine::Result<Box<dyn Engine>> {
+    let weights = weights();
+    build(weights.network(Some(4)).unwrap(), &weights, options)
 }
 
 fn case(segments: usize) -> Tensors {
@@ -73,7 +87,7 @@ fn both_engines_agree_with_float64_for_any_segments_and_batch() {
         let case = case(segments);
         let engines: [Box<dyn Engine>; 2] = [
             Box::new(winograd(segments, 2)),
-            Box::new(Libtorch::new(network(segments), Device::Cpu, Precision::Fp32).unwrap()),
+            Box::new(libtorch(segments)),
         ];
         for clips in [1, 3] {
             let batch = batch(&case, &[0, 1, 2][..clips]);
@@ -109,34 +123,64 @@ fn a_clip_has_the_same_answer_in_any_place_with_any_threads_and_every_time() {
 
 #[test]
 fn half_precision_is_refused_on_a_cpu() {
-    for engine in [
-        EngineChoice::Auto,
-        EngineChoice::Libtorch,
-        EngineChoice::Winograd,
-    ] {
-        let made = engine.build(network(4), None, Device::Cpu, 2, None, Precision::Bf16);
+    for &choice in EngineChoice::ALL {
+        let made = built(&EngineOptions {
+            choice,
+            precision: Precision::Bf16,
+            ..EngineOptions::default()
+        });
         let error = made.err().unwrap().to_string();
         assert_eq!(
             error,
-            "--precision bf16 is for CUDA devices; a CPU computes in fp32"
+            "precision bf16 is for CUDA devices; a CPU computes in fp32"
         );
     }
 }
 
 #[test]
 fn auto_compiles_when_there_is_enough_to_run() {
-    if !eco::engine::winograd::Winograd::is_fast_here() {
+    if !Winograd::is_fast_here() {
         println!("skipped: this CPU has no AVX2 and FMA, auto takes libtorch here");
         return;
     }
     let kind = |frames| {
-        let auto = EngineChoice::Auto;
-        let engine = auto.build(network(4), None, Device::Cpu, 2, frames, Precision::Fp32);
-        engine.unwrap().kind()
+        let options = EngineOptions {
+            frames,
+            ..EngineOptions::default()
+        };
+        built(&options).unwrap().kind()
     };
     assert_eq!(kind(Some(4)), EngineKind::Libtorch);
     assert_eq!(kind(Some(8)), EngineKind::Winograd);
     assert_eq!(kind(None), EngineKind::Winograd);
+}
+
+#[test]
+fn maps_made_frame_by_frame_give_the_answer_of_the_whole_clip() {
+    let case = case(4);
+    let batch = batch(&case, &[0, 1]);
+    for engine in [
+        Box::new(winograd(4, 2)) as Box<dyn Engine>,
+        Box::new(libtorch(4)),
+    ] {
+        let whole = engine.run(&batch).unwrap();
+        let mut maps = engine.maps(&batch.values[..ClipBatch::FRAME_LEN]).unwrap();
+        for frame in batch.values[ClipBatch::FRAME_LEN..].chunks(ClipBatch::FRAME_LEN) {
+            maps.append(&engine.maps(frame).unwrap());
+        }
+        let output = engine.answer(&maps).unwrap();
+        if engine.kind() == EngineKind::Winograd {
+            assert_eq!(output.logits, whole.logits);
+        }
+        let error = relative_l2(&tensor(&output.logits, 2), &tensor(&whole.logits, 2));
+        assert!(error < BETWEEN_ENGINES, "{}: {error:e}", engine.kind());
+        // The second clip's maps alone are the second clip.
+        let second = engine.answer(&maps.select(&[4, 5, 6, 7])).unwrap();
+        let error = relative_l2(&tensor(&second.logits, 1), &tensor(whole.logits_of(1), 1));
+        assert!(error < BETWEEN_ENGINES, "{}: {error:e}", engine.kind());
+        let error = engine.answer(&maps.select(&[0, 1, 2])).unwrap_err();
+        assert!(error.to_string().contains("clips' maps"), "{error}");
+    }
 }
 
 #[test]
@@ -149,10 +193,7 @@ fn more_threads_than_frames_give_the_same_answer() {
 
 #[test]
 fn extreme_inputs_are_computed_as_libtorch_computes_them() {
-    let engines: [Box<dyn Engine>; 2] = [
-        Box::new(winograd(4, 2)),
-        Box::new(Libtorch::new(network(4), Device::Cpu, Precision::Fp32).unwrap()),
-    ];
+    let engines: [Box<dyn Engine>; 2] = [Box::new(winograd(4, 2)), Box::new(libtorch(4))];
     for value in [0.0, 255.0, -128.0, 1.0] {
         let mut batch = ClipBatch::zeros(1, 4);
         batch.values.fill(value);
@@ -186,9 +227,13 @@ fn any_number_of_classes_is_compiled() {
         let head = weights.get(name).narrow(0, 0, 7).contiguous();
         weights.0.insert(name.into(), head);
     }
-    let net = EcoLite::new(7, 4, &mut weights).unwrap();
+    let tensors: Vec<(String, Tensor)> = weights.0.into_iter().collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seven.safetensors");
+    Tensor::write_safetensors(&tensors, &path).unwrap();
+    let weights = Weights::open(&path).unwrap();
     let case = case(4);
-    let output = Compiled::new(&net, 2, &|| ())
+    let output = Winograd::compile(weights.network(Some(4)).unwrap(), &weights, 2)
         .unwrap()
         .run(&batch(&case, &[0]))
         .unwrap();

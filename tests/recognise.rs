@@ -6,7 +6,7 @@ mod tools;
 use std::path::PathBuf;
 
 use driver::{clip, folder};
-use eco::clip::{Entry, Position, Sliding};
+use eco::clip::{ClipEntry, Position, Sliding};
 use eco::engine::{Device, DeviceRequest};
 use eco::recognise::{Options, Outcome, Recogniser, RowOptions, Stop, WeightsSource};
 
@@ -68,7 +68,7 @@ fn a_run_ends_when_it_is_asked_to_though_clips_would_never_end() {
     let clip = clip(folder.path(), "a", 1);
     let recogniser = Recogniser::new(options()).unwrap();
     let stop = Stop::default();
-    let endless = std::iter::repeat_with(move || Ok(Entry::from(clip.clone())));
+    let endless = std::iter::repeat_with(move || Ok(ClipEntry::from(clip.clone())));
     let mut run = recogniser.recognise_until(&stop, endless);
     assert!(run.next().is_some());
     stop.ask();

@@ -11,12 +11,13 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use common::{made_once, script};
-use eco::network::{EcoLite, Shapes, state_dict};
+use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::show::summary::{Row, Summary};
 use serde_json::Value;
 
 /// What PyTorch and torchinfo say, for some segments and a batch (`scripts/describe.py table`).
-fn described(segments: i64, batch: i64) -> Value {
+fn described(segments: usize, batch: usize) -> Value {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         made_once("describe.py", "table", |folder| {
@@ -27,12 +28,12 @@ fn described(segments: i64, batch: i64) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn summary(segments: i64, batch: i64) -> Summary {
-    let net = EcoLite::new(400, segments, &mut Shapes).unwrap();
+fn summary(segments: usize, batch: usize) -> Summary {
+    let net = Network::new(Architecture::Lite, 400, segments).unwrap();
     Summary::new(&net, batch).unwrap()
 }
 
-fn shape(value: &Value) -> Vec<i64> {
+fn shape(value: &Value) -> Vec<usize> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
@@ -105,11 +106,12 @@ fn totals_are_torchinfos() {
 
 #[test]
 fn costs_equal_a_count_by_hand() {
-    let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
+    let net = Network::new(Architecture::Lite, 400, 16).unwrap();
     let summary = Summary::new(&net, 1).unwrap();
-    let weights: HashMap<String, Vec<i64>> = state_dict(&net)
+    let weights: HashMap<String, Vec<usize>> = net
+        .state_dict()
         .into_iter()
-        .map(|entry| (entry.name, entry.tensor.size()))
+        .map(|spec| (spec.name, spec.shape))
         .collect();
     let mut macs = 0;
     for row in summary
@@ -124,8 +126,8 @@ fn costs_equal_a_count_by_hand() {
             panic!("{}", row.name)
         };
         assert_eq!(channels, out);
-        let positions = batch * positions.iter().product::<i64>();
-        let products = positions * out * of_one_output.iter().product::<i64>();
+        let positions = batch * positions.iter().product::<usize>();
+        let products = positions * out * of_one_output.iter().product::<usize>();
         // torchinfo counts the addition of the bias, too.
         assert_eq!(row.macs, products + positions * out, "{}", row.name);
         macs += products;
@@ -150,9 +152,9 @@ fn a_block_carries_the_sums_of_its_layers() {
         };
         assert_eq!(
             block.parameters,
-            inside().map(|row| row.parameters).sum::<i64>()
+            inside().map(|row| row.parameters).sum::<usize>()
         );
-        assert_eq!(block.macs, inside().map(|row| row.macs).sum::<i64>());
+        assert_eq!(block.macs, inside().map(|row| row.macs).sum::<usize>());
     }
 }
 

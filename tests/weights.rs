@@ -2,12 +2,15 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use eco::engine::{Device, network};
-use eco::weights::{Checkpoint, Loaded, WeightsError, open};
+use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision};
+use eco::network::{Network, TensorSpec};
+use eco::recipe::Architecture;
+use eco::weights::{Checkpoint, LoadError, Loaded, TensorInfo, Weights, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -62,14 +65,9 @@ impl Maker {
         serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    fn clip(&self) -> Tensor {
-        let tensors =
-            Tensor::read_safetensors(self.folder.path().join("clip.safetensors")).unwrap();
-        tensors
-            .into_iter()
-            .find(|(name, _)| name == "input")
-            .unwrap()
-            .1
+    fn clip(&self) -> ClipBatch {
+        let file = self.folder.path().join("clip.safetensors");
+        common::batch(common::Tensors::read(&file).get("input"))
     }
 }
 
@@ -80,10 +78,16 @@ impl Drop for Maker {
     }
 }
 
+fn spec() -> Vec<TensorSpec> {
+    Network::new(Architecture::Lite, 400, SEGMENTS)
+        .unwrap()
+        .state_dict()
+}
+
 /// SHA-256 over the model's tensors in the order of its state_dict.
 fn digest(loaded: &Loaded) -> String {
     let mut sha = Sha256::new();
-    for wanted in network::spec(400).unwrap() {
+    for wanted in spec() {
         sha.update(&loaded.tensor(&wanted.name).unwrap().data);
     }
     sha.finalize()
@@ -93,8 +97,8 @@ fn digest(loaded: &Loaded) -> String {
 }
 
 /// Opens a checkpoint and compares its tensors and the logits of its network with PyTorch's.
-fn compare(expected: &Expected, clip: &Tensor) -> Result<(), String> {
-    let spec = network::spec(400).unwrap();
+fn compare(expected: &Expected, clip: &ClipBatch) -> Result<(), String> {
+    let spec = spec();
     let loaded = open(&expected.path, &spec).map_err(|error| error.to_string())?;
     if loaded.classes() != Some(expected.classes) {
         return Err(format!("{:?} classes", loaded.classes()));
@@ -102,9 +106,11 @@ fn compare(expected: &Expected, clip: &Tensor) -> Result<(), String> {
     if digest(&loaded) != expected.sha256 {
         return Err("the tensors differ".to_string());
     }
-    let net = network::from_file(Box::leak(Box::new(loaded)), SEGMENTS, Device::Cpu)
-        .map_err(|e| e.to_string())?;
-    let logits = net.run(clip).unwrap().logits.squeeze_dim(0);
+    let weights = Weights::open(&expected.path).map_err(|error| error.to_string())?;
+    let network = weights.network(Some(SEGMENTS)).unwrap();
+    let engine = Libtorch::new(network, &weights, Device::Cpu, Precision::Fp32);
+    let output = engine.unwrap().run(clip).unwrap();
+    let logits = Tensor::from_slice(output.logits_of(0));
     let wanted = Tensor::from_slice(&expected.logits).to_kind(Kind::Float);
     match common::relative_l2(&logits, &wanted) {
         error if error < LOGITS_TOLERANCE => Ok(()),
@@ -151,7 +157,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     );
     assert_eq!(loaded.trim(), "216");
 
-    let written = open(&out, &network::spec(400).unwrap()).unwrap();
+    let written = open(&out, &spec()).unwrap();
     let metadata = written.metadata();
     assert_eq!(metadata.epoch, Some(35));
     assert_eq!(metadata.arch.as_deref(), Some("ECO"));
@@ -178,7 +184,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     let size = std::fs::metadata(&half).unwrap().len();
     assert!((75_000_000..75_200_000).contains(&size), "{size}");
     common::script("make_checkpoints.py", ["strict", text(&half), "-"]);
-    let kept = open(&half, &network::spec(400).unwrap()).unwrap();
+    let kept = open(&half, &spec()).unwrap();
     assert_eq!(kept.metadata().epoch, Some(35));
 }
 
@@ -186,11 +192,11 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
 fn numbers_beside_the_weights_are_kept_whatever_their_type() {
     let mut maker = Maker::start();
     let numpy = maker.make("numpy_scalar");
-    let loaded = open(&numpy.path, &network::spec(400).unwrap()).unwrap();
+    let loaded = open(&numpy.path, &spec()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(12));
     assert_eq!(loaded.metadata().best_prec1, Some(64.25));
     let tensors = maker.make("with_optimizer");
-    let loaded = open(&tensors.path, &network::spec(400).unwrap()).unwrap();
+    let loaded = open(&tensors.path, &spec()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(7));
     assert_eq!(loaded.metadata().best_prec1, Some(61.5));
     let ignored: Vec<&str> = loaded
@@ -212,8 +218,22 @@ fn small() -> PathBuf {
     })
 }
 
+/// The bytes of every tensor of a small checkpoint, by name.
+fn values(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u8>> {
+    let value = |(index, tensor): (usize, &TensorInfo)| {
+        let name = tensor.name.trim_start_matches("state_dict.").to_string();
+        (name, checkpoint.read(index).unwrap().data.into_owned())
+    };
+    let tensors = checkpoint.tensors().iter().enumerate();
+    tensors
+        .map(value)
+        .filter(|(name, _)| name != "epoch")
+        .collect()
+}
+
 #[test]
-fn small_files_of_every_container_list_the_same_tensors() {
+fn small_files_of_every_container_hold_the_same_tensors() {
+    let expected = values(&Checkpoint::open(&small().join("zip.pth")).unwrap());
     for name in [
         "zip.pth",
         "zip1.pth",
@@ -225,15 +245,27 @@ fn small_files_of_every_container_list_the_same_tensors() {
         "tar.pth",
         "python2.pth",
         "flat.safetensors",
+        "old_parameter.pth",
+        "defaultdict.pth",
+        "beside.pth",
+        "numpy.pth",
+        "numpy_nested.pth",
+        "numpy2.pkl",
+        "numpy3.pkl",
+        "numpy4.pkl",
+        "numpy5.pkl",
+        "python2_numpy.pkl",
     ] {
         let checkpoint = Checkpoint::open(&small().join(name)).unwrap();
         let mut names: Vec<&str> = checkpoint
-            .entries()
+            .tensors()
             .iter()
             .map(|e| e.name.trim_start_matches("state_dict."))
+            .filter(|name| *name != "epoch")
             .collect();
         names.sort();
         assert_eq!(names, ["a.bias", "a.weight", "n"], "{name}");
+        assert_eq!(values(&checkpoint), expected, "{name}");
     }
 }
 
@@ -241,21 +273,71 @@ fn small_files_of_every_container_list_the_same_tensors() {
 fn what_cannot_be_represented_is_refused_by_its_name() {
     for (name, words) in [
         ("torchscript.pt", "a TorchScript archive"),
-        (
-            "old_parameter.pth",
-            "Parameter objects in the form PyTorch wrote before 0.4",
-        ),
         ("sparse.pth", "sparse tensors"),
         ("quantised.pth", "quantised tensors"),
         ("complex.pth", "complex tensors"),
-        ("defaultdict.pth", "a collections.defaultdict with items"),
         ("list.pth", "no dictionary of tensors but a list"),
+        (
+            "object.pth",
+            "tensors inside an object of __main__.Unreadable",
+        ),
+        ("pickled.pkl", "written by pickle.dump"),
+        (
+            "data.pkl",
+            "the data.pkl of a checkpoint archive that was unpacked",
+        ),
+        ("numpy_big_endian.pth", "NumPy arrays are big-endian"),
     ] {
         let error = match Checkpoint::open(&small().join("refused").join(name)) {
             Err(error) => error.to_string(),
             Ok(_) => panic!("{name} was read"),
         };
         assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recipe_that_is_printed_runs_when_it_is_pasted() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let python = bin.join("python3");
+    std::fs::write(
+        &python,
+        format!("#!/bin/sh\nexec '{}' \"$@\"\n", common::python().display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (name, ending) in [
+        ("torchscript.pt", ".state_dict.pth"),
+        ("sparse.pth", ".state_dict.pth"),
+        ("quantised.pth", ".state_dict.pth"),
+        ("list.pth", ".state_dict.pth"),
+        ("pickled.pkl", ".pth"),
+    ] {
+        // A name that a shell would take apart.
+        let path = folder.path().join(format!("it's $HOME {name}"));
+        std::fs::copy(small().join("refused").join(name), &path).unwrap();
+        let error = Checkpoint::open(&path).err().unwrap().to_string();
+        let (_, recipe) = error
+            .split_once("\n  ")
+            .unwrap_or_else(|| panic!("{name}: {error}"));
+        let path_with_python = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let run = Command::new("bash")
+            .args(["-c", recipe])
+            .env("PATH", path_with_python)
+            .output()
+            .unwrap();
+        assert!(
+            run.status.success(),
+            "{recipe}\n{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        let mut saved = path.into_os_string();
+        saved.push(ending);
+        let saved = Checkpoint::open(Path::new(&saved)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(!saved.is_empty(), "{name}");
     }
 }
 
@@ -317,8 +399,8 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
-    let error = match open(&small().join("zip.pth"), &network::spec(400).unwrap()) {
-        Err(WeightsError::Mismatch(report)) => report,
+    let error = match open(&small().join("zip.pth"), &spec()) {
+        Err(LoadError::Mismatch(report)) => report,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("loaded"),
     };

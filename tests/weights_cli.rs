@@ -6,7 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use eco::engine::network;
+use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::weights::{Dtype, RawTensor, TensorSpec, write};
 use tempfile::TempDir;
 
@@ -33,12 +34,16 @@ fn code(output: &Output) -> i32 {
     output.status.code().expect("not killed")
 }
 
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A file with all tensors of ECO-Lite for which `keep` holds, zeros in them.
-fn model(folder: &Path, name: &str, keep: impl Fn(&TensorSpec) -> bool) -> PathBuf {
+/// The tensors of ECO-Lite for which `keep` holds, zeros in them.
+fn zeros(classes: usize, keep: impl Fn(&TensorSpec) -> bool) -> Vec<(String, RawTensor<'static>)> {
     let zeros = |spec: &TensorSpec| {
         let (dtype, size) = match spec.is_counter() {
             true => (Dtype::I64, 8),
@@ -51,15 +56,25 @@ fn model(folder: &Path, name: &str, keep: impl Fn(&TensorSpec) -> bool) -> PathB
             data: vec![0; bytes].into(),
         }
     };
-    let tensors: Vec<_> = network::spec(51)
+    let specs = Network::new(Architecture::Lite, classes, 16)
         .unwrap()
-        .iter()
-        .filter(|spec| keep(spec))
-        .map(|spec| (spec.name.clone(), zeros(spec)))
-        .collect();
+        .state_dict();
+    let kept = specs.iter().filter(|spec| keep(spec));
+    kept.map(|spec| (spec.name.clone(), zeros(spec))).collect()
+}
+
+/// A file with them, for 51 classes.
+fn model(folder: &Path, name: &str, keep: impl Fn(&TensorSpec) -> bool) -> PathBuf {
     let path = folder.join(name);
-    write(&path, &tensors, &Default::default()).unwrap();
+    write(&path, &zeros(51, keep), &Default::default()).unwrap();
     path
+}
+
+/// Runs `eco` with words and paths as arguments.
+macro_rules! run {
+    ($folder:expr, $($arg:expr),+ $(,)?) => {
+        eco($folder.path(), [$(OsStr::new(&$arg)),+])
+    };
 }
 
 /// A checkpoint that is sound and no ECO model.
@@ -166,4 +181,252 @@ fn a_name_that_is_no_text_is_as_good_as_any() {
         let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
         assert!(report["file"].as_str().unwrap().ends_with(".pth"));
     }
+}
+
+#[test]
+fn the_checkpoint_is_never_replaced_and_the_result_has_its_own_ending() {
+    let folder = workplace();
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    let before = std::fs::read(&sound).unwrap();
+    let [hard, soft] =
+        ["hard.safetensors", "soft.safetensors"].map(|name| folder.path().join(name));
+    std::fs::hard_link(&sound, &hard).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&sound, &soft).unwrap();
+    for output in [&sound, &hard, &soft] {
+        let refused = run!(folder, "load-weights", sound, "-o", output);
+        assert_eq!(code(&refused), 2, "{}", output.display());
+        assert!(
+            stderr(&refused).contains("is the checkpoint itself"),
+            "{}",
+            stderr(&refused)
+        );
+        assert_eq!(std::fs::read(&sound).unwrap(), before);
+    }
+    for name in ["w.pth", "w.pt", "w"] {
+        let refused = run!(folder, "load-weights", sound, "-o", name);
+        assert_eq!(code(&refused), 2, "{name}");
+        assert!(
+            stderr(&refused).contains("should end in .safetensors"),
+            "{}",
+            stderr(&refused)
+        );
+        assert!(!folder.path().join(name).exists());
+    }
+}
+
+#[test]
+fn weights_of_the_current_directory_are_not_used_unasked() {
+    let folder = workplace();
+    let local = folder.path().join("weights");
+    std::fs::create_dir(&local).unwrap();
+    model(&local, "other.safetensors", |_| true);
+    std::fs::write(local.join("last-imported"), "other.safetensors").unwrap();
+    let run = run!(folder, "classify", ".");
+    assert!(stderr(&run).contains("no weights"), "{}", stderr(&run));
+}
+
+#[test]
+fn imports_are_listed_and_one_is_chosen() {
+    let folder = workplace();
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    let empty = run!(folder, "weights");
+    assert_eq!(code(&empty), 0);
+    assert!(
+        stdout(&empty).contains("none have been imported"),
+        "{}",
+        stdout(&empty)
+    );
+    for name in ["first.safetensors", "second.safetensors"] {
+        let imported = run!(
+            folder,
+            "load-weights",
+            sound,
+            "-o",
+            name,
+            "--preprocess",
+            "book"
+        );
+        assert_eq!(code(&imported), 0, "{}", stderr(&imported));
+        assert!(
+            stderr(&imported).contains("used from now on"),
+            "{}",
+            stderr(&imported)
+        );
+    }
+    let used = || -> (String, String) {
+        let listed = run!(folder, "weights", "--json");
+        let list: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let path = Path::new(list["used"]["path"].as_str().unwrap());
+        assert!(path.is_absolute());
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        (name, list["used"]["reason"].as_str().unwrap().to_string())
+    };
+    assert_eq!(
+        used(),
+        (
+            "second.safetensors".to_string(),
+            "imported last".to_string()
+        )
+    );
+    assert_eq!(code(&run!(folder, "weights", "use", "first")), 0);
+    let chosen = "chosen with eco weights use".to_string();
+    assert_eq!(used(), ("first.safetensors".to_string(), chosen));
+    let text = stdout(&run!(folder, "weights"));
+    assert!(
+        text.contains("* first\n") && text.contains("  second\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("preprocess book, sampling official (assumed)"),
+        "{text}"
+    );
+    let unknown = run!(folder, "weights", "use", "third");
+    assert_eq!(code(&unknown), 1);
+    assert!(
+        stderr(&unknown).contains("first, second"),
+        "{}",
+        stderr(&unknown)
+    );
+    // Another file under the name of the one in use is not used in its place.
+    model(folder.path(), "first.safetensors", |spec| {
+        !spec.name.starts_with("fc")
+    });
+    let run = run!(folder, "classify", ".");
+    assert!(
+        stderr(&run).contains("are not the file that was imported"),
+        "{}",
+        stderr(&run)
+    );
+}
+
+#[test]
+fn a_record_that_cannot_be_written_is_a_warning_where_the_file_was_named() {
+    let folder = workplace();
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    // No directory can be made below a file, whoever asks.
+    std::fs::write(folder.path().join("data"), "").unwrap();
+    let named = run!(folder, "load-weights", sound, "-o", "my out.safetensors");
+    assert_eq!(code(&named), 0, "{}", stderr(&named));
+    let said = stderr(&named);
+    assert!(
+        said.contains("warning: they are not used from now on"),
+        "{said}"
+    );
+    assert!(said.contains("--weights 'my out.safetensors'"), "{said}");
+    assert!(folder.path().join("my out.safetensors").is_file());
+    assert_eq!(code(&run!(folder, "load-weights", sound)), 1);
+}
+
+#[test]
+fn hints_name_the_flag_that_acts_on_them() {
+    let folder = workplace();
+    let headless = model(folder.path(), "headless.safetensors", |spec| {
+        !spec.name.starts_with("fc")
+    });
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    let said = stderr(&run!(folder, "load-weights", "--dry-run", headless));
+    assert!(said.contains("--partial keeps what is there"), "{said}");
+    let said = stderr(&run!(folder, "load-weights", "--dry-run", sound));
+    assert!(
+        said.contains("--preprocess book or --preprocess official"),
+        "{said}"
+    );
+    assert!(said.contains("--labels hmdb51"), "{said}");
+    let json = run!(
+        folder,
+        "load-weights",
+        "--dry-run",
+        "--format",
+        "json",
+        sound
+    );
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(
+        report["hints"][0]
+            .as_str()
+            .unwrap()
+            .contains("--preprocess book"),
+        "{report}"
+    );
+    let student = folder.path().join("student.safetensors");
+    let both: Vec<_> = ["student", "teacher"]
+        .iter()
+        .flat_map(|who| {
+            zeros(51, |_| true)
+                .into_iter()
+                .map(move |(name, t)| (format!("{who}.{name}"), t))
+        })
+        .collect();
+    write(&student, &both, &Default::default()).unwrap();
+    let refused = run!(folder, "load-weights", "--dry-run", student);
+    assert_eq!(code(&refused), 3);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("choose one: --key student or --key teacher"),
+        "{said}"
+    );
+    assert_eq!(
+        code(&run!(
+            folder,
+            "load-weights",
+            "--dry-run",
+            student,
+            "--key",
+            "teacher"
+        )),
+        0
+    );
+}
+
+#[test]
+fn diff_says_by_its_exit_code_whether_files_differ() {
+    let folder = workplace();
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    let headless = model(folder.path(), "headless.safetensors", |spec| {
+        !spec.name.starts_with("fc")
+    });
+    let same = run!(folder, "diff", sound, sound);
+    assert_eq!(
+        (code(&same), stdout(&same).as_str()),
+        (0, "186 tensors are equal\n")
+    );
+    let differ = run!(folder, "diff", sound, headless);
+    assert_eq!(code(&differ), 1);
+    assert!(
+        stdout(&differ).contains("  fc_final.weight [51, 512]"),
+        "{}",
+        stdout(&differ)
+    );
+    let json = run!(folder, "diff", "--json", headless, sound);
+    assert_eq!(code(&json), 1);
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(found["only_b"][1]["name"], "fc_final.bias");
+    assert_eq!(code(&run!(folder, "diff", sound, "absent.pth")), 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn weights_are_found_under_a_name_that_is_no_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = workplace();
+    let name = OsString::from_vec(b"n\xff.safetensors".to_vec());
+    let sound = model(folder.path(), "sound.safetensors", |_| true);
+    assert_eq!(code(&run!(folder, "load-weights", sound, "-o", name)), 0);
+    let listed = stdout(&run!(folder, "weights"));
+    assert!(
+        listed.contains("used: ") && listed.contains("(imported last)"),
+        "{listed}"
+    );
+    let mut by_environment = command(folder.path());
+    let run = by_environment
+        .env("ECO_WEIGHTS", &name)
+        .arg("weights")
+        .output()
+        .unwrap();
+    assert!(
+        stdout(&run).contains("(from ECO_WEIGHTS)"),
+        "{}",
+        stdout(&run)
+    );
 }

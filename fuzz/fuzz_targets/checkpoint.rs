@@ -5,26 +5,10 @@
 
 use std::io::Write;
 
-use clip::Preprocess;
+use eco::network::TensorSpec;
+use eco::recipe::Preprocess;
+use eco::weights::{Checkpoint, Import, ImportOptions, Inspector, ReportText, open};
 use libfuzzer_sys::fuzz_target;
-use weights::{Checkpoint, Import, ImportOptions, Inspector, ReportText, TensorSpec, open};
-
-#[allow(dead_code, reason = "only the names are used")]
-#[path = "../../src/clip/preprocess.rs"]
-mod preprocess;
-
-/// What the weights module takes from the rest of eco.
-mod clip {
-    pub use crate::preprocess::Preprocess;
-}
-
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "compiled alone, so that no libtorch is needed"
-)]
-#[path = "../../src/weights/mod.rs"]
-mod weights;
 
 fuzz_target!(|data: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");

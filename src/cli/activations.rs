@@ -6,14 +6,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use tch::{Kind, Tensor};
 
 use super::exit::Failure;
 use super::flags::FrameFlags;
 use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
-use crate::engine::{ClipBatch, Device};
-use crate::network::{self, EcoLite, FRAME_SIZE};
+use crate::engine::ClipBatch;
 use crate::recognise::{INPUT, OpenWeights, read_input};
 use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
@@ -53,20 +51,31 @@ pub fn run(
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let net = weights.network(segments, Device::Cpu)?;
-    let input = input(args, clip, weights, &net)?;
+    let network = weights.network(segments)?;
+    let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;
-    let mut dump: Vec<(String, RawTensor)> = Vec::new();
-    let mut keep = |name: &str, output: &Tensor| {
+    // A module that runs twice is kept with its last run, as in the references.
+    let mut dump: BTreeMap<String, RawTensor<'static>> = BTreeMap::new();
+    let mut keep = |name: &str, shape: &[usize], values: &[f32]| {
         if args.dump.is_some() {
-            dump.retain(|(earlier, _)| earlier != name);
-            dump.push((name.to_owned(), raw(output).map_err(network::Error::from)?));
+            let tensor = RawTensor {
+                dtype: Dtype::F32,
+                shape: shape.to_vec(),
+                data: bytemuck::cast_slice(values).to_vec().into(),
+            };
+            dump.insert(name.to_owned(), tensor);
         }
-        Ok(())
     };
-    let mut activations = Activations::observe(&net, &input, reference.as_ref(), &mut keep)?;
+    let mut activations = Activations::observe(
+        network,
+        weights.tensors(),
+        &input,
+        reference.as_ref(),
+        &mut keep,
+    )?;
     if let Some(path) = &args.dump {
-        write(path, &dump, &BTreeMap::new())?;
+        let tensors: Vec<_> = dump.into_iter().collect();
+        write(path, &tensors, &BTreeMap::new())?;
     }
     let verdict = args
         .compare
@@ -85,22 +94,6 @@ pub fn run(
         }
         None => Ok(()),
     }
-}
-
-/// A copy of the values, as float32.
-fn raw(tensor: &Tensor) -> Result<RawTensor<'static>, tch::TchError> {
-    let tensor = tensor.f_to_kind(Kind::Float)?.f_contiguous()?;
-    let mut bytes = vec![0; tensor.numel() * size_of::<f32>()];
-    tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-    Ok(RawTensor {
-        dtype: Dtype::F32,
-        shape: tensor
-            .size()
-            .iter()
-            .map(|&extent| extent as usize)
-            .collect(),
-        data: bytes.into(),
-    })
 }
 
 fn verdict(
@@ -131,16 +124,13 @@ fn input(
     args: &ActivationsFlags,
     clip: &Path,
     weights: &OpenWeights,
-    net: &EcoLite,
-) -> Result<Tensor, Failure> {
+    segments: usize,
+) -> Result<ClipBatch, Failure> {
     let extension = clip.extension();
-    let batch = match extension.is_some_and(|extension| extension == "safetensors") {
-        true => read_input(clip)?,
-        false => decoded(args, clip, weights, net.segments() as usize)?,
-    };
-    let [clips, segments] = [batch.clips, batch.segments].map(|count| count as i64);
-    let tensor = Tensor::f_from_slice(&batch.values)?;
-    Ok(tensor.f_view([clips, segments, 3, FRAME_SIZE, FRAME_SIZE])?)
+    match extension.is_some_and(|extension| extension == "safetensors") {
+        true => Ok(read_input(clip)?),
+        false => decoded(args, clip, weights, segments),
+    }
 }
 
 /// One clip, decoded.

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use crate::clip;
+use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
-use crate::recognise::{self, Answer, Outcome};
+use crate::recognise::{Answer, Outcome, RecogniseError};
 
 /// The flag that helps a clip that was not loaded.
 pub fn for_answer(answer: &Answer) -> Option<&'static str> {
@@ -21,10 +21,10 @@ pub fn for_failure(error: &anyhow::Error) -> Option<&'static str> {
 
 fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
     // These show the error that they hold as their own, and so are no links of the chain.
-    match error.downcast_ref::<recognise::Error>() {
-        Some(recognise::Error::Device(error)) => return for_device(error),
-        Some(recognise::Error::Engine(error)) => return for_engine(error),
-        Some(recognise::Error::Clip(error)) => return for_clip(error),
+    match error.downcast_ref::<RecogniseError>() {
+        Some(RecogniseError::Device(error)) => return for_device(error),
+        Some(RecogniseError::Engine(error)) => return for_engine(error),
+        Some(RecogniseError::Clip(error)) => return for_clip(error),
         _ => {}
     }
     None.or_else(|| error.downcast_ref().and_then(for_device))
@@ -32,10 +32,10 @@ fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| error.downcast_ref().and_then(for_clip))
 }
 
-fn for_clip(error: &clip::Error) -> Option<&'static str> {
+fn for_clip(error: &ClipError) -> Option<&'static str> {
     match error {
-        clip::Error::NoFrameRate { .. } => Some("--fps RATE gives one"),
-        clip::Error::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
+        ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
+        ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
         _ => None,
     }
 }

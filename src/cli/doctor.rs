@@ -12,8 +12,7 @@ use super::exit::Failure;
 use super::flags::WeightsFlags;
 use super::weights;
 use crate::clip::Ffmpeg;
-use crate::engine::winograd::Winograd;
-use crate::engine::{Device, DeviceRequest};
+use crate::engine::{Device, DeviceRequest, EngineOptions};
 use crate::recognise::OpenWeights;
 
 /// Say what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
@@ -126,13 +125,12 @@ fn features() -> Vec<&'static str> {
 
 /// What `--engine auto` takes for more than a few frames.
 fn engine() -> String {
-    let gpu = DeviceRequest::Auto.resolve();
-    let engine = match gpu {
-        Ok(Device::Cuda(_)) => "libtorch",
-        _ if Winograd::is_fast_here() => "winograd",
-        _ => "libtorch",
+    let device = DeviceRequest::Auto.resolve().unwrap_or(Device::Cpu);
+    let options = EngineOptions {
+        device,
+        ..EngineOptions::default()
     };
-    format!("{engine} on {}", gpu.unwrap_or(Device::Cpu))
+    format!("{} on {device}", options.kind())
 }
 
 /// The library that this process has loaded, with its version where a file beside it tells.
@@ -186,7 +184,11 @@ fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     let chosen = weights::find(asked_for).map_err(Failure::into_error)?;
     let weights = OpenWeights::open(chosen.source)?;
     let metadata = weights.metadata();
-    let (source, reason) = (weights.source(), chosen.reason);
+    let source = weights.source();
+    let reason = match chosen.reason {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
     let (name, classes) = (&metadata.architecture, weights.classes());
     let (segments, preprocess) = (metadata.segments, metadata.preprocess);
     Ok(format!(

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use super::advice;
 use super::say::say;
 use crate::engine;
-use crate::recognise::{self, InputError};
+use crate::recognise::{InputError, RecogniseError};
 use crate::text::is_broken_pipe;
-use crate::weights::{ErrorKind, WeightsError};
+use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
 /// Something could not be done.
 pub const FAILED: u8 = 1;
@@ -72,36 +72,44 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     // Some errors show the error that they hold as their own, and so are no links of the chain.
-    match error.downcast_ref::<recognise::Error>() {
-        Some(recognise::Error::Weights(error)) => return Some(code_of_weights(error)),
-        Some(recognise::Error::Engine(error)) => return code_of_engine(error),
-        Some(recognise::Error::Labels(_)) => return Some(USAGE),
+    match error.downcast_ref::<RecogniseError>() {
+        Some(RecogniseError::Weights(error)) => return Some(code_of_class(error.class())),
+        Some(RecogniseError::Engine(error)) => return code_of_engine(error),
+        Some(RecogniseError::Labels(_)) => return Some(USAGE),
+        Some(RecogniseError::Unusable { source, .. }) => match **source {
+            UnusableWeights::Partial { .. } => return Some(MISMATCH),
+            UnusableWeights::Network(_) => return Some(USAGE),
+            _ => {}
+        },
         _ => {}
     }
     match error.downcast_ref::<InputError>() {
-        Some(InputError::Unreadable(error)) => return Some(code_of_weights(error)),
+        Some(InputError::Unreadable(error)) => return Some(code_of_class(error.class())),
         Some(_) => return Some(USAGE),
         None => {}
     }
-    match error.downcast_ref::<WeightsError>() {
-        Some(error) => Some(code_of_weights(error)),
+    let load = error.downcast_ref().map(LoadError::class);
+    match load.or_else(|| error.downcast_ref().map(WeightsError::class)) {
+        Some(class) => Some(code_of_class(class)),
         None => code_of_engine(error.downcast_ref()?),
     }
 }
 
 /// The code of an error about weights.
-pub fn code_of_weights(error: &WeightsError) -> u8 {
-    match error.kind() {
-        ErrorKind::Mismatch => MISMATCH,
-        ErrorKind::Unreadable => UNREADABLE,
-        ErrorKind::Usage => USAGE,
-        ErrorKind::Failed => FAILED,
+pub fn code_of_class(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Mismatch => MISMATCH,
+        ErrorClass::Unreadable => UNREADABLE,
+        ErrorClass::Usage => USAGE,
+        ErrorClass::Failed => FAILED,
     }
 }
 
 fn code_of_engine(error: &engine::Error) -> Option<u8> {
     match error {
-        engine::Error::Device(_) | engine::Error::Precision(_) => Some(USAGE),
+        engine::Error::Device(_) | engine::Error::Precision(_) | engine::Error::NoLibtorch(_) => {
+            Some(USAGE)
+        }
         _ => None,
     }
 }

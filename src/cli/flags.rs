@@ -57,10 +57,10 @@ pub struct EngineFlags {
     pub device: DeviceRequest,
     /// What runs the network: libtorch (any device), winograd (the CPU), or auto: winograd on a CPU with AVX2 and FMA, else
     /// libtorch
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = RUNNING)]
+    #[arg(long, value_parser = one_of(EngineChoice::ALL, EngineChoice::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub engine: EngineChoice,
     /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = RUNNING)]
+    #[arg(long, value_parser = one_of(Precision::ALL, Precision::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub precision: Precision,
     /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = RUNNING)]

@@ -6,7 +6,6 @@ use super::network::NetworkArgs;
 use super::say::say;
 use super::values::one_of;
 use crate::file;
-use crate::network::FRAME_SIZE;
 use crate::show::graph::{DrawingFormat, Graph, draw, tensorboard};
 use crate::text::shell_word;
 
@@ -49,8 +48,7 @@ Examples:
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;
-    let clips = [args.batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
-    let graph = Graph::trace(&net, &clips)?;
+    let graph = net.graph(args.batch as usize)?;
     if let Some(logdir) = &args.logdir {
         write_for_tensorboard(&graph, logdir)?;
     }

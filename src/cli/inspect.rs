@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
-use super::exit::Failure;
-use super::exit::UNREADABLE;
+use super::exit::{Failure, UNREADABLE};
 use crate::text::number::four_digits;
+use crate::text::printable;
 use crate::text::terminal;
-use crate::weights::{Checkpoint, Entry, ErrorKind, Inspector, Row, printable};
+use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, TensorInfo};
 
 /// List the tensors of any checkpoint, with what their values look like
 ///
@@ -25,6 +25,9 @@ pub struct Args {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 }
 
 /// How a listing is printed.
@@ -41,7 +44,7 @@ enum Format {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let checkpoint = Checkpoint::open(&args.file).map_err(|error| {
-        let code = if error.kind() == ErrorKind::Unreadable {
+        let code = if error.class() == ErrorClass::Unreadable {
             UNREADABLE
         } else {
             1
@@ -49,7 +52,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Failure::with_code(code, error)
     })?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let unread = match args.format {
+    let format = if args.json { Format::Json } else { args.format };
+    let unread = match format {
         Format::Table => table(&mut out, &checkpoint, terminal::width(io::stdout()))?,
         Format::Json => json(&mut out, &checkpoint)?,
         Format::Csv => csv(&mut out, &checkpoint)?,
@@ -61,7 +65,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failed(row: &Row) -> usize {
+fn failed(row: &InspectedTensor) -> usize {
     usize::from(row.note.is_some())
 }
 
@@ -80,10 +84,12 @@ fn table(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) ->
 
 /// What stands above the rows.
 fn heading(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {
-    let entries = checkpoint.entries();
+    let tensors = checkpoint.tensors();
     let container = checkpoint.container().describe();
     writeln!(out, "container  {container}, {} bytes", checkpoint.len())?;
-    for top in checkpoint.structure().top() {
+    // A flat state_dict has nothing but tensors at the top, which are the rows below.
+    let top = checkpoint.structure().top().iter();
+    for top in top.filter(|top| !["tensor", "NumPy array"].contains(&top.what.as_str())) {
         writeln!(out, "key        {}: {}", printable(&top.key), top.what)?;
     }
     for (key, value) in checkpoint.metadata() {
@@ -93,14 +99,14 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {
         writeln!(
             out,
             "warning    names {}, which runs when Python loads it",
-            printable(&name)
+            printable(name)
         )?;
     }
-    let parameters: usize = entries
+    let parameters: usize = tensors
         .iter()
         .map(|e| e.numel())
         .fold(0, usize::saturating_add);
-    writeln!(out, "tensors    {}, {parameters} values\n", entries.len())
+    writeln!(out, "tensors    {}, {parameters} values\n", tensors.len())
 }
 
 /// How wide the columns are, and where the names go.
@@ -117,7 +123,7 @@ impl Columns {
 
     /// The columns for these tensors in a terminal of `width`.
     fn fit(checkpoint: &Checkpoint, width: Option<usize>) -> Self {
-        let widest = |of: &dyn Fn(&Entry) -> usize| checkpoint.entries().iter().map(of).max();
+        let widest = |of: &dyn Fn(&TensorInfo) -> usize| checkpoint.tensors().iter().map(of).max();
         let names = widest(&|e| printable(&e.name).width()).unwrap_or(0).max(4);
         let shapes = widest(&|e| shape(&e.shape).len()).unwrap_or(0).max(5);
         Self {
@@ -132,7 +138,7 @@ impl Columns {
         self.line(out, ["name", "dtype", "shape", "bytes", &values])
     }
 
-    fn row(&self, out: &mut impl Write, row: &Row) -> io::Result<()> {
+    fn row(&self, out: &mut impl Write, row: &InspectedTensor) -> io::Result<()> {
         let values = match (&row.stats, &row.note) {
             (Some(s), _) => {
                 let bad = match s.non_finite {
@@ -171,7 +177,7 @@ fn number(value: Option<f64>) -> String {
 }
 
 fn json(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure> {
-    let rows: Vec<Row> = Inspector::new(checkpoint).collect();
+    let rows: Vec<InspectedTensor> = Inspector::new(checkpoint).collect();
     let document = serde_json::json!({
         "file": checkpoint.path().to_string_lossy(),
         "container": checkpoint.container(),

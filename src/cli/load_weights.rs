@@ -3,17 +3,18 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::exit::Failure;
-use super::exit::{MISMATCH, code_of_weights};
+use super::exit::{FAILED, Failure, MISMATCH, UNREADABLE, USAGE};
 use super::flags::parse_segments;
 use super::say::say;
 use super::values::one_of;
-use crate::engine::network;
-use crate::recipe::Preprocess;
-use crate::weights::locate::Places;
+use crate::file::{FileError, same_file};
+use crate::network::Network;
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES, Preprocess, Sampling};
+use crate::text::shell_word;
+use crate::weights::locate::{ENVIRONMENT, LocateError, Places};
 use crate::weights::{
-    ErrorKind, Import, ImportOptions, LabelSource, LoadOptions, Precision, Rename, Report,
-    ReportText, Strictness, Verdict, WeightsError,
+    ErrorClass, Hint, Import, ImportOptions, LabelSource, LoadError, LoadOptions, MatchReport,
+    Precision, Rename, ReportBody, SelectError, Strictness, Verdict, WeightsError,
 };
 
 const EXIT_CODES: &str = "\
@@ -28,8 +29,7 @@ Reads PyTorch checkpoints of every version and safetensors files. Nothing in a f
 pub struct Args {
     /// The checkpoint: .pth, .pth.tar, .pt, .bin, .safetensors or .index.json
     checkpoint: PathBuf,
-    /// Where to write [default: weights/NAME.safetensors if ./weights exists, else the user's data
-    /// directory]
+    /// Where to write, a name in .safetensors [default: in the user's data directory]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The dictionary that holds the weights, such as state_dict or model_ema
@@ -45,6 +45,9 @@ pub struct Args {
     /// How frames were prepared when the weights were trained [default: official]
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
+    /// How frames were sampled when the weights were trained [default: official]
+    #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name))]
+    sampling: Option<Sampling>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
     #[arg(long, value_name = "N", value_parser = parse_segments)]
     segments: Option<usize>,
@@ -57,21 +60,19 @@ pub struct Args {
     /// Report only, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Form of the report
+    /// How to print the report: for people on stderr, or as JSON on stdout
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The earlier name of `--format json`
-    #[arg(long, hide = true)]
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     json: bool,
 }
 
-/// How the report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people, on standard error
     #[default]
     Text,
-    /// One object on standard output
     Json,
 }
 
@@ -80,36 +81,19 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
         .map_err(|error: WeightsError| error.to_string())
 }
 
-/// Classes of the head that is compared: any number does, the file's is used.
-const KINETICS_CLASSES: usize = 400;
-
 pub fn run(args: &Args) -> Result<(), Failure> {
     let json = args.json || args.format == Format::Json;
-    let options = ImportOptions {
-        load: LoadOptions {
-            key: args.key.clone(),
-            rename: args.rename.clone(),
-            strictness: if args.partial {
-                Strictness::Partial
-            } else {
-                Strictness::Strict
-            },
-        },
-        labels: args.labels.as_deref().map(LabelSource::parse),
-        preprocess: args.preprocess,
-        segments: args.segments,
-        precision: if args.half {
-            Precision::Half
-        } else {
-            Precision::Single
-        },
+    let places = Places::current();
+    let output = match &args.output {
+        Some(output) => {
+            check_output(&args.checkpoint, output).map_err(Failure::usage)?;
+            output.clone()
+        }
+        None => default_output(&places, &args.checkpoint)?,
     };
-    let mut import = Import::prepare(
-        &args.checkpoint,
-        &network::spec(KINETICS_CLASSES)?,
-        &options,
-    )
-    .map_err(|error| failure(error, json))?;
+    let spec = Network::new(Architecture::Lite, KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict();
+    let mut import = Import::prepare(&args.checkpoint, &spec, &options(args))
+        .map_err(|error| failure(error, json))?;
     if args.dry_run {
         return dry_run(&import.into_dry_run(), json);
     }
@@ -117,29 +101,74 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         show(import.report(), json)?;
         return Err(mismatch(import.report()));
     }
-    let places = Places::current();
-    let output = match &args.output {
-        Some(output) => output.clone(),
-        None => default_output(&places, &args.checkpoint)?,
-    };
+    if let (None, Some(directory)) = (&args.output, output.parent()) {
+        std::fs::create_dir_all(directory).map_err(|source| FileError::Create {
+            path: directory.to_path_buf(),
+            source,
+        })?;
+    }
     import
         .write(&output)
         .map_err(|error| failure(error, json))?;
-    let next = next_step(&places, &output, import.report());
     show(import.report(), json)?;
-    let next = next?;
     let size = std::fs::metadata(&output).map_or(0, |meta| meta.len());
     say(format_args!(
-        "{}\nwrote {} ({:.0} MB)\n{next}",
+        "{}\nwrote {} ({:.0} MB)\n{}",
         import.report().outcome(),
         output.display(),
-        size as f64 / 1e6
+        size as f64 / 1e6,
+        next_step(&places, &output, import.report())
     ));
     Ok(())
 }
 
+fn options(args: &Args) -> ImportOptions {
+    ImportOptions {
+        load: LoadOptions {
+            key: args.key.clone(),
+            rename: args.rename.clone(),
+            strictness: match args.partial {
+                true => Strictness::Partial,
+                false => Strictness::Strict,
+            },
+            architecture: Architecture::Lite,
+        },
+        labels: args.labels.as_deref().map(LabelSource::parse),
+        preprocess: args.preprocess,
+        sampling: args.sampling,
+        segments: args.segments,
+        precision: match args.half {
+            true => Precision::Half,
+            false => Precision::Single,
+        },
+    }
+}
+
+/// Refuses outputs that would destroy the checkpoint or that have the name of another kind of file. What is no regular
+/// file (a pipe, a device) may have any name.
+fn check_output(checkpoint: &Path, output: &Path) -> anyhow::Result<()> {
+    if same_file(checkpoint, output) {
+        anyhow::bail!(
+            "{} is the checkpoint itself; name another file for the imported weights",
+            output.display()
+        );
+    }
+    let special = std::fs::metadata(output).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    if !special
+        && output
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+    {
+        Err(FileError::Extension {
+            path: output.to_path_buf(),
+            known: ".safetensors, which is what is written",
+        })?;
+    }
+    Ok(())
+}
+
 /// Reports only.
-fn dry_run(report: &Report, json: bool) -> Result<(), Failure> {
+fn dry_run(report: &MatchReport, json: bool) -> Result<(), Failure> {
     show(report, json)?;
     if report.verdict == Verdict::Mismatch {
         return Err(mismatch(report));
@@ -151,58 +180,139 @@ fn dry_run(report: &Report, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn mismatch(report: &Report) -> Failure {
+fn mismatch(report: &MatchReport) -> Failure {
     let message = format!("{}; nothing was written", report.outcome());
     Failure::with_code(MISMATCH, anyhow::anyhow!(message))
 }
 
 /// Notes the weights as imported last if they can be used, and says what can be done with them.
-fn next_step(places: &Places, output: &Path, report: &Report) -> Result<&'static str, Failure> {
+fn next_step(places: &Places, output: &Path, report: &MatchReport) -> String {
     if report.verdict == Verdict::Partial {
-        return Ok("eco classify needs all tensors and does not take these weights");
+        return "eco classify needs all tensors and does not take these weights".to_string();
     }
     // A pipe or a device has swallowed them.
     if !output.is_file() {
-        return Ok("they are not kept in a file, so they are not used from now on");
+        return "they are not kept in a file, so they are not used from now on".to_string();
     }
-    places.remember(output)?;
-    Ok("these weights are used from now on; try: eco classify FRAMES_DIRECTORY")
+    let name = shell_word(output);
+    if let Err(error) = places.remember(output) {
+        return format!(
+            "warning: they are not used from now on: {:#}\nname them: eco classify --weights {name} FRAMES_DIRECTORY",
+            anyhow::Error::from(error)
+        );
+    }
+    match &places.environment {
+        None => {
+            "these weights are used from now on; try: eco classify FRAMES_DIRECTORY".to_string()
+        }
+        Some(_) => format!(
+            "{ENVIRONMENT} names other weights, which are used first; try: eco classify --weights {name} \
+             FRAMES_DIRECTORY"
+        ),
+    }
 }
 
-/// The default file, its directory made if need be.
+/// The default file. It must not be the checkpoint: that would be replaced.
 fn default_output(places: &Places, checkpoint: &Path) -> Result<PathBuf, Failure> {
-    let output = places.default_output(checkpoint);
-    if let Some(directory) = output.parent() {
-        std::fs::create_dir_all(directory).map_err(|source| WeightsError::Write {
-            path: directory.to_path_buf(),
-            source,
+    let output = places
+        .default_output(checkpoint)
+        .map_err(|error| match error {
+            LocateError::NoHome => anyhow::anyhow!("{error}; name a file with -o"),
+            error => error.into(),
         })?;
+    match same_file(checkpoint, &output) {
+        true => Err(Failure::usage(anyhow::anyhow!(
+            "{} was imported already; name another file with -o to import it again",
+            output.display()
+        ))),
+        false => Ok(output),
     }
-    Ok(output)
 }
 
 /// Prints the report: for people on stderr, as JSON on stdout.
-fn show(report: &Report, json: bool) -> Result<(), Failure> {
+fn show(report: &MatchReport, json: bool) -> Result<(), Failure> {
+    let hints: Vec<String> = report.hints.iter().map(worded).collect();
     if json {
+        let mut document = serde_json::to_value(report)?;
+        document["hints"] = hints.into();
         let mut out = io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, report)?;
+        serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
     } else {
-        let _ = write!(io::stderr(), "{}", ReportText(report));
+        let mut text = ReportBody(report).to_string();
+        hints
+            .iter()
+            .for_each(|hint| text.push_str(&format!("hint: {hint}\n")));
+        let _ = write!(io::stderr(), "{text}");
     }
     Ok(())
 }
 
-/// Gives an error its exit code, and prints it as JSON on stdout when that was asked for.
-fn failure(error: WeightsError, json: bool) -> Failure {
-    let code = code_of_weights(&error);
-    let verdict = match error.kind() {
-        ErrorKind::Mismatch => "mismatch",
-        ErrorKind::Unreadable => "unreadable",
-        ErrorKind::Usage => "usage",
-        ErrorKind::Failed => "failed",
+/// A hint with the flag that acts on it.
+fn worded(hint: &Hint) -> String {
+    let flag = match hint {
+        Hint::Rename { rules, .. } => {
+            let flags = rules
+                .iter()
+                .map(|rule| format!("--rename {}", shell_word(rule)));
+            Some(format!("try {}", flags.collect::<Vec<_>>().join(" ")))
+        }
+        Hint::NoHead => Some("--partial keeps what is there".to_string()),
+        Hint::OnlyExtra(_) => Some("--partial imports the model and leaves the rest".to_string()),
+        Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
+        Hint::SameName => Some(
+            "choose a part of the file with --key, or tell them apart with --rename".to_string(),
+        ),
+        Hint::Labels { lists, .. } => {
+            let flags = lists.iter().map(|list| format!("--labels {list}"));
+            let flags: Vec<String> = flags.collect();
+            Some(format!(
+                "if it was trained on that, {} names them",
+                flags.join(" or ")
+            ))
+        }
+        _ => None,
     };
-    let error = anyhow::Error::from(error);
+    match flag {
+        Some(flag) => format!("{hint}\n      {flag}"),
+        None => hint.to_string(),
+    }
+}
+
+/// The flag that answers what an error asks for.
+fn advice(error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::Select(SelectError::Ambiguous { candidates, .. }) => {
+            let keys: Vec<String> = candidates
+                .iter()
+                .map(|key| format!("--key {}", shell_word(key)))
+                .collect();
+            Some(format!("choose one: {}", keys.join(" or ")))
+        }
+        LoadError::Select(SelectError::KeyNotFound { keys, .. }) if keys.is_empty() => {
+            Some("leave --key out".to_string())
+        }
+        _ => None,
+    }
+}
+
+/// An error with the flag that answers what it asks for.
+pub(super) fn with_advice(error: LoadError) -> anyhow::Error {
+    match advice(&error) {
+        Some(advice) => anyhow::anyhow!("{:#}\n{advice}", anyhow::Error::from(error)),
+        None => error.into(),
+    }
+}
+
+/// Gives an error its exit code, and prints it as JSON on stdout when that was asked for.
+fn failure(error: LoadError, json: bool) -> Failure {
+    let (code, verdict) = match error.class() {
+        ErrorClass::Mismatch => (MISMATCH, "mismatch"),
+        ErrorClass::Unreadable => (UNREADABLE, "unreadable"),
+        ErrorClass::Usage => (USAGE, "usage"),
+        ErrorClass::Failed => (FAILED, "failed"),
+    };
+    let error = with_advice(error);
     if json {
         let answer = serde_json::json!({ "verdict": verdict, "error": format!("{error:#}") });
         // Its reader may have gone; the exit code says the same.

@@ -4,6 +4,7 @@ mod activations;
 mod advice;
 mod bench;
 mod classify;
+mod diff;
 mod doctor;
 mod exit;
 mod flags;
@@ -19,6 +20,7 @@ mod signals;
 mod summary;
 mod values;
 mod weights;
+mod weights_command;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ enum Command {
     Bench(bench::Args),
     Inspect(inspect::Args),
     LoadWeights(load_weights::Args),
+    Weights(weights_command::Args),
+    Diff(diff::Args),
     Graph(graph::Args),
     Summary(summary::Args),
     Doctor(doctor::Args),
@@ -58,6 +62,11 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::LoadWeights(args) => load_weights::run(&args),
+        Command::Weights(args) => weights_command::run(&args),
+        Command::Diff(args) => match diff::run(&args) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Command::Graph(args) => graph::run(&args),
         Command::Summary(args) => summary::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -1,7 +1,9 @@
 use clap::ValueEnum;
 
 use super::exit::Failure;
-use crate::network::{DEFAULT_SEGMENTS, EcoLite, Shapes};
+use crate::network::Network;
+use crate::recipe::Architecture;
+use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// The networks that `eco` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,17 +26,15 @@ pub struct NetworkArgs {
     classes: Option<i64>,
 }
 
-const KINETICS_CLASSES: i64 = 400;
-
 impl NetworkArgs {
     /// The network without weights.
-    pub fn shapes(&self) -> Result<EcoLite, Failure> {
-        let segments = self
-            .segments
-            .map_or(DEFAULT_SEGMENTS, |segments| segments as i64);
-        let classes = self.classes.unwrap_or(KINETICS_CLASSES);
+    pub fn shapes(&self) -> Result<Network, Failure> {
+        let segments = self.segments.unwrap_or(DEFAULT_SEGMENTS);
+        let classes = self
+            .classes
+            .map_or(KINETICS_CLASSES, |classes| classes as usize);
         match self.arch {
-            Arch::EcoLite => EcoLite::new(classes, segments, &mut Shapes),
+            Arch::EcoLite => Network::new(Architecture::Lite, classes, segments),
         }
         .map_err(Failure::usage)
     }

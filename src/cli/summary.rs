@@ -5,16 +5,14 @@ use super::flags::WeightsFlags;
 use super::network::NetworkArgs;
 use super::values::one_of;
 use super::{activations, weights};
-use crate::engine::Device;
-use crate::network::{EcoLite, Printed};
 use crate::recognise::OpenWeights;
-use crate::show::summary::{Summary, TableFormat, WeightsOrigin};
+use crate::show::summary::{Summary, TableFormat};
 use crate::text::terminal;
 
 /// Print the module tree as PyTorch does, a table of shapes and costs, or what a clip does in every layer
 ///
 /// Counts are torchinfo's: a convolution uses each of its parameters once per output position, any other layer once per
-/// sample; sizes are in units of 10^6 bytes. Shapes come from running the network on an empty batch.
+/// sample; sizes are in units of 10^6 bytes. Shapes come from tracing the network; nothing is computed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("weights", |arg| arg.conflicts_with("classes").help(WEIGHTS).long_help(WEIGHTS)))]
@@ -89,27 +87,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             &mut out,
         )?;
     } else {
-        writeln!(out, "{}", Printed(&args.network.shapes()?))?;
+        writeln!(out, "{}", args.network.shapes()?.root())?;
     }
     out.flush()?;
     Ok(())
 }
 
 fn table(args: &Args) -> Result<Summary, Failure> {
-    let summarise = |net: &EcoLite| Summary::new(net, args.batch.unwrap_or(1));
+    let batch = args.batch.map_or(1, |batch| batch as usize);
     let mut summary = match args.weights.named() {
-        None => summarise(&args.network.shapes()?)?,
+        None => Summary::new(&args.network.shapes()?, batch)?,
         Some(_) => {
             let open = args.open()?;
-            let net = open.network(args.network.segments, Device::Cpu)?;
-            let mut summary = summarise(&net)?;
-            let origin = WeightsOrigin {
-                file: open.source().to_string(),
-                metadata: open.metadata().clone(),
-            };
-            // As the file has it; the network has all tensors as float32.
-            let dtype = |name: &str| format!("{:?}", open.file_dtype(name));
-            summary.describe_weights(&net, origin, &dtype)?;
+            let mut summary = Summary::new(&open.network(args.network.segments)?, batch)?;
+            summary.describe_weights(open.tensors(), open.source().to_string())?;
             summary
         }
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exit::Failure;
 use super::say::say;
 use crate::recognise::WeightsSource;
-use crate::weights::locate::{Found, Origin, Places};
+use crate::weights::locate::{Found, Places};
 
 /// Said whenever the demo runs, so that nobody takes its answers for more than they are.
 pub const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
@@ -20,20 +20,18 @@ pub struct Chosen {
 
 /// Finds the weights that were asked for, else those of the search rule.
 pub fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
-    Ok(match Places::current().find(asked_for)? {
-        Found::Demo => Chosen {
-            source: WeightsSource::Demo,
-            reason: "",
-        },
-        Found::File(path, origin) => Chosen {
-            source: WeightsSource::File(path),
-            reason: match origin {
-                Origin::Argument => "",
-                Origin::Environment => " (from ECO_WEIGHTS)",
-                Origin::LastImported => " (imported last)",
+    Ok(
+        match Places::current().find(asked_for.map(Path::as_os_str))? {
+            Found::Demo => Chosen {
+                source: WeightsSource::Demo,
+                reason: "",
+            },
+            Found::File(path, origin) => Chosen {
+                source: WeightsSource::File(path),
+                reason: origin.reason(),
             },
         },
-    })
+    )
 }
 
 impl Chosen {
@@ -41,7 +39,8 @@ impl Chosen {
     pub fn announce(&self) {
         match &self.source {
             WeightsSource::Demo => say(format_args!("eco: weights: {DEMO_NOTICE}")),
-            source => say(format_args!("eco: weights: {source}{}", self.reason)),
+            source if self.reason.is_empty() => say(format_args!("eco: weights: {source}")),
+            source => say(format_args!("eco: weights: {source} ({})", self.reason)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resample::{Region, Rgb, resize_region};
+use super::resample::{Region, resize_region};
+use super::rgb::Rgb;
 use crate::recipe::{FRAME_SIZE, Preprocess};
 use crate::text::names;
 

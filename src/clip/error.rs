@@ -3,15 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::find::Skipped;
+use super::series::SeriesCount;
+use super::skipped::Skipped;
 
 /// Result of every fallible function of [`clip`](crate::clip).
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T> = std::result::Result<T, ClipError>;
 
 /// An error that names the file or directory it is about, and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ClipError {
     /// Nothing exists at this path.
     #[error("{} does not exist{}", path.display(), did_you_mean(similar.as_deref()))]
     NotFound {
@@ -42,6 +43,27 @@ pub enum Error {
         path: PathBuf,
         /// What it holds instead.
         skipped: Skipped,
+    },
+
+    /// A directory holds images of several kinds, and nothing tells which of them are the clip's frames.
+    #[error("{} holds several series of images, {}: choose one by a pattern of its names, such as '{}'",
+        path.display(), listed(series), series.first().map_or("*", |series| &series.pattern))]
+    SeveralSeries {
+        /// The directory.
+        path: PathBuf,
+        /// The series, the largest first.
+        series: Vec<SeriesCount>,
+    },
+
+    /// No image of a directory has a name of the pattern that was asked for.
+    #[error("no image in {} is named {pattern}: there are {}", path.display(), listed(series))]
+    NoMatch {
+        /// The directory.
+        path: PathBuf,
+        /// The pattern.
+        pattern: String,
+        /// What there is instead, the largest series first.
+        series: Vec<SeriesCount>,
     },
 
     /// A frame was listed, but was gone when it was to be decoded.
@@ -189,13 +211,33 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A list of clips cannot be understood.
-    #[error("line {line} of the list: {reason}")]
+    /// An entry of a list of clips cannot be understood.
+    #[error("line {line} of the list{}: {reason}", form.as_ref().map_or(String::new(), |form| format!(" is not of its form, {form}")))]
     List {
-        /// The line, counted from 1.
+        /// The line, or the number of the entry, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What the entries of the list are, in words, where that is known.
+        form: Option<String>,
+        /// What is wrong with this one.
         reason: String,
+    },
+
+    /// A list of clips has no entry.
+    #[error("the list names no clip")]
+    EmptyList,
+
+    /// None of the clips of a list exists.
+    #[error(
+        "none of the {clips} clips of the list exists, the first is {}: its lines were read as {form}, and relative paths are \
+         looked for from here and beside the list", first.display()
+    )]
+    NothingListed {
+        /// How many clips it names.
+        clips: usize,
+        /// How its entries were read, in words.
+        form: String,
+        /// The first clip.
+        first: PathBuf,
     },
 
     /// A frame index lies beyond the last frame.
@@ -217,24 +259,18 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Sorts an [`io::Error`] on `path` into the variant that says most about it.
-    pub(crate) fn from_io(path: &Path, source: io::Error) -> Self {
-        let path = path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::NotFound => Error::NotFound {
-                similar: super::find::similar_name(&path),
-                path,
-            },
-            io::ErrorKind::NotADirectory => Error::NotADirectory { path },
-            io::ErrorKind::PermissionDenied => Error::PermissionDenied { path },
-            _ => Error::Io { path, source },
-        }
-    }
-}
-
 fn did_you_mean(similar: Option<&Path>) -> String {
     similar
         .map(|path| format!("; did you mean {}?", path.display()))
         .unwrap_or_default()
+}
+
+/// The first few series; there may be as many as files.
+fn listed(series: &[SeriesCount]) -> String {
+    const SHOWN: usize = 6;
+    let mut listed: Vec<String> = series.iter().take(SHOWN).map(ToString::to_string).collect();
+    if series.len() > SHOWN {
+        listed.push(format!("{} more", series.len() - SHOWN));
+    }
+    listed.join(", ")
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::crops::Crops;
-use super::decode::{Image, decode_bytes, read};
-use super::error::{Error, Result};
+use super::decode::{decode_bytes, read};
+use super::error::{ClipError, Result};
+use super::rgb::Image;
 use super::turns::Turns;
 use crate::recipe::{FRAME_SIZE, Preprocess};
 
@@ -76,11 +77,11 @@ impl Frames {
     /// 0..255 less the means of `preprocess` (the one the frames were loaded with).
     ///
     /// # Errors
-    /// [`Error::BufferLength`] unless `out` holds [`Frames::normalised_len`] values.
+    /// [`ClipError::BufferLength`] unless `out` holds [`Frames::normalised_len`] values.
     pub fn write_normalised(&self, preprocess: Preprocess, out: &mut [f32]) -> Result<()> {
         let (expected, actual) = (self.normalised_len(), out.len());
         if expected != actual {
-            return Err(Error::BufferLength { expected, actual });
+            return Err(ClipError::BufferLength { expected, actual });
         }
         for (crop, out) in self.iter().zip(out.chunks_exact_mut(FRAME_BYTES)) {
             preprocess.normalise(crop, out);
@@ -156,7 +157,7 @@ pub(super) fn distinct(views: &[Vec<usize>]) -> Vec<usize> {
 /// Each distinct frame is decoded once, on the current rayon pool; no other frame is touched.
 ///
 /// # Errors
-/// [`Error::IndexOutOfRange`], and what [`decode`](super::decode::decode) returns for the first frame that fails.
+/// [`ClipError::IndexOutOfRange`], and what [`decode`](super::decode::decode) returns for the first frame that fails.
 pub fn load(paths: &[PathBuf], indices: &[usize], preprocess: Preprocess) -> Result<Frames> {
     let views = load_views(paths, &[indices.to_vec()], preprocess, Crops::One)?;
     Ok(views.into_iter().next().unwrap_or_default())
@@ -186,7 +187,7 @@ pub(super) fn load_in_turn(
 ) -> Result<Vec<Frames>> {
     let indices = distinct(views);
     let load_one = |&index: &usize| {
-        let path = paths.get(index).ok_or(Error::IndexOutOfRange {
+        let path = paths.get(index).ok_or(ClipError::IndexOutOfRange {
             index,
             frames: paths.len(),
         })?;

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use jpeg_decoder::{Decoder, Error as JpegError, PixelFormat};
 
-use super::decode::{Image, MAX_PIXELS, check_size, decode_error, grey_to_rgb};
-use super::error::{Error, Result};
+use super::error::{ClipError, Result};
+use super::rgb::{Image, MAX_PIXELS, check_size, decode_error, grey_to_rgb};
 
 /// Decodes a JPEG file held in memory; `path` names it in errors.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Image> {
-    check_complete(bytes).map_err(|reason| Error::Truncated {
+    check_complete(bytes).map_err(|reason| ClipError::Truncated {
         path: path.to_path_buf(),
         reason,
     })?;

@@ -2,34 +2,46 @@
 //!
 //! [`FrameDir::list`] finds a directory's frames, [`Sampling::indices`](crate::recipe::Sampling::indices) picks one per segment, and
 //! [`load`] decodes, resizes and crops those: [`Frames`], which write themselves as the network's
-//! input. [`Source`] is the same for a clip of any kind, [`list`] knows where clips are found, and
+//! input. [`Clip`] is the same for a clip of any kind, [`list`] knows where clips are found, and
 //! [`load_ahead`] runs all of it for many clips, ahead of the network.
 
+mod contents;
 pub mod crops;
 pub mod decode;
+mod entry;
 mod error;
-pub mod ffmpeg;
-pub mod find;
+pub mod extensions;
+pub mod frame_dir;
 mod frames;
+mod gaps;
 mod jpeg;
 pub mod list;
-mod listing;
-mod pam;
+mod numbered;
+pub mod opened;
+mod pattern;
 pub mod pipeline;
+mod reading;
 pub mod resample;
-pub mod source;
+pub mod rgb;
+mod series;
+mod skipped;
 pub mod timeline;
 mod turns;
 pub mod video;
+mod walk;
 
 pub use crops::Crops;
-pub use error::{Error, Result};
-pub use ffmpeg::Ffmpeg;
-pub use find::FrameDir;
+pub use entry::{ClipEntry, Label};
+pub use error::{ClipError, Result};
+pub use frame_dir::FrameDir;
 pub use frames::{Frames, SourceFrame, load, load_views};
-pub use list::{Entry, expand, expand_entry, read_list};
+pub use list::{List, Separator, read_list, read_stream};
+pub use opened::{Clip, OpenOptions};
+pub use pattern::{NamePattern, PatternTooLong};
 pub use pipeline::{Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};
-pub use source::{OpenOptions, Source};
+pub use series::SeriesCount;
 pub use timeline::{Position, Sliding, Timeline};
 pub use turns::Turns;
-pub use video::Video;
+pub use video::ffmpeg::Ffmpeg;
+pub use video::reader::Video;
+pub use walk::{Finder, Found, expand};

@@ -9,14 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::crops::Crops;
-use super::error::{Error, Result};
+use super::entry::ClipEntry;
+use super::error::{ClipError, Result};
 use super::frames::Frames;
-use super::list::Entry;
-use super::source::{OpenOptions, Source, Views};
+use super::opened::{Clip, OpenOptions, Views};
 use super::timeline::{Position, Sliding};
 use super::turns::Turns;
-use crate::recipe::Preprocess;
-use crate::recipe::Sampling;
+use crate::recipe::{DEFAULT_SEGMENTS, Preprocess, Sampling};
 
 /// What is taken of each clip, and how.
 #[derive(Clone, Debug)]
@@ -61,9 +60,6 @@ impl Default for LoadOptions {
     }
 }
 
-/// Segments the official weights were trained with.
-const DEFAULT_SEGMENTS: usize = 16;
-
 /// The frames of one answer.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -89,7 +85,7 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct Item {
     /// The clip; where a list could not be read, the list's place in the input.
-    pub entry: Entry,
+    pub entry: ClipEntry,
     /// Position of the clip in the input, counted from 0.
     pub clip: usize,
     /// The frames, or the error that ends this clip.
@@ -100,20 +96,20 @@ pub struct Item {
 /// [`ControlFlow::Break`].
 ///
 /// # Errors
-/// Those of [`Source::open`], [`Timeline::range`](super::Timeline::range), [`Timeline::windows`](super::Timeline::windows) and [`Source::load`].
+/// Those of [`Clip::open`], [`Timeline::range`](super::Timeline::range), [`Timeline::windows`](super::Timeline::windows) and [`Clip::load`].
 pub fn load_clip(
-    entry: &Entry,
+    entry: &ClipEntry,
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
 ) -> Result<()> {
-    let mut source = Source::open(&entry.path, &options.open)?;
+    let mut source = Clip::of(entry, &options.open)?;
     let mut emitted = false;
     let mut forward = |loaded| {
         emitted = true;
         emit(loaded)
     };
     match load_source(&source, entry.stated_frames, options, &mut forward) {
-        Err(Error::VideoFramesMissing { .. }) if !emitted => {}
+        Err(ClipError::VideoFramesMissing { .. }) if !emitted => {}
         done => return done,
     }
     match source.recount()? {
@@ -124,7 +120,7 @@ pub fn load_clip(
 }
 
 fn load_source(
-    source: &Source,
+    source: &Clip,
     stated_frames: Option<usize>,
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
@@ -163,7 +159,7 @@ fn load_source(
     )
 }
 
-fn note(source: &Source, stated_frames: Option<usize>) -> Option<String> {
+fn note(source: &Clip, stated_frames: Option<usize>) -> Option<String> {
     let found = source.frame_count();
     let disagreement = stated_frames
         .filter(|&stated| stated != found)
@@ -207,7 +203,7 @@ pub struct Pipeline {
 /// number of clips or windows. Pictures are decoded on rayon's pool. Dropping the pipeline ends
 /// the threads as soon as each has finished what it is at.
 pub fn load_ahead(
-    entries: impl IntoIterator<Item = Result<Entry>, IntoIter: Send + 'static>,
+    entries: impl IntoIterator<Item = Result<ClipEntry>, IntoIter: Send + 'static>,
     options: LoadOptions,
     workers: usize,
 ) -> Pipeline {
@@ -265,7 +261,7 @@ impl Iterator for Pipeline {
 /// One clip to load, and where its answers go.
 struct Job {
     clip: usize,
-    entry: Result<Entry>,
+    entry: Result<ClipEntry>,
     sender: SyncSender<Item>,
 }
 
@@ -304,7 +300,7 @@ impl Job {
         // A clip that makes a decoder panic must not be missing from the answers, nor end the rest.
         let loading = catch_unwind(AssertUnwindSafe(|| load_clip(&entry, options, &mut emit)));
         let outcome = loading.unwrap_or_else(|_| {
-            Err(Error::Panicked {
+            Err(ClipError::Panicked {
                 path: entry.path.clone(),
             })
         });

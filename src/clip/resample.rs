@@ -6,25 +6,14 @@
 //! so both are kept. Fact source: python-pillow/Pillow, src/libImaging/Resample.c
 //! (`PRECISION_BITS = 32 - 8 - 2`), and experiments with Pillow 13.0 for the order.
 
+use super::rgb::Rgb;
+use crate::recipe::CHANNELS;
+
 /// Fractional bits of a weight: 8 bits of pixel and 2 bits of headroom are left of 32.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// A half in fixed point: added before the fraction is cut off, to round.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-/// Channels of an RGB pixel.
-const CHANNELS: usize = 3;
-
-/// A borrowed RGB image: `[height, width, 3]`, rows without padding.
-#[derive(Clone, Copy, Debug)]
-pub struct Rgb<'a> {
-    /// The pixels, `height * width * 3` bytes.
-    pub pixels: &'a [u8],
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
 
 /// The part of a resized image that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

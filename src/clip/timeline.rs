@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::error::{Error, Result};
+use super::error::{ClipError, Result};
 
 /// Seconds that two times may differ by and still be the same: containers round to milliseconds.
 const SAME: f64 = 1e-6;
@@ -119,7 +119,7 @@ impl Timeline {
     /// The frames from `from` (with it) to `to` (without it); all frames by default.
     ///
     /// # Errors
-    /// [`Error::EmptyRange`] when no frame lies between, [`Error::NoFrameRate`].
+    /// [`ClipError::EmptyRange`] when no frame lies between, [`ClipError::NoFrameRate`].
     pub fn range(&self, from: Option<Position>, to: Option<Position>) -> Result<Range<usize>> {
         let start = from.map_or(Ok(0), |position| self.index(position))?;
         let end = to
@@ -145,8 +145,8 @@ impl Timeline {
     /// one more window ends with the last frame. A range shorter than the window is one window.
     ///
     /// # Errors
-    /// [`Error::EmptyRange`] for a window without a frame or a stride that does not advance,
-    /// [`Error::NoFrameRate`].
+    /// [`ClipError::EmptyRange`] for a window without a frame or a stride that does not advance,
+    /// [`ClipError::NoFrameRate`].
     pub fn windows(&self, range: Range<usize>, sliding: Sliding) -> Result<Vec<Range<usize>>> {
         for (name, length) in [("window", sliding.window), ("stride", sliding.stride)] {
             if matches!(length, Position::Frames(0))
@@ -212,7 +212,7 @@ impl Timeline {
     /// The first frame that begins at or after a time; the number of frames when none does.
     fn index_at(&self, seconds: f64) -> Result<usize> {
         match &self.times {
-            Times::Unknown => Err(Error::NoFrameRate {
+            Times::Unknown => Err(ClipError::NoFrameRate {
                 path: self.clip.clone(),
             }),
             Times::Rate(rate) => {
@@ -227,13 +227,13 @@ impl Timeline {
     }
 
     fn time(&self, index: usize) -> Result<f64> {
-        self.seconds(index).ok_or_else(|| Error::NoFrameRate {
+        self.seconds(index).ok_or_else(|| ClipError::NoFrameRate {
             path: self.clip.clone(),
         })
     }
 
-    fn empty(&self, reason: String) -> Error {
-        Error::EmptyRange {
+    fn empty(&self, reason: String) -> ClipError {
+        ClipError::EmptyRange {
             path: self.clip.clone(),
             reason,
         }
@@ -291,7 +291,7 @@ mod tests {
     fn seconds_need_a_frame_rate() {
         let clip = Timeline::of_frames(Path::new("clip"), 100, None);
         let error = clip.range(Some(Seconds(1.0)), None).unwrap_err();
-        assert!(matches!(error, Error::NoFrameRate { .. }));
+        assert!(matches!(error, ClipError::NoFrameRate { .. }));
         assert_eq!(clip.span(&(0..100)), None);
     }
 

@@ -1,90 +1,160 @@
-use std::fmt;
+//! Which engine runs the network: chosen before anything is read, so that each makes of the weights only what it needs.
 
-use clap::ValueEnum;
-use tch::Kind;
-
+use super::device::Device;
+use super::error::{Error, Result};
+use super::interface::{ClipBatch, Engine, EngineKind, Observed};
+use super::precision::Precision;
 use super::winograd::Winograd;
-use super::{Compiled, Device, Engine, Error, Libtorch, Result};
-use crate::network::EcoLite;
-use crate::weights::Loaded;
+use crate::network::Network;
+use crate::text::names;
+use crate::weights::Weights;
 
 /// Which engine the user asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
-    /// winograd on a CPU with AVX2 and FMA, libtorch elsewhere
+    /// The Winograd engine on a CPU with AVX2 and FMA, libtorch elsewhere.
     #[default]
     Auto,
-    /// PyTorch's library: any device
+    /// PyTorch's library: any device.
     Libtorch,
-    /// Winograd convolutions: the CPU
+    /// Winograd convolutions: the CPU.
     Winograd,
 }
 
-/// What numbers libtorch computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Precision {
-    /// 32 bits, as PyTorch does
-    #[default]
-    Fp32,
-    /// 16 bits with a 10-bit fraction: for GPUs
-    Fp16,
-    /// 16 bits with the range of 32
-    Bf16,
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fp32 => "fp32",
-            Self::Fp16 => "fp16",
-            Self::Bf16 => "bf16",
-        })
-    }
-}
-
-impl From<Precision> for Kind {
-    fn from(precision: Precision) -> Self {
-        match precision {
-            Precision::Fp32 => Self::Float,
-            Precision::Fp16 => Self::Half,
-            Precision::Bf16 => Self::BFloat16,
-        }
-    }
-}
+names!(EngineChoice {
+    Auto = "auto",
+    Libtorch = "libtorch",
+    Winograd = "winograd",
+});
 
 /// Frames below which compiling the network takes longer than it saves. On two cores it costs about 0.1 s and saves 14 ms per
 /// frame with AVX-512, 25 ms with AVX2.
 const BREAK_EVEN_FRAMES: usize = 8;
 
-impl EngineChoice {
-    /// The engine for `net`, whose tensors are on `device`; `frames` is how many frames will be run, where it is known.
-    /// The pages of the weights that the tensors lie in are released when the engine doesn't need them any more.
-    ///
-    /// # Errors
-    /// Winograd on another device than the CPU, half precision on a CPU, and what making the engine reports.
-    pub fn build(
-        self,
-        net: EcoLite,
-        weights: Option<&Loaded>,
-        device: Device,
-        threads: usize,
-        frames: Option<usize>,
-        precision: Precision,
-    ) -> Result<Box<dyn Engine>> {
-        let few = frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
-        let release = || weights.into_iter().for_each(Loaded::release_pages);
-        let compile =
-            || -> Result<Box<dyn Engine>> { Ok(Box::new(Compiled::new(&net, threads, &release)?)) };
-        match (self, device) {
-            (_, Device::Cpu) if precision != Precision::Fp32 => Err(Error::Precision(precision)),
-            (Self::Winograd, Device::Cuda(_)) => Err(Error::Device(device)),
-            (Self::Winograd, Device::Cpu) => compile(),
-            (Self::Auto, Device::Cpu) if Winograd::is_fast_here() && !few => compile(),
-            _ => {
-                let engine = Libtorch::new(net, device, precision)?;
-                release();
-                Ok(Box::new(engine))
-            }
+/// How an engine is made.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineOptions {
+    /// Which one.
+    pub choice: EngineChoice,
+    /// Where it runs.
+    pub device: Device,
+    /// What it computes with.
+    pub precision: Precision,
+    /// Threads on the CPU.
+    pub threads: usize,
+    /// How many frames will be run, where that is known: few are not worth compiling for.
+    pub frames: Option<usize>,
+}
+
+impl Default for EngineOptions {
+    /// What suits this machine's processor, on one thread.
+    fn default() -> Self {
+        Self {
+            choice: EngineChoice::default(),
+            device: Device::Cpu,
+            precision: Precision::default(),
+            threads: 1,
+            frames: None,
         }
     }
+}
+
+impl EngineOptions {
+    /// The engine that these options choose.
+    pub fn kind(&self) -> EngineKind {
+        let few = self.frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
+        match self.choice {
+            EngineChoice::Winograd => EngineKind::Winograd,
+            EngineChoice::Libtorch => EngineKind::Libtorch,
+            EngineChoice::Auto if !cfg!(feature = "libtorch") => EngineKind::Winograd,
+            EngineChoice::Auto
+                if self.device == Device::Cpu && Winograd::is_fast_here() && !few =>
+            {
+                EngineKind::Winograd
+            }
+            EngineChoice::Auto => EngineKind::Libtorch,
+        }
+    }
+}
+
+/// The engine that runs `network` with the tensors of `weights`, which are not needed afterwards.
+///
+/// # Errors
+/// Winograd on another device than the CPU, half precision on a CPU, libtorch in a program without it, and what making the
+/// engine reports.
+pub fn build(
+    network: Network,
+    weights: &Weights,
+    options: &EngineOptions,
+) -> Result<Box<dyn Engine>> {
+    let EngineOptions {
+        device, precision, ..
+    } = *options;
+    if device == Device::Cpu && precision != Precision::Fp32 {
+        return Err(Error::Precision(precision));
+    }
+    if options.kind() == EngineKind::Libtorch {
+        return libtorch(network, weights, device, precision);
+    }
+    match device {
+        Device::Cpu => Ok(Box::new(Winograd::compile(
+            network,
+            weights,
+            options.threads,
+        )?)),
+        Device::Cuda(_) => Err(Error::Device(device)),
+    }
+}
+
+#[cfg(feature = "libtorch")]
+fn libtorch(
+    network: Network,
+    weights: &Weights,
+    device: Device,
+    precision: Precision,
+) -> Result<Box<dyn Engine>> {
+    let engine = super::libtorch::Libtorch::new(network, weights, device, precision)?;
+    Ok(Box::new(engine))
+}
+
+#[cfg(not(feature = "libtorch"))]
+fn libtorch(_: Network, _: &Weights, _: Device, _: Precision) -> Result<Box<dyn Engine>> {
+    Err(Error::NoLibtorch("the libtorch engine"))
+}
+
+/// Runs clips through the plain network on libtorch and shows `watch` the output of every module right after it was made;
+/// ReLUs overwrite it next.
+///
+/// # Errors
+/// Clips that do not fit, weights that cannot be read, a program without libtorch, and what libtorch reports.
+#[cfg(feature = "libtorch")]
+pub fn observe(
+    network: Network,
+    weights: &Weights,
+    clips: &ClipBatch,
+    watch: &mut dyn FnMut(Observed<'_>),
+) -> Result<()> {
+    super::libtorch::observe(network, weights, &clips.values, &clips.shape(), watch)
+}
+
+/// Needs libtorch, which this program was built without.
+///
+/// # Errors
+/// [`Error::NoLibtorch`].
+#[cfg(not(feature = "libtorch"))]
+pub fn observe(
+    _: Network,
+    _: &Weights,
+    _: &ClipBatch,
+    _: &mut dyn FnMut(Observed<'_>),
+) -> Result<()> {
+    Err(Error::NoLibtorch("watching activations"))
+}
+
+/// Bounds the threads that libtorch uses on the CPU, where this program has it.
+pub fn bound_libtorch_threads(threads: usize) {
+    #[cfg(feature = "libtorch")]
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    #[cfg(not(feature = "libtorch"))]
+    let _ = threads;
 }

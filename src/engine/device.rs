@@ -12,15 +12,6 @@ pub enum Device {
     Cuda(usize),
 }
 
-impl From<Device> for tch::Device {
-    fn from(device: Device) -> Self {
-        match device {
-            Device::Cpu => Self::Cpu,
-            Device::Cuda(index) => Self::Cuda(index),
-        }
-    }
-}
-
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,17 +37,20 @@ pub enum DeviceError {
     /// The name is none of the known ones.
     #[error("unknown device {0:?}: expected auto, cpu, cuda or cuda:N, where N counts GPUs from 0")]
     Unknown(String),
+    /// This program was built without libtorch, which runs on GPUs.
+    #[error("this eco was built without libtorch, which GPUs need: it runs on the CPU")]
+    NoLibtorch,
     /// There is no NVIDIA driver.
-    #[error("no CUDA here: the NVIDIA driver (libcuda) was not found; use --device cpu")]
+    #[error("no CUDA here: the NVIDIA driver (libcuda) was not found")]
     NoDriver,
     /// The libtorch in use has no CUDA part, or it misses libraries.
     #[error(
         "no CUDA here: libtorch's CUDA part cannot be opened ({0}); \
-         fetch the full libtorch with `make setup-full`, or use --device cpu"
+         `make setup-full` fetches the full libtorch"
     )]
     NoLibrary(String),
     /// Driver and library are there, but no GPU answers.
-    #[error("no CUDA here: the driver reports no usable GPU (see nvidia-smi); use --device cpu")]
+    #[error("no CUDA here: the driver reports no usable GPU (see nvidia-smi)")]
     NoGpu,
     /// There are fewer GPUs.
     #[error("there is no cuda:{index}: {count} GPU(s) found, counted from 0")]
@@ -103,7 +97,7 @@ impl DeviceRequest {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "libtorch", target_os = "linux"))]
 mod cuda {
     use std::sync::OnceLock;
 
@@ -144,13 +138,17 @@ mod cuda {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(feature = "libtorch", target_os = "linux")))]
 mod cuda {
     use super::{Device, DeviceError};
 
-    /// There is no CUDA on this system.
+    /// There is no CUDA on this system, or none that this program can use.
     pub fn gpu(_: usize) -> Result<Device, DeviceError> {
-        Err(DeviceError::NoDriver)
+        Err(if cfg!(feature = "libtorch") {
+            DeviceError::NoDriver
+        } else {
+            DeviceError::NoLibtorch
+        })
     }
 }
 

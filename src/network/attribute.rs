@@ -44,6 +44,12 @@ impl From<i64> for Setting {
     }
 }
 
+impl From<usize> for Setting {
+    fn from(value: usize) -> Self {
+        Self::Int(value as i64)
+    }
+}
+
 impl From<f64> for Setting {
     fn from(value: f64) -> Self {
         Self::Float(value)
@@ -56,9 +62,9 @@ impl From<bool> for Setting {
     }
 }
 
-impl<const N: usize> From<[i64; N]> for Setting {
-    fn from(values: [i64; N]) -> Self {
-        Self::Tuple(values.to_vec())
+impl From<&[usize]> for Setting {
+    fn from(values: &[usize]) -> Self {
+        Self::Tuple(values.iter().map(|&value| value as i64).collect())
     }
 }
 
@@ -139,6 +145,6 @@ mod tests {
         assert_eq!(printed(0.1.into()), "0.1");
         assert_eq!(printed(1.0.into()), "1.0");
         assert_eq!(printed(true.into()), "True");
-        assert_eq!(printed([4, 7, 7].into()), "(4, 7, 7)");
+        assert_eq!(printed([4_usize, 7, 7].as_slice().into()), "(4, 7, 7)");
     }
 }

@@ -1,103 +1,96 @@
 //! The 3D net: a ResNet over time, height and width. Every residual is taken before the batch norm that follows it.
 
-use super::layer::{AvgPool3d, BatchNorm3d, Conv3d, ReLU, window};
-use super::module::{module, through};
+use super::eco_2d::MAP_CHANNELS;
+use super::layer::{Layer, Window, window};
+use super::module::{Block, Child, Function};
 
-module! {
-    /// A residual block at full size: `[batch, 96, T, H, W]` to `[batch, 128, T, H, W]`.
-    ///
-    /// The notebook defines `res3b_1_relu` and runs `res3b_relu` in its place; so does this.
-    pub struct Resnet3d3 as "Resnet_3D_3"() {
-        res3a_2: Conv3d(96, 128, window(3).padding(1)),
-        res3a_bn: BatchNorm3d(128),
-        res3a_relu: ReLU(),
-        res3b_1: Conv3d(128, 128, window(3).padding(1)),
-        res3b_1_bn: BatchNorm3d(128),
-        res3b_1_relu: ReLU(),
-        res3b_2: Conv3d(128, 128, window(3).padding(1)),
-        res3b_bn: BatchNorm3d(128),
-        res3b_relu: ReLU(),
-    }
+/// Values per clip that the 3D net makes.
+pub const FEATURES: usize = 512;
 
-    fn forward(&self, flow, x) {
-        let residual = through!(flow, self, x => res3a_2);
-        let out = through!(flow, self, &residual => res3a_bn, res3a_relu, res3b_1, res3b_1_bn, res3b_relu, res3b_2);
-        let out = flow.add_(out, &residual)?;
-        Ok(through!(flow, self, &out => res3b_bn, res3b_relu))
+/// Rows and columns of the last stage's output.
+const LAST_MAP: usize = 7;
+
+const SAME: Window = window(3).padding(1);
+const HALF: Window = window(3).stride(2).padding(1);
+
+fn convolution([inputs, outputs]: [usize; 2], window: Window) -> Layer {
+    Layer::Convolution {
+        axes: 3,
+        inputs,
+        outputs,
+        window,
     }
 }
 
-module! {
-    /// Halves time, height and width and doubles the channels, then a residual block at the new size:
-    /// `[batch, 128, T, H, W]` to `[batch, 256, T/2, H/2, W/2]`.
-    pub struct Resnet3d4 as "Resnet_3D_4"() {
-        res4a_1: Conv3d(128, 256, window(3).stride(2).padding(1)),
-        res4a_1_bn: BatchNorm3d(256),
-        res4a_1_relu: ReLU(),
-        res4a_2: Conv3d(256, 256, window(3).padding(1)),
-        res4a_down: Conv3d(128, 256, window(3).stride(2).padding(1)),
-        res4a_bn: BatchNorm3d(256),
-        res4a_relu: ReLU(),
-        res4b_1: Conv3d(256, 256, window(3).padding(1)),
-        res4b_1_bn: BatchNorm3d(256),
-        res4b_1_relu: ReLU(),
-        res4b_2: Conv3d(256, 256, window(3).padding(1)),
-        res4b_bn: BatchNorm3d(256),
-        res4b_relu: ReLU(),
-    }
-
-    fn forward(&self, flow, x) {
-        let residual = through!(flow, self, x => res4a_down);
-        let out = through!(flow, self, x => res4a_1, res4a_1_bn, res4a_1_relu, res4a_2);
-        let residual = flow.add_(out, &residual)?;
-        let out = through!(flow, self, &residual => res4a_bn, res4a_relu, res4b_1, res4b_1_bn, res4b_1_relu, res4b_2);
-        let out = flow.add_(out, &residual)?;
-        Ok(through!(flow, self, &out => res4b_bn, res4b_relu))
-    }
+fn norm(channels: usize) -> Layer {
+    Layer::BatchNorm { axes: 3, channels }
 }
 
-module! {
-    /// Halves time, height and width and doubles the channels, then a residual block at the new size:
-    /// `[batch, 256, T, H, W]` to `[batch, 512, T/2, H/2, W/2]`.
-    pub struct Resnet3d5 as "Resnet_3D_5"() {
-        res5a_1: Conv3d(256, 512, window(3).stride(2).padding(1)),
-        res5a_1_bn: BatchNorm3d(512),
-        res5a_1_relu: ReLU(),
-        res5a_2: Conv3d(512, 512, window(3).padding(1)),
-        res5a_down: Conv3d(256, 512, window(3).stride(2).padding(1)),
-        res5a_bn: BatchNorm3d(512),
-        res5a_relu: ReLU(),
-        res5b_1: Conv3d(512, 512, window(3).padding(1)),
-        res5b_1_bn: BatchNorm3d(512),
-        res5b_1_relu: ReLU(),
-        res5b_2: Conv3d(512, 512, window(3).padding(1)),
-        res5b_bn: BatchNorm3d(512),
-        res5b_relu: ReLU(),
-    }
-
-    fn forward(&self, flow, x) {
-        let residual = through!(flow, self, x => res5a_down);
-        let out = through!(flow, self, x => res5a_1, res5a_1_bn, res5a_1_relu, res5a_2);
-        let residual = flow.add_(out, &residual)?;
-        let out = through!(flow, self, &residual => res5a_bn, res5a_relu, res5b_1, res5b_1_bn, res5b_1_relu, res5b_2);
-        let out = flow.add_(out, &residual)?;
-        Ok(through!(flow, self, &out => res5b_bn, res5b_relu))
-    }
+/// Defines `b_1` and `b_2` of stage `stage`, the second residual pair: convolution, batch norm and ReLU, twice.
+fn second_pair(block: &mut Block, stage: usize, channels: usize) -> [Child; 6] {
+    let mut child = |name: &str, layer| block.child(format!("res{stage}{name}"), layer);
+    [
+        child("b_1", convolution([channels; 2], SAME)),
+        child("b_1_bn", norm(channels)),
+        child("b_1_relu", Layer::Relu),
+        child("b_2", convolution([channels; 2], SAME)),
+        child("b_bn", norm(channels)),
+        child("b_relu", Layer::Relu),
+    ]
 }
 
-module! {
-    /// The 3D net: `[batch, segments, 96, 28, 28]` to features `[batch, 512]`.
-    pub struct Eco3d as "ECO_3D"(segments: i64) {
-        res_3d_3: Resnet3d3(),
-        res_3d_4: Resnet3d4(),
-        res_3d_5: Resnet3d5(),
-        global_pool: AvgPool3d([segments / 4, 7, 7]),
-    }
+/// A residual block at full size: `[batch, 96, T, H, W]` to `[batch, 128, T, H, W]`.
+///
+/// The notebook defines `res3b_1_relu` and runs `res3b_relu` in its place; so does this.
+fn res_3d_3() -> Block {
+    let (mut block, channels) = (Block::new("Resnet_3D_3"), 128);
+    let a_2 = block.child("res3a_2", convolution([MAP_CHANNELS, channels], SAME));
+    let a_bn = block.child("res3a_bn", norm(channels));
+    let a_relu = block.child("res3a_relu", Layer::Relu);
+    let [b_1, b_1_bn, _never_run, b_2, b_bn, b_relu] = second_pair(&mut block, 3, channels);
+    let residual = block.run(Block::INPUT, &[a_2]);
+    let out = block.run(residual, &[a_bn, a_relu, b_1, b_1_bn, b_relu, b_2]);
+    let out = block.compute(Function::Add, &[out, residual]);
+    block.run(out, &[b_bn, b_relu]);
+    block
+}
 
-    fn forward(&self, flow, x) {
-        let out = flow.transpose(x, 1, 2)?;
-        let out = through!(flow, self, &out => res_3d_3, res_3d_4, res_3d_5, global_pool);
-        let [batch, channels] = [out.size()[0], out.size()[1]];
-        flow.view(&out, &[batch, channels])
-    }
+/// Halves time, height and width and doubles the channels, then a residual block at the new size:
+/// `[batch, C, T, H, W]` to `[batch, 2C, T/2, H/2, W/2]`.
+fn halving(type_name: &'static str, stage: usize, inputs: usize) -> Block {
+    let (mut block, channels) = (Block::new(type_name), 2 * inputs);
+    let mut child = |name: &str, layer| block.child(format!("res{stage}{name}"), layer);
+    let a_1 = child("a_1", convolution([inputs, channels], HALF));
+    let a_1_bn = child("a_1_bn", norm(channels));
+    let a_1_relu = child("a_1_relu", Layer::Relu);
+    let a_2 = child("a_2", convolution([channels; 2], SAME));
+    let a_down = child("a_down", convolution([inputs, channels], HALF));
+    let a_bn = child("a_bn", norm(channels));
+    let a_relu = child("a_relu", Layer::Relu);
+    let [b_1, b_1_bn, b_1_relu, b_2, b_bn, b_relu] = second_pair(&mut block, stage, channels);
+    let residual = block.run(Block::INPUT, &[a_down]);
+    let out = block.run(Block::INPUT, &[a_1, a_1_bn, a_1_relu, a_2]);
+    let residual = block.compute(Function::Add, &[out, residual]);
+    let out = block.run(residual, &[a_bn, a_relu, b_1, b_1_bn, b_1_relu, b_2]);
+    let out = block.compute(Function::Add, &[out, residual]);
+    block.run(out, &[b_bn, b_relu]);
+    block
+}
+
+/// The 3D net: `[batch, segments, 96, 28, 28]` to features `[batch, 512]`.
+pub fn eco_3d(segments: usize) -> Block {
+    let mut block = Block::new("ECO_3D");
+    let way = [
+        block.child("res_3d_3", res_3d_3()),
+        block.child("res_3d_4", halving("Resnet_3D_4", 4, 128)),
+        block.child("res_3d_5", halving("Resnet_3D_5", 5, 256)),
+        block.child(
+            "global_pool",
+            Layer::AvgPool3d([segments / 4, LAST_MAP, LAST_MAP]),
+        ),
+    ];
+    let out = block.compute(Function::Transpose(1, 2), &[Block::INPUT]);
+    let out = block.run(out, &way);
+    block.compute(Function::View(vec![-1, FEATURES as i64]), &[out]);
+    block
 }

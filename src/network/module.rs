@@ -1,167 +1,243 @@
-use tch::Tensor;
+//! The tree of modules, and how values flow through a block.
 
-use super::builder::join;
-use super::{Attribute, Flow, Result, Value};
-
-/// What a tensor of the state_dict is to its layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Learned by gradient descent.
-    Parameter,
-    /// Kept beside the parameters: batch-norm statistics and counters.
-    Buffer,
-}
-
-/// One tensor that a layer owns.
-#[derive(Debug)]
-pub struct Entry<'a> {
-    /// Name within the layer: `weight`, `bias`, `running_mean`, ...
-    pub name: &'static str,
-    /// The tensor itself.
-    pub tensor: &'a Tensor,
-    /// Parameter or buffer.
-    pub role: Role,
-}
+use super::attribute::Attribute;
+use super::error::{Error, Result};
+use super::layer::Layer;
 
 /// A node of the network: a layer, or a block of named children.
-pub trait Module {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Module {
+    /// Computes something.
+    Layer(Layer),
+    /// Runs its children.
+    Block(Block),
+}
+
+impl From<Layer> for Module {
+    fn from(layer: Layer) -> Self {
+        Self::Layer(layer)
+    }
+}
+
+impl From<Block> for Module {
+    fn from(block: Block) -> Self {
+        Self::Block(block)
+    }
+}
+
+impl Module {
     /// The class name that PyTorch prints, such as `Conv2d` or `ECO_2D`.
-    fn type_name(&self) -> &'static str;
-
-    /// The hyper-parameters, in the order in which PyTorch prints them; none for blocks.
-    fn attributes(&self) -> Vec<Attribute> {
-        Vec::new()
-    }
-
-    /// The children in definition order, with their field names.
-    fn children(&self) -> Vec<(&'static str, &dyn Module)> {
-        Vec::new()
-    }
-
-    /// The tensors this module owns itself, in PyTorch's `state_dict()` order.
-    fn entries(&self) -> Vec<Entry<'_>> {
-        Vec::new()
-    }
-
-    /// Multiply-accumulates for one output of shape `output`, children not included, by torchinfo's rule: a
-    /// convolution uses each of its parameters once per output position, any other layer once per sample.
-    fn macs(&self, output: &[i64]) -> i64 {
-        output.first().unwrap_or(&1) * parameters(self.entries())
-    }
-
-    /// The output for `x`; every operator on the way is reported to the flow's observer.
-    fn forward(&self, flow: &mut Flow<'_>, x: &Value) -> Result<Value>;
-}
-
-/// Elements of the parameters among `entries`, buffers not counted.
-pub fn parameters(entries: Vec<Entry<'_>>) -> i64 {
-    let parameters = entries.iter().filter(|entry| entry.role == Role::Parameter);
-    parameters.map(|entry| entry.tensor.numel() as i64).sum()
-}
-
-/// Sees every module of a tree, parents before children, in definition order.
-pub trait Visitor {
-    /// A module begins. `path` is its full name (empty for the root), `name` its last part.
-    fn enter(&mut self, path: &str, name: &str, module: &dyn Module);
-
-    /// All children of that module have been seen.
-    fn leave(&mut self, _path: &str, _name: &str, _module: &dyn Module) {}
-}
-
-/// Walks the tree below `root`.
-pub fn walk(root: &dyn Module, visitor: &mut dyn Visitor) {
-    descend("", "", root, visitor);
-}
-
-fn descend(path: &str, name: &str, module: &dyn Module, visitor: &mut dyn Visitor) {
-    visitor.enter(path, name, module);
-    for (child_name, child) in module.children() {
-        descend(&join(path, child_name), child_name, child, visitor);
-    }
-    visitor.leave(path, name, module);
-}
-
-/// One item of a state_dict.
-#[derive(Debug)]
-pub struct StateEntry {
-    /// Full name, such as `eco_2d.basic_conv.conv1_7x7_s2.weight`.
-    pub name: String,
-    /// A handle on the tensor; the memory is the layer's.
-    pub tensor: Tensor,
-    /// Parameter or buffer.
-    pub role: Role,
-}
-
-/// Every tensor below `root` under its full name, in the order of PyTorch's `state_dict()`.
-pub fn state_dict(root: &dyn Module) -> Vec<StateEntry> {
-    struct Collect(Vec<StateEntry>);
-    impl Visitor for Collect {
-        fn enter(&mut self, path: &str, _: &str, module: &dyn Module) {
-            self.0
-                .extend(module.entries().into_iter().map(|entry| StateEntry {
-                    name: join(path, entry.name),
-                    tensor: entry.tensor.shallow_clone(),
-                    role: entry.role,
-                }));
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Layer(layer) => layer.type_name(),
+            Self::Block(block) => block.type_name,
         }
     }
-    let mut collect = Collect(Vec::new());
-    walk(root, &mut collect);
-    collect.0
+
+    /// The children in definition order, with their field names; none for layers.
+    pub fn children(&self) -> &[(String, Module)] {
+        match self {
+            Self::Layer(_) => &[],
+            Self::Block(block) => &block.children,
+        }
+    }
+
+    /// The steps of its forward pass; none for layers.
+    pub(super) fn instructions(&self) -> &[Instruction] {
+        match self {
+            Self::Layer(_) => &[],
+            Self::Block(block) => &block.instructions,
+        }
+    }
+
+    /// The layer, where it is one.
+    pub fn layer(&self) -> Option<&Layer> {
+        match self {
+            Self::Layer(layer) => Some(layer),
+            Self::Block(_) => None,
+        }
+    }
+
+    /// Shows every module of the tree below `self`, itself first, parents before children in definition order: its full
+    /// name (empty for `self`), its level (0 for `self`), and the module.
+    pub fn walk(&self, visit: &mut dyn FnMut(&str, usize, &Module)) {
+        self.descend("", 0, visit);
+    }
+
+    fn descend(&self, path: &str, depth: usize, visit: &mut dyn FnMut(&str, usize, &Module)) {
+        visit(path, depth, self);
+        for (name, child) in self.children() {
+            child.descend(&join(path, name), depth + 1, visit);
+        }
+    }
 }
 
-/// Declares a block: a struct whose fields are its children, under the notebook's names.
-///
-/// `name: Type(args)` builds the child with `Type::new(args, builder of that name)`.
-macro_rules! module {
-    (
-        $(#[$meta:meta])*
-        pub struct $block:ident as $type_name:literal ($($arg:ident: $arg_type:ty),*) {
-            $($child:ident: $child_type:ident($($child_arg:expr),*)),+ $(,)?
-        }
-        fn forward(&$self:ident, $flow:ident, $x:ident) $forward:block
-    ) => {
-        $(#[$meta])*
-        #[derive(Debug)]
-        #[allow(missing_docs, reason = "the fields are the layers, named as in the notebook")]
-        pub struct $block {
-            $(pub $child: $child_type),+
-        }
+/// Joins two parts of a state_dict name.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
 
-        impl $block {
-            /// Builds the block from the tensors below `builder`.
-            pub fn new($($arg: $arg_type,)* builder: &mut $crate::network::Builder<'_>) -> $crate::network::Result<Self> {
-                Ok(Self {
-                    $($child: $child_type::new($($child_arg,)* &mut builder.child(stringify!($child)))?),+
-                })
+/// A value on its way through a block: its input is number 0, and each instruction makes the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Var(pub(super) usize);
+
+/// A child of a block, to be run by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Child(usize);
+
+/// An operator that belongs to no layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Function {
+    /// All inputs side by side along the channels, axis 1.
+    Concatenate,
+    /// The sum of two, written over the first, as the notebook's `out += residual` does.
+    Add,
+    /// The same elements in another shape, with -1 for the first axis: as long as what is left.
+    View(Vec<i64>),
+    /// Two axes exchanged.
+    Transpose(usize, usize),
+}
+
+impl Function {
+    /// libtorch's name.
+    pub fn operator(&self) -> &'static str {
+        match self {
+            Self::Concatenate => "aten::cat",
+            Self::Add => "aten::add_",
+            Self::View(_) => "aten::view",
+            Self::Transpose(..) => "aten::transpose",
+        }
+    }
+
+    /// Its arguments beyond the tensors.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        match self {
+            Self::Concatenate => vec![Attribute::named("dim", 1_usize)],
+            Self::Add => Vec::new(),
+            Self::View(size) => vec![Attribute::named("size", &size[..])],
+            Self::Transpose(a, b) => {
+                vec![Attribute::named("dim0", *a), Attribute::named("dim1", *b)]
             }
         }
+    }
 
-        impl $crate::network::Module for $block {
-            fn type_name(&self) -> &'static str {
-                $type_name
+    /// The shape that comes out for inputs of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::InputShape`].
+    pub fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>> {
+        let refused = |expected: String| Error::InputShape {
+            module: self.operator(),
+            expected,
+            found: inputs.last().map_or(Vec::new(), |shape| shape.to_vec()),
+        };
+        let first = inputs.first().copied().unwrap_or_default();
+        match self {
+            Self::Concatenate => {
+                let mut shape = first.to_vec();
+                for other in &inputs[1..] {
+                    let fits = other.len() == shape.len()
+                        && other
+                            .iter()
+                            .zip(first)
+                            .enumerate()
+                            .all(|(axis, (a, b))| axis == 1 || a == b);
+                    if !fits {
+                        return Err(refused(format!("{first:?} but for the channels")));
+                    }
+                    shape[1] += other[1];
+                }
+                Ok(shape)
             }
-
-            fn children(&self) -> Vec<(&'static str, &dyn $crate::network::Module)> {
-                vec![$((stringify!($child), &self.$child)),+]
+            Self::Add if inputs.iter().all(|shape| *shape == first) => Ok(first.to_vec()),
+            Self::Add => Err(refused(format!("{first:?}"))),
+            Self::View(size) => {
+                let rest: Vec<usize> = size[1..].iter().map(|&extent| extent as usize).collect();
+                let (elements, per_item) = (
+                    first.iter().product::<usize>(),
+                    rest.iter().product::<usize>(),
+                );
+                if per_item == 0 || elements % per_item != 0 {
+                    return Err(refused(format!("a multiple of {rest:?}")));
+                }
+                Ok([&[elements / per_item], &rest[..]].concat())
             }
-
-            fn forward(
-                &$self,
-                $flow: &mut $crate::network::Flow<'_>,
-                $x: &$crate::network::Value,
-            ) -> $crate::network::Result<$crate::network::Value> $forward
+            Self::Transpose(a, b) => {
+                let mut shape = first.to_vec();
+                if *a.max(b) >= shape.len() {
+                    return Err(refused(format!("more than {} axes", a.max(b))));
+                }
+                shape.swap(*a, *b);
+                Ok(shape)
+            }
         }
-    };
+    }
 }
 
-/// Feeds a value through children of a block, one after the other, by their field names.
-macro_rules! through {
-    ($flow:ident, $block:ident, $x:expr => $($child:ident),+ $(,)?) => {{
-        let value = $x;
-        $(let value = $flow.call(stringify!($child), &$block.$child, &value)?;)+
-        value
-    }};
+/// A step of a block's forward pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Instruction {
+    /// Runs a child on a value.
+    Run(usize, Var),
+    /// Computes a function of values.
+    Compute(Function, Vec<Var>),
 }
 
-pub(super) use {module, through};
+impl Instruction {
+    /// The values it reads.
+    pub(super) fn inputs(&self) -> &[Var] {
+        match self {
+            Self::Run(_, var) => std::slice::from_ref(var),
+            Self::Compute(_, vars) => vars,
+        }
+    }
+}
+
+/// A module with children: what they are in definition order, and in which order values flow through them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    type_name: &'static str,
+    children: Vec<(String, Module)>,
+    instructions: Vec<Instruction>,
+}
+
+impl Block {
+    /// The input of a block.
+    pub const INPUT: Var = Var(0);
+
+    /// A block without children that hands on its input.
+    pub fn new(type_name: &'static str) -> Self {
+        Self {
+            type_name,
+            children: Vec::new(),
+            instructions: Vec::new(),
+        }
+    }
+
+    /// Defines a child.
+    pub fn child(&mut self, name: impl Into<String>, module: impl Into<Module>) -> Child {
+        self.children.push((name.into(), module.into()));
+        Child(self.children.len() - 1)
+    }
+
+    /// Feeds a value through children, one after the other. The last value of a block is its output.
+    pub fn run(&mut self, value: Var, children: &[Child]) -> Var {
+        children.iter().fold(value, |value, child| {
+            self.push(Instruction::Run(child.0, value))
+        })
+    }
+
+    /// Computes a function of values.
+    pub fn compute(&mut self, function: Function, values: &[Var]) -> Var {
+        self.push(Instruction::Compute(function, values.to_vec()))
+    }
+
+    fn push(&mut self, instruction: Instruction) -> Var {
+        self.instructions.push(instruction);
+        Var(self.instructions.len())
+    }
+}

@@ -1,6 +1,10 @@
-use tch::{Kind, Tensor};
+//! The network as a graph of operators, traced by a forward pass of shapes.
 
-use crate::network::{Attribute, Flow, Module, Observer, Op, Result, Role, Value};
+use super::attribute::Attribute;
+use super::error::{Error, Result};
+use super::forward::{Backend, run};
+use super::layer::{Layer, LayerTensor};
+use super::module::{Function, Module};
 
 /// A forward pass: what ran, on what, and what came out.
 ///
@@ -13,45 +17,28 @@ pub struct Graph {
     pub calls: Vec<Call>,
 }
 
+/// What a node stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// The input.
+    Input,
+    /// The work of a layer.
+    Layer(Layer),
+    /// An operator that belongs to no layer.
+    Function(Function),
+}
+
 /// The input or one operator.
 #[derive(Debug)]
 pub struct Node {
-    /// libtorch's name, such as `aten::_convolution`; [`Graph::INPUT`] for the input.
-    pub op: &'static str,
+    /// What it is.
+    pub operation: Operation,
     /// Full name of the module it ran in; empty at the root.
     pub path: String,
     /// Nodes whose values went in.
     pub inputs: Vec<usize>,
     /// Shape of the value that came out.
-    pub shape: Vec<i64>,
-    /// Type of its elements.
-    pub kind: Kind,
-    /// Hyper-parameters of the layer, or arguments of an operator without one.
-    pub attributes: Vec<Attribute>,
-    /// The layer whose work this is.
-    pub layer: Option<Layer>,
-}
-
-/// A module without children.
-#[derive(Debug, Clone)]
-pub struct Layer {
-    /// The class name, such as `Conv2d`.
-    pub type_name: &'static str,
-    /// What it owns.
-    pub tensors: Vec<LayerTensor>,
-    /// Multiply-accumulates of this run (see [`Module::macs`]).
-    pub macs: i64,
-}
-
-/// A parameter or buffer of a layer.
-#[derive(Debug, Clone)]
-pub struct LayerTensor {
-    /// Name within the layer, such as `weight`.
-    pub name: &'static str,
-    /// Its shape.
-    pub shape: Vec<i64>,
-    /// Parameter or buffer.
-    pub role: Role,
+    pub shape: Vec<usize>,
 }
 
 /// One run of a module.
@@ -73,23 +60,20 @@ impl Graph {
     /// Operator name of the node that stands for the input.
     pub const INPUT: &'static str = "input";
 
-    /// Traces `root` on an input of shape `input`, whose first axis is the batch.
-    ///
-    /// The modules run on a batch of no clips: libtorch checks and computes every shape and there is nothing to
-    /// calculate, so that it takes milliseconds and touches no weights. The true length of the first axis is carried
-    /// along beside it.
+    /// Traces `root` on an input of shape `input`, whose first axis is the batch. Nothing is computed but shapes.
     ///
     /// # Errors
-    /// What the modules report, such as a shape that does not fit.
-    pub fn trace(root: &dyn Module, input: &[i64]) -> Result<Self> {
-        let _no_grad = tch::no_grad_guard();
-        let mut shape = input.to_vec();
-        let batch = std::mem::take(&mut shape[0]);
-        let clips = Tensor::f_empty(&shape, (Kind::Float, tch::Device::Cpu))?;
-        let mut tracer = Tracer::new(batch, &clips);
-        let mut flow = Flow::observed(&mut tracer);
-        let clips = flow.input(clips);
-        flow.run(root, &clips)?;
+    /// A shape that does not fit.
+    pub fn trace(root: &Module, input: &[usize]) -> Result<Self> {
+        let mut tracer = Tracer {
+            graph: Graph {
+                nodes: Vec::new(),
+                calls: Vec::new(),
+            },
+            open: Vec::new(),
+        };
+        let input = tracer.push(Operation::Input, "", &[], input.to_vec());
+        run(&mut tracer, "", root, input)?;
         Ok(tracer.graph)
     }
 
@@ -98,11 +82,13 @@ impl Graph {
         self.calls.first().map_or(0, |root| root.output)
     }
 
-    /// How many operators read the value of each node.
-    pub fn readers(&self) -> Vec<usize> {
-        let mut readers = vec![0; self.nodes.len()];
-        for &input in self.nodes.iter().flat_map(|node| &node.inputs) {
-            readers[input] += 1;
+    /// The nodes that read the value of each node.
+    pub fn readers(&self) -> Vec<Vec<usize>> {
+        let mut readers = vec![Vec::new(); self.nodes.len()];
+        for (reader, node) in self.nodes.iter().enumerate() {
+            for &input in &node.inputs {
+                readers[input].push(reader);
+            }
         }
         readers
     }
@@ -121,6 +107,43 @@ impl Graph {
 }
 
 impl Node {
+    /// libtorch's name, such as `aten::_convolution`; [`Graph::INPUT`] for the input.
+    pub fn op(&self) -> &'static str {
+        match &self.operation {
+            Operation::Input => Graph::INPUT,
+            Operation::Layer(layer) => layer.operator(),
+            Operation::Function(function) => function.operator(),
+        }
+    }
+
+    /// The operator without its namespace: `convolution` for `aten::_convolution`.
+    pub fn short_op(&self) -> &'static str {
+        let op = self.op();
+        op.rsplit("::").next().unwrap_or(op).trim_matches('_')
+    }
+
+    /// The layer whose work this is.
+    pub fn layer(&self) -> Option<&Layer> {
+        match &self.operation {
+            Operation::Layer(layer) => Some(layer),
+            _ => None,
+        }
+    }
+
+    /// Hyper-parameters of the layer, or arguments of an operator without one.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        match &self.operation {
+            Operation::Input => Vec::new(),
+            Operation::Layer(layer) => layer.attributes(),
+            Operation::Function(function) => function.attributes(),
+        }
+    }
+
+    /// The tensors of the layer.
+    pub fn tensors(&self) -> Vec<LayerTensor> {
+        self.layer().map_or(Vec::new(), Layer::tensors)
+    }
+
     /// Last part of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or_default()
@@ -128,130 +151,82 @@ impl Node {
 
     /// Full name of the block it belongs to: the parent of its layer, or the module that runs a bare operator.
     pub fn block(&self) -> &str {
-        match (&self.layer, self.path.rsplit_once('.')) {
+        match (self.layer(), self.path.rsplit_once('.')) {
             (None, _) => &self.path,
             (Some(_), Some((block, _))) => block,
             (Some(_), None) => "",
         }
     }
 
-    /// The operator without its namespace: `convolution` for `aten::_convolution`.
-    pub fn short_op(&self) -> &str {
-        let op = self.op.rsplit("::").next().unwrap_or(self.op);
-        op.trim_matches('_')
-    }
-
-    /// Size of the output in bytes.
-    pub fn bytes(&self) -> i64 {
-        self.shape.iter().product::<i64>() * self.kind.elt_size_in_bytes() as i64
+    /// Size of the output in bytes, in float32.
+    pub fn bytes(&self) -> usize {
+        self.shape.iter().product::<usize>() * size_of::<f32>()
     }
 
     /// Multiply-accumulates; operators without a layer have none.
-    pub fn macs(&self) -> i64 {
-        self.layer.as_ref().map_or(0, |layer| layer.macs)
+    pub fn macs(&self) -> usize {
+        self.layer().map_or(0, |layer| layer.macs(&self.shape))
     }
 }
 
-/// Writes a [`Graph`] while a network runs on an empty batch.
+/// Writes a [`Graph`] while shapes flow through a network. A value is the number of its node.
 struct Tracer {
     graph: Graph,
     /// Calls that have begun and not ended, as indices.
     open: Vec<usize>,
-    /// The layer that is running.
-    layer: Option<(Layer, Vec<Attribute>)>,
 }
 
 impl Tracer {
-    fn new(batch: i64, clips: &Tensor) -> Self {
-        let mut shape = clips.size();
-        shape[0] = batch;
-        let input = Node {
-            op: Graph::INPUT,
-            path: String::new(),
-            inputs: Vec::new(),
+    fn push(
+        &mut self,
+        operation: Operation,
+        path: &str,
+        inputs: &[usize],
+        shape: Vec<usize>,
+    ) -> usize {
+        self.graph.nodes.push(Node {
+            operation,
+            path: path.to_owned(),
+            inputs: inputs.to_vec(),
             shape,
-            kind: clips.kind(),
-            attributes: Vec::new(),
-            layer: None,
-        };
-        Self {
-            graph: Graph {
-                nodes: vec![input],
-                calls: Vec::new(),
-            },
-            open: Vec::new(),
-            layer: None,
-        }
-    }
-
-    /// The shape of an operator's output, its first axis as if the batch were not empty.
-    ///
-    /// Operators keep the length of the first axis; a view may trade it with the others and keeps the product.
-    fn full_shape(&self, op: &Op<'_>) -> Vec<i64> {
-        let source = &self.graph.nodes[op.inputs[0].id()].shape;
-        let mut shape = op.output.size();
-        shape[0] = if op.name == "aten::view" {
-            source.iter().product::<i64>() / shape[1..].iter().product::<i64>()
-        } else {
-            source[0]
-        };
-        shape
+        });
+        self.graph.nodes.len() - 1
     }
 }
 
-impl Observer for Tracer {
-    fn enter(&mut self, path: &str, module: &dyn Module, input: &Value) {
-        let is_layer = module.children().is_empty();
-        if is_layer {
-            let tensors = module.entries().into_iter().map(|entry| LayerTensor {
-                name: entry.name,
-                shape: entry.tensor.size(),
-                role: entry.role,
-            });
-            let layer = Layer {
-                type_name: module.type_name(),
-                tensors: tensors.collect(),
-                macs: 0,
-            };
-            self.layer = Some((layer, module.attributes()));
-        }
+impl Backend for Tracer {
+    type Value = usize;
+    type Error = Error;
+
+    fn layer(&mut self, path: &str, layer: &Layer, input: &usize) -> Result<usize> {
+        let shape = layer.output_shape(&self.graph.nodes[*input].shape)?;
+        Ok(self.push(Operation::Layer(layer.clone()), path, &[*input], shape))
+    }
+
+    fn function(&mut self, path: &str, function: &Function, inputs: &[&usize]) -> Result<usize> {
+        let inputs: Vec<usize> = inputs.iter().map(|&&input| input).collect();
+        let shapes = inputs
+            .iter()
+            .map(|&input| &self.graph.nodes[input].shape[..]);
+        let shape = function.output_shape(&shapes.collect::<Vec<_>>())?;
+        Ok(self.push(Operation::Function(function.clone()), path, &inputs, shape))
+    }
+
+    fn enter(&mut self, path: &str, module: &Module, input: &usize) {
         self.open.push(self.graph.calls.len());
         self.graph.calls.push(Call {
             path: path.to_owned(),
             type_name: module.type_name(),
-            is_layer,
-            input: input.id(),
-            output: input.id(),
+            is_layer: module.layer().is_some(),
+            input: *input,
+            output: *input,
         });
     }
 
-    fn op(&mut self, op: &Op<'_>) {
-        debug_assert_eq!(op.output.id(), self.graph.nodes.len());
-        let (layer, attributes) = match &self.layer {
-            Some((layer, attributes)) => (Some(layer.clone()), attributes.clone()),
-            None => (None, op.attributes.to_vec()),
-        };
-        self.graph.nodes.push(Node {
-            op: op.name,
-            path: op.path.to_owned(),
-            inputs: op.inputs.iter().map(|value| value.id()).collect(),
-            shape: self.full_shape(op),
-            kind: op.output.tensor().kind(),
-            attributes,
-            layer,
-        });
-    }
-
-    fn leave(&mut self, _: &str, module: &dyn Module, output: &Value) {
-        self.layer = None;
-        let node = &mut self.graph.nodes[output.id()];
-        if let Some(layer) = &mut node.layer
-            && module.children().is_empty()
-        {
-            layer.macs = module.macs(&node.shape);
-        }
+    fn leave(&mut self, _: &str, _: &Module, output: &usize) -> Result<()> {
         if let Some(call) = self.open.pop() {
-            self.graph.calls[call].output = output.id();
+            self.graph.calls[call].output = *output;
         }
+        Ok(())
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Every constant of it stands here once. Pure arithmetic: no files, no tensors, no flags.
 
+mod architecture;
 mod preprocess;
 mod sampling;
 
+pub use architecture::{Architecture, UnknownArchitecture};
 pub use preprocess::Preprocess;
 pub use sampling::Sampling;
 

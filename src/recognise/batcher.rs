@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Answer, Error, Outcome, Scores};
+use super::{Answer, Outcome, RecogniseError, Scores};
 use crate::clip::{Item, Turns};
 use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
@@ -85,7 +85,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Takes a clip and runs the batches that it completes.
-    pub fn push(&mut self, item: Item) -> Result<(), Error> {
+    pub fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
         let waiting = Waiting {
             item,
             logits: Vec::new(),
@@ -101,7 +101,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Runs what is left.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub fn flush(&mut self) -> Result<(), RecogniseError> {
         match self.views {
             0 => Ok(()),
             views => self.run(views),
@@ -116,7 +116,7 @@ impl<'a> Batcher<'a> {
         }
     }
 
-    fn run(&mut self, views: usize) -> Result<(), Error> {
+    fn run(&mut self, views: usize) -> Result<(), RecogniseError> {
         if self.batch.clips != views {
             self.batch = ClipBatch::zeros(views, self.engine.segments());
         }
@@ -171,13 +171,24 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::{self, Crops, Entry, Loaded, load_views};
-    use crate::engine::{Device, EngineKind, Output};
+    use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
+    use crate::engine::{Device, EngineKind, Maps, Output};
+    use crate::network::Network;
+    use crate::recipe::Architecture;
 
     /// Says how bright a clip is, and how many views each run had.
-    #[derive(Default)]
     struct Brightness {
+        network: Network,
         runs: std::sync::Mutex<Vec<usize>>,
+    }
+
+    impl Default for Brightness {
+        fn default() -> Self {
+            Self {
+                network: Network::new(Architecture::Lite, 2, 4).unwrap(),
+                runs: Default::default(),
+            }
+        }
     }
 
     impl Engine for Brightness {
@@ -189,8 +200,16 @@ mod tests {
             Device::Cpu
         }
 
-        fn segments(&self) -> usize {
-            4
+        fn network(&self) -> &Network {
+            &self.network
+        }
+
+        fn maps(&self, _: &[f32]) -> crate::engine::Result<Maps> {
+            unimplemented!("whole clips only")
+        }
+
+        fn answer(&self, _: &Maps) -> crate::engine::Result<Output> {
+            unimplemented!("whole clips only")
         }
 
         fn run(&self, batch: &ClipBatch) -> crate::engine::Result<Output> {
@@ -231,7 +250,7 @@ mod tests {
             note: None,
             elapsed: Duration::ZERO,
         };
-        let entry = Entry::from(std::path::PathBuf::from(clip.to_string()));
+        let entry = ClipEntry::from(std::path::PathBuf::from(clip.to_string()));
         Item {
             entry,
             clip,
@@ -241,7 +260,7 @@ mod tests {
 
     fn failed(clip: usize) -> Item {
         let path = std::path::PathBuf::from(clip.to_string());
-        let error = clip::Error::NotAClip { path: path.clone() };
+        let error = clip::ClipError::NotAClip { path: path.clone() };
         Item {
             entry: path.into(),
             clip,

@@ -1,30 +1,26 @@
-use crate::clip;
+use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
-use crate::weights::WeightsError;
-use crate::weights::demo::DemoError;
+use crate::weights::{LoadError, UnusableWeights};
 
 use super::{LabelCount, WeightsSource};
 
 /// Why there is no [`Recogniser`](super::Recogniser), or why its run ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum RecogniseError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The weights cannot be read, or are not this network's.
     #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The embedded demo cannot be used.
-    #[error(transparent)]
-    Demo(#[from] DemoError),
+    Weights(#[from] LoadError),
     /// No network can be made of these weights.
     #[error("cannot use {weights}")]
-    Network {
+    Unusable {
         /// Which weights.
         weights: WeightsSource,
         /// What is wrong with them.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<UnusableWeights>,
     },
     /// The class names are another network's.
     #[error(transparent)]
@@ -34,7 +30,7 @@ pub enum Error {
     Engine(#[from] engine::Error),
     /// Frames do not make the network's input.
     #[error(transparent)]
-    Clip(#[from] clip::Error),
+    Clip(#[from] ClipError),
     /// Rayon's threads were started before.
     #[error("cannot bound the threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),

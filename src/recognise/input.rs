@@ -42,7 +42,7 @@ pub enum InputError {
 pub fn read_input(path: &Path) -> Result<ClipBatch, InputError> {
     let checkpoint = Checkpoint::open(path)?;
     let place = checkpoint
-        .entries()
+        .tensors()
         .iter()
         .position(|entry| entry.name == INPUT);
     let missing = || InputError::Missing {

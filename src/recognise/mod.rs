@@ -18,7 +18,7 @@ mod scores;
 mod stop;
 mod threads;
 
-pub use error::Error;
+pub use error::RecogniseError;
 pub use input::{INPUT, InputError, read_input};
 pub use labels::{LabelCount, Labels};
 pub use loading::OpenWeights;

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::{ScoreError, Scores};
-use crate::clip::{self, Entry, Loaded};
+use crate::clip::{ClipEntry, ClipError, Loaded};
 
 /// One clip, or one window of it, and what came of it.
 #[derive(Debug)]
 pub struct Answer {
     /// The clip.
-    pub entry: Entry,
+    pub entry: ClipEntry,
     /// The clip's place in the input, from 0.
     pub clip: usize,
     /// What came of it.
@@ -40,7 +40,7 @@ pub enum Outcome {
     /// The frames could not be had.
     NotLoaded {
         /// Why not.
-        error: clip::Error,
+        error: ClipError,
     },
 }
 

@@ -3,7 +3,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::batcher::Batcher;
-use super::{Answer, Error, Stop};
+use super::{Answer, RecogniseError, Stop};
 use crate::clip::Item;
 
 /// Answers in the order of the clips. See [`Recogniser::recognise_until`](super::Recogniser::recognise_until).
@@ -61,7 +61,7 @@ impl<'r> Outcomes<'r> {
     }
 
     /// Takes one more clip, or at the end of the clips runs what is left.
-    fn advance(&mut self) -> Result<(), Error> {
+    fn advance(&mut self) -> Result<(), RecogniseError> {
         match self.next_loaded() {
             Some(item) => self.batcher.push(item),
             None => {
@@ -76,7 +76,7 @@ impl<'r> Outcomes<'r> {
 }
 
 impl Iterator for Outcomes<'_> {
-    type Item = Result<Answer, Error>;
+    type Item = Result<Answer, RecogniseError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

@@ -4,8 +4,8 @@ use super::batcher::Batcher;
 use super::outcomes::Outcomes;
 use super::rows::RowMaker;
 use super::threads::threads_or_cores;
-use super::{Answer, Error, Labels, OpenWeights, Options, Row, RowOptions, Stop};
-use crate::clip::{self, Entry, LoadOptions, OpenOptions, Turns, load_ahead};
+use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
+use crate::clip::{self, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
@@ -35,8 +35,8 @@ impl Recogniser {
     /// Opens the weights and makes the engine that `options` ask for.
     ///
     /// # Errors
-    /// [`Error`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
-    pub fn new(options: Options) -> Result<Self, Error> {
+    /// [`RecogniseError`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
+    pub fn new(options: Options) -> Result<Self, RecogniseError> {
         let weights = OpenWeights::open(options.weights.clone())?;
         Self::with_weights(weights, options)
     }
@@ -45,7 +45,7 @@ impl Recogniser {
     ///
     /// # Errors
     /// As [`Recogniser::new`].
-    pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, Error> {
+    pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, RecogniseError> {
         let device = options.device.resolve()?;
         let threads = threads_or_cores(options.threads);
         let metadata = weights.metadata();
@@ -81,7 +81,9 @@ impl Recogniser {
     ///
     /// The next clips are loaded while the network runs. See [`Recogniser::recognise_until`] for what the items are.
     pub fn recognise(&self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Outcomes<'_> {
-        let entries = paths.into_iter().map(|path| Ok(Entry::from(path.into())));
+        let entries = paths
+            .into_iter()
+            .map(|path| Ok(ClipEntry::from(path.into())));
         self.recognise_until(&Stop::default(), entries.collect::<Vec<_>>())
     }
 
@@ -91,7 +93,7 @@ impl Recogniser {
     /// `entries` is read lazily, on another thread; it may be standard input. An error item ends the run.
     pub fn recognise_until<I>(&self, stop: &Stop, entries: I) -> Outcomes<'_>
     where
-        I: IntoIterator<Item = clip::Result<Entry>, IntoIter: Send + 'static>,
+        I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
     {
         let loaded = load_ahead(entries, self.load_options(), self.workers);
         let engine = self.engine.as_ref();

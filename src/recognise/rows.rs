@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Answer, ClipName, FrameRange, Labels, Outcome, Prediction, Row, RowError, Scores, Timings,
 };
-use crate::clip::{self, Loaded};
+use crate::clip::{ClipError, Loaded};
 
 /// What rows show.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +122,7 @@ impl RowMaker<'_> {
 }
 
 /// The error with its causes.
-fn one_line(error: &clip::Error) -> String {
+fn one_line(error: &ClipError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

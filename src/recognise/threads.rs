@@ -1,19 +1,19 @@
-use super::Error;
-use super::loading::use_engine_threads;
+use super::RecogniseError;
+use crate::engine::bound_libtorch_threads;
 
 /// Bounds the threads of this process, rayon's (which decode pictures) and libtorch's, and returns their number: `asked_for`,
 /// or one per core. Call it at most once, before the first clip is decoded.
 ///
 /// # Errors
-/// [`Error::Threads`] when rayon's threads have been started already.
-pub fn use_threads(asked_for: Option<usize>) -> Result<usize, Error> {
+/// [`RecogniseError::Threads`] when rayon's threads have been started already.
+pub fn use_threads(asked_for: Option<usize>) -> Result<usize, RecogniseError> {
     let threads = threads_or_cores(asked_for);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
-        .map_err(Error::Threads)?;
+        .map_err(RecogniseError::Threads)?;
     if asked_for.is_some() {
-        use_engine_threads(threads);
+        bound_libtorch_threads(threads);
     }
     Ok(threads)
 }

@@ -34,7 +34,7 @@ macro_rules! names {
         impl std::str::FromStr for $type {
             type Err = $crate::text::UnknownName;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
                 let found = Self::ALL.iter().find(|value| value.name() == text);
                 found.copied().ok_or_else(|| $crate::text::UnknownName {
                     text: text.to_owned(),

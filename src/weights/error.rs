@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::names::visible;
-use super::report::Report;
-use super::report_text::ReportText;
+use crate::file::FileError;
+use crate::recipe::{Architecture, UnknownArchitecture};
+use crate::text::visible;
 
-/// Why weights could not be read, matched or written.
+/// Why weights could not be read or written.
 ///
-/// Each variant carries what was found; [`WeightsError::kind`] sorts them into the classes a
+/// Each variant carries what was found; [`WeightsError::class`] sorts them into the classes a
 /// caller treats differently.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,29 +43,6 @@ pub enum WeightsError {
         /// What to do about it; empty when nothing is known to help.
         advice: String,
     },
-    /// `--key` named something that the file does not hold.
-    #[error("no weights under '{key}' in {}: {}", path.display(), visible(reason))]
-    KeyNotFound {
-        /// The file.
-        path: PathBuf,
-        /// The key that was asked for.
-        key: String,
-        /// What the file holds instead.
-        reason: String,
-    },
-    /// Several dictionaries of the file fit the model equally well.
-    #[error("{}: {reason}\nchoose one with --key: {}", path.display(), visible(&candidates.join(", ")))]
-    Ambiguous {
-        /// The file.
-        path: PathBuf,
-        /// Why no choice was made.
-        reason: String,
-        /// Keys that `--key` accepts.
-        candidates: Vec<String>,
-    },
-    /// The tensors of the file are not those of the model. The report says all that differs.
-    #[error("{}: {}\n{}", .0.file.display(), .0.outcome(), ReportText(.0))]
-    Mismatch(Box<Report>),
     /// A rename rule that is not `REGEX=REPLACEMENT`.
     #[error("rename rule '{rule}': {reason}")]
     Rename {
@@ -85,25 +62,28 @@ pub enum WeightsError {
     /// The metadata in a safetensors header is not what this version writes.
     #[error("weights metadata: {0}")]
     Metadata(String),
+    /// The weights are of another network.
+    #[error("these weights are for {found}, and {wanted} was asked for")]
+    Architecture {
+        /// The network they are for.
+        found: Architecture,
+        /// The network that was to be filled.
+        wanted: Architecture,
+    },
+    /// The weights are of a network that this version does not know.
+    #[error("weights metadata: {0}")]
+    UnknownArchitecture(#[from] UnknownArchitecture),
     /// The model asked for a tensor that the weights do not hold.
     #[error("the weights hold no tensor named {0}")]
     NoSuchTensor(String),
-    /// The result could not be written. An existing file at `path` is untouched.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file to be written.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// No weights were named and none have been imported.
-    #[error("{0}")]
-    NoneFound(String),
+    /// The result could not be written. An existing file is untouched.
+    #[error(transparent)]
+    Write(#[from] FileError),
 }
 
-/// The classes of [`WeightsError`] that a caller tells apart.
+/// The classes of errors that a caller tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
+pub enum ErrorClass {
     /// The file was read, but its tensors are not the model's.
     Mismatch,
     /// The file could not be read as a checkpoint.
@@ -116,17 +96,15 @@ pub enum ErrorKind {
 
 impl WeightsError {
     /// The class of this error.
-    pub fn kind(&self) -> ErrorKind {
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Mismatch(_) | Self::Ambiguous { .. } | Self::KeyNotFound { .. } => {
-                ErrorKind::Mismatch
-            }
             Self::Read { .. }
             | Self::NotACheckpoint { .. }
             | Self::Unreadable { .. }
-            | Self::Metadata(_) => ErrorKind::Unreadable,
-            Self::Rename { .. } | Self::Labels { .. } => ErrorKind::Usage,
-            Self::NoSuchTensor(_) | Self::Write { .. } | Self::NoneFound(_) => ErrorKind::Failed,
+            | Self::Metadata(_) => ErrorClass::Unreadable,
+            Self::Architecture { .. } | Self::UnknownArchitecture(_) => ErrorClass::Mismatch,
+            Self::Rename { .. } | Self::Labels { .. } => ErrorClass::Usage,
+            Self::NoSuchTensor(_) | Self::Write(_) => ErrorClass::Failed,
         }
     }
 

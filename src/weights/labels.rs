@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::WeightsError;
-use super::metadata::Metadata;
 
 /// Largest label file that is read.
 const MAX_FILE: u64 = 16 << 20;
@@ -81,13 +80,10 @@ impl LabelSource {
     }
 }
 
-/// Offers a built-in list for a classifier that has its size and no names.
-pub(super) fn hint(metadata: &Metadata) -> Option<String> {
-    let classes = metadata.classes.filter(|_| metadata.labels.is_none())?;
-    let (name, ..) = BUILT_IN.iter().find(|(_, count, _)| *count == classes)?;
-    Some(format!(
-        "the classifier has {classes} classes: if it was trained on {name}, --labels {name} names them"
-    ))
+/// The built-in lists that have a name for each of `classes`.
+pub(super) fn built_in_with(classes: usize) -> Vec<&'static str> {
+    let fitting = BUILT_IN.iter().filter(|(_, count, _)| *count == classes);
+    fitting.map(|(name, ..)| *name).collect()
 }
 
 fn text_of(path: &Path) -> Result<String, String> {

@@ -4,49 +4,36 @@
 //! a safetensors file that carries its meaning; [`Inspector`] looks at files without a model in mind.
 //! Nothing in a file is executed. Limits on what a file may claim are stated beside the code that
 //! enforces them.
+//!
+//! `container` takes a file to tensors by name, `matching` those to a model's, `store` keeps them.
 
-mod checkpoint;
 mod container;
-pub mod demo;
+pub mod diff;
 mod error;
-mod foreign;
-mod hints;
-mod import;
-mod inspect;
+mod header;
 mod labels;
-mod load;
-pub mod locate;
-mod mapped;
 mod matching;
 mod metadata;
-mod names;
-mod pickle;
-mod report;
-mod report_text;
-pub mod seeded;
-mod select;
-mod shards;
-mod structure;
-mod suspicious;
-mod tar_directory;
+mod opened;
+mod store;
 mod tensor;
-mod write;
-mod zip_directory;
 
-pub use checkpoint::{Checkpoint, Entry};
-pub use container::{Container, detect};
-pub use error::{ErrorKind, WeightsError};
-pub use import::{Import, ImportOptions, Precision};
-pub use inspect::{Inspector, Row, Stats};
-pub use labels::LabelSource;
-pub use load::{LoadOptions, Loaded, open, open_with};
-pub use matching::Misfit;
-pub use metadata::{ARCHITECTURE, DEFAULT_SEGMENTS, FORMAT_VERSION, Metadata};
-pub use names::{Rename, printable};
-pub use report::{
-    Collision, Converted, Ignored, Mismatched, Named, NonFinite, Report, Strictness, Verdict,
+pub use container::{
+    Checkpoint, Container, Group, InspectedTensor, Inspector, Scalar, Stats, Structure, TopLevel,
+    detect,
 };
-pub use report_text::ReportText;
-pub use structure::{Group, Scalar, Structure, TopLevel};
-pub use tensor::{Dtype, RawTensor, TensorSpec};
-pub use write::write;
+pub use error::{ErrorClass, WeightsError};
+pub use header::HeaderError;
+pub use labels::LabelSource;
+pub use matching::{
+    Collision, Converted, Hint, Ignored, LoadError, LoadOptions, Loaded, MatchReport, Misfit,
+    Mismatched, Named, NonFinite, Rename, ReportBody, ReportText, SelectError, Strictness, Verdict,
+    open, open_with,
+};
+pub use metadata::{Assumed, FORMAT_VERSION, Fact, Metadata};
+pub use opened::{UnusableWeights, Weights};
+pub use store::{
+    Choice, Import, ImportOptions, Imported, ImportedFile, Precision, RecordError, State, demo,
+    locate, seeded, write,
+};
+pub use tensor::{Dtype, RawTensor, TensorInfo, TensorSpec};

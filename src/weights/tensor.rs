@@ -5,27 +5,36 @@ use std::borrow::Cow;
 use half::{bf16, f16};
 pub use safetensors::Dtype;
 
-/// What the model wants: a state_dict name and its shape, outermost axis first.
-///
-/// A model is described by its state_dict in definition order. A name ending in
-/// `num_batches_tracked` is a 64-bit integer scalar, everything else is float32.
+pub use crate::network::TensorSpec;
+pub(crate) use crate::network::is_counter;
+
+/// A tensor in a file, not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorSpec {
-    /// Name in the model's state_dict, for example `eco_2d.basic_conv.conv1_7x7_s2.weight`.
+pub struct TensorInfo {
+    /// Dotted path through the checkpoint's dictionaries (`state_dict.module.new_fc.weight`).
     pub name: String,
-    /// Extents; empty for a scalar.
+    /// Element type.
+    pub dtype: Dtype,
+    /// Extents, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
 }
 
-impl TensorSpec {
-    /// Whether this is one of batch norm's step counters, which inference never reads.
-    pub fn is_counter(&self) -> bool {
-        is_counter(&self.name)
+impl TensorInfo {
+    /// Number of elements, saturating where a hostile shape overflows.
+    pub fn numel(&self) -> usize {
+        numel(&self.shape)
+    }
+
+    /// Number of bytes the values take.
+    pub fn bytes(&self) -> usize {
+        self.numel().saturating_mul(self.dtype.bitsize()) / 8
     }
 }
 
-pub(crate) fn is_counter(name: &str) -> bool {
-    name.rsplit('.').next() == Some("num_batches_tracked")
+fn numel(shape: &[usize]) -> usize {
+    shape
+        .iter()
+        .fold(1, |count: usize, &extent| count.saturating_mul(extent))
 }
 
 /// A tensor's bytes: row-major, contiguous, little-endian, borrowed from a mapped file where possible.
@@ -42,9 +51,7 @@ pub struct RawTensor<'a> {
 impl RawTensor<'_> {
     /// Number of elements.
     pub fn numel(&self) -> usize {
-        self.shape
-            .iter()
-            .fold(1, |count: usize, &extent| count.saturating_mul(extent))
+        numel(&self.shape)
     }
 
     /// The values of a float32 tensor: borrowed when the bytes are aligned, copied otherwise.
@@ -100,6 +107,23 @@ impl RawTensor<'_> {
 }
 
 impl<'a> RawTensor<'a> {
+    /// The values of a float32 tensor, its bytes given up: borrowed when they are borrowed and aligned, else copied.
+    /// `None` for any other element type.
+    pub fn into_f32s(self) -> Option<Cow<'a, [f32]>> {
+        match self.data {
+            #[cfg(target_endian = "little")]
+            Cow::Borrowed(bytes) if self.dtype == Dtype::F32 => {
+                match bytemuck::try_cast_slice(bytes) {
+                    Ok(values) => Some(Cow::Borrowed(values)),
+                    Err(_) => Some(Cow::Owned(
+                        values::<4>(bytes).map(f32::from_le_bytes).collect(),
+                    )),
+                }
+            }
+            _ => self.f32s().map(|values| Cow::Owned(values.into_owned())),
+        }
+    }
+
     /// The same tensor with another element type, or `None` where a conversion makes no sense.
     ///
     /// Float types convert to float32 and float16 by rounding to nearest, ties to even, as
@@ -125,15 +149,6 @@ impl<'a> RawTensor<'a> {
             shape: self.shape.clone(),
             data: Cow::Owned(data),
         })
-    }
-
-    /// The same tensor with its bytes owned.
-    pub fn into_owned(self) -> RawTensor<'static> {
-        RawTensor {
-            dtype: self.dtype,
-            shape: self.shape,
-            data: Cow::Owned(self.data.into_owned()),
-        }
     }
 }
 
@@ -161,25 +176,6 @@ pub(crate) fn convertible(from: Dtype, to: Dtype) -> bool {
 
 fn values<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     data.as_chunks::<N>().0.iter().copied()
-}
-
-pub(crate) fn from_pytorch(dtype: pytorch_reader::DType) -> Dtype {
-    use pytorch_reader::DType as P;
-    match dtype {
-        P::F64 => Dtype::F64,
-        P::F32 => Dtype::F32,
-        P::F16 => Dtype::F16,
-        P::BF16 => Dtype::BF16,
-        P::I64 => Dtype::I64,
-        P::I32 => Dtype::I32,
-        P::I16 => Dtype::I16,
-        P::I8 => Dtype::I8,
-        P::U64 => Dtype::U64,
-        P::U32 => Dtype::U32,
-        P::U16 => Dtype::U16,
-        P::U8 => Dtype::U8,
-        P::Bool => Dtype::BOOL,
-    }
 }
 
 #[cfg(test)]

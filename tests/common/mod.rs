@@ -11,9 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use eco::network::{Result, Source};
-use tch::{Kind, Tensor};
-
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,14 +33,10 @@ pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) ->
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A folder that `fill` makes once for this content of `scripts/{name}`, and that later runs find again. `purpose` tells
-/// apart what one script makes.
+/// A folder that `fill` makes once for this content of `scripts/`, and that later runs find again: scripts import one
+/// another, so that a change of any makes everything anew. `purpose` tells apart what one script makes.
 pub fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    fs::read(root().join("scripts").join(name))
-        .unwrap()
-        .hash(&mut hasher);
-    let content = hasher.finish();
+    let content = scripts_hash();
     let folder =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{purpose}-{content:016x}"));
     if !folder.exists() {
@@ -58,6 +51,20 @@ pub fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf
     folder
 }
 
+/// Changes with every Python script, in its name or its content.
+fn scripts_hash() -> u64 {
+    let entries = fs::read_dir(root().join("scripts")).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "py"));
+    paths.sort();
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        path.file_name().hash(&mut hasher);
+        fs::read(&path).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 /// The reference's checkpoint, inputs and outputs (`scripts/reference.py cases`).
 pub fn reference_cases() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -68,33 +75,47 @@ pub fn reference_cases() -> &'static Path {
     })
 }
 
-/// The tensors of a safetensors file by name.
-pub struct Tensors(pub HashMap<String, Tensor>);
+#[cfg(feature = "libtorch")]
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use tensors::{Tensors, batch, relative_l2};
 
-impl Tensors {
-    pub fn read(path: &Path) -> Self {
-        let tensors =
-            Tensor::read_safetensors(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        Self(tensors.into_iter().collect())
+#[cfg(feature = "libtorch")]
+mod tensors {
+    use super::*;
+    use eco::engine::ClipBatch;
+    use tch::{Kind, Tensor};
+
+    /// The tensors of a safetensors file by name.
+    pub struct Tensors(pub HashMap<String, Tensor>);
+
+    impl Tensors {
+        pub fn read(path: &Path) -> Self {
+            let tensors = Tensor::read_safetensors(path)
+                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            Self(tensors.into_iter().collect())
+        }
+
+        pub fn get(&self, name: &str) -> &Tensor {
+            self.0
+                .get(name)
+                .unwrap_or_else(|| panic!("the reference has no {name}"))
+        }
     }
 
-    pub fn get(&self, name: &str) -> &Tensor {
-        self.0
-            .get(name)
-            .unwrap_or_else(|| panic!("the reference has no {name}"))
+    /// `[clips, segments, 3, 224, 224]` as engines take it.
+    pub fn batch(input: &Tensor) -> ClipBatch {
+        let size = input.size();
+        let mut batch = ClipBatch::zeros(size[0] as usize, size[1] as usize);
+        let count = batch.values.len();
+        input.contiguous().copy_data(&mut batch.values, count);
+        batch
     }
-}
 
-impl Source for Tensors {
-    fn tensor(&mut self, name: &str, _: &[i64], _: Kind) -> Result<Tensor> {
-        Ok(self.get(name).shallow_clone())
+    /// |found - expected| / |expected|, both as one long vector in float64.
+    pub fn relative_l2(found: &Tensor, expected: &Tensor) -> f64 {
+        assert_eq!(found.size(), expected.size());
+        let [found, expected] = [found, expected].map(|t| t.to_kind(Kind::Double));
+        let norm = |t: &Tensor| t.square().sum(Kind::Double).double_value(&[]).sqrt();
+        norm(&(found - &expected)) / norm(&expected)
     }
-}
-
-/// |found - expected| / |expected|, both as one long vector in float64.
-pub fn relative_l2(found: &Tensor, expected: &Tensor) -> f64 {
-    assert_eq!(found.size(), expected.size());
-    let [found, expected] = [found, expected].map(|t| t.to_kind(Kind::Double));
-    let norm = |t: &Tensor| t.square().sum(Kind::Double).double_value(&[]).sqrt();
-    norm(&(found - &expected)) / norm(&expected)
 }

@@ -1,6 +1,12 @@
 //! Writes checkpoint containers byte by byte, so that tests can get them wrong on purpose.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 
 /// Pickle opcodes as bytes.
 pub mod pickle {
@@ -111,6 +117,8 @@ pub struct Record {
     pub flags: u16,
     pub method: u16,
     pub claimed_size: Option<u32>,
+    /// Size before it was packed.
+    pub unpacked: Option<u32>,
     pub claimed_offset: Option<u32>,
     pub extra: Vec<u8>,
 }
@@ -121,6 +129,18 @@ impl Record {
             name: name.to_string(),
             data: data.to_vec(),
             ..Self::default()
+        }
+    }
+
+    /// The same record deflated.
+    pub fn deflated(self) -> Self {
+        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&self.data).unwrap();
+        Self {
+            unpacked: Some(self.data.len() as u32),
+            data: packed.finish().unwrap(),
+            method: 8,
+            ..self
         }
     }
 }
@@ -137,8 +157,9 @@ pub fn zip(records: &[Record]) -> Vec<u8> {
         out.extend(record.flags.to_le_bytes());
         out.extend(record.method.to_le_bytes());
         out.extend([0; 8]);
+        let unpacked = record.unpacked.unwrap_or(size);
         out.extend(size.to_le_bytes());
-        out.extend(size.to_le_bytes());
+        out.extend(unpacked.to_le_bytes());
         out.extend((local.len() as u16).to_le_bytes());
         out.extend([0; 2]);
         out.extend(local.as_bytes());
@@ -148,7 +169,7 @@ pub fn zip(records: &[Record]) -> Vec<u8> {
         directory.extend(record.method.to_le_bytes());
         directory.extend([0; 8]);
         directory.extend(size.to_le_bytes());
-        directory.extend(size.to_le_bytes());
+        directory.extend(unpacked.to_le_bytes());
         directory.extend((record.name.len() as u16).to_le_bytes());
         directory.extend((record.extra.len() as u16).to_le_bytes());
         directory.extend([0; 10]);

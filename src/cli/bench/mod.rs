@@ -15,7 +15,7 @@ use safetensors::tensor::TensorView;
 use super::exit::Failure;
 use super::flags::{EngineFlags, SegmentsFlags, WeightsFlags};
 use super::weights;
-use crate::clip::{Entry, OpenOptions, load_clip};
+use crate::clip::{ClipEntry, OpenOptions, load_clip};
 use crate::engine::{ClipBatch, DeviceRequest, Output};
 use crate::file::NewFile;
 use crate::recognise::{OpenWeights, Options, Recogniser, read_input, use_threads};
@@ -184,7 +184,7 @@ impl Bench<'_> {
     fn decode(&self, clip: &Path, values: &mut [f32]) -> anyhow::Result<()> {
         let mut written = Ok(());
         let options = self.recogniser.load_options();
-        load_clip(&Entry::from(clip.to_owned()), &options, &mut |loaded| {
+        load_clip(&ClipEntry::from(clip.to_owned()), &options, &mut |loaded| {
             for frames in loaded.views.iter().take(1) {
                 written = frames.write_normalised(options.preprocess, values);
             }

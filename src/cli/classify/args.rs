@@ -9,7 +9,7 @@ use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
 };
 use crate::cli::values::one_of;
-use crate::clip::{Crops, OpenOptions, Position, Sliding};
+use crate::clip::{Crops, NamePattern, OpenOptions, Position, Sliding};
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
 use crate::show::RowFormat;
 use crate::show::report::PageFrames;
@@ -28,9 +28,15 @@ pub struct Args {
     /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
     #[arg(value_name = "CLIP", required_unless_present = "list")]
     pub inputs: Vec<PathBuf>,
-    /// A file with one clip per line: a path, or `path frames label` as in ECO's lists
+    /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub list: Option<PathBuf>,
+    /// Entries of the list and of standard input end in a zero byte, as `find -print0` writes them
+    #[arg(short = '0', long, help_heading = "Input")]
+    pub null: bool,
+    /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
+    #[arg(long, value_name = "PATTERN", help_heading = "Input")]
+    pub frames: Option<NamePattern>,
     /// Begin here: a frame, from 0 (50), or a time (2.5s)
     #[arg(long, value_name = "POSITION", help_heading = "Input")]
     pub from: Option<Position>,
@@ -63,7 +69,7 @@ pub struct Args {
     #[command(flatten)]
     pub segments: SegmentsFlags,
     #[command(flatten)]
-    pub frames: FrameFlags,
+    pub prepare: FrameFlags,
     /// Look at each clip this often, at frames in between, and average the scores
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = NETWORK)]
     pub clips: usize,
@@ -170,8 +176,8 @@ impl Args {
             threads: self.engine.threads,
             batch: self.engine.batch,
             segments: self.segments.segments,
-            sampling: self.frames.sampling,
-            preprocess: self.frames.preprocess,
+            sampling: self.prepare.sampling,
+            preprocess: self.prepare.preprocess,
             clips: self.clips,
             crops: self.crops,
             from: self.from,
@@ -184,6 +190,7 @@ impl Args {
                 ffmpeg: self.ffmpeg.clone(),
                 threads: None,
                 rate: self.fps,
+                frames: self.frames.clone(),
             },
             expected_clips: clips,
         }

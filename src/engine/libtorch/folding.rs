@@ -1,12 +1,12 @@
 //! Batch norm folded into the convolution before it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use tch::Tensor;
 
-use crate::network::Graph;
-use crate::network::layer::EPS;
-use crate::network::{EcoLite, FRAME_SIZE, Result, state_dict};
+use super::tree::Tree;
+use crate::engine::error::{Error, Result};
+use crate::network::{BATCH_NORM_EPSILON, Graph, Layer};
 
 /// Gives every convolution whose output goes into a batch norm and nowhere else weights that do the work of both, and
 /// returns the full names of the batch norms that have nothing left to do.
@@ -15,65 +15,67 @@ use crate::network::{EcoLite, FRAME_SIZE, Result, state_dict};
 ///
 /// # Errors
 /// What libtorch reports.
-pub fn fold(net: &EcoLite) -> Result<HashSet<String>> {
-    let tensors: HashMap<String, Tensor> = state_dict(net)
-        .into_iter()
-        .map(|entry| (entry.name, entry.tensor))
-        .collect();
+pub fn fold(tree: &mut Tree<'_>) -> Result<HashSet<String>> {
     let mut folded = HashSet::new();
-    for (convolution, norm) in pairs(net)? {
-        let of = |layer: &str, part: &str| tensors[&format!("{layer}.{part}")].shallow_clone();
-        let scale =
-            of(&norm, "weight").f_divide(&of(&norm, "running_var").f_add_scalar(EPS)?.f_sqrt()?)?;
-        let (mut weight, mut bias) = (of(&convolution, "weight"), of(&convolution, "bias"));
+    for (convolution, norm) in pairs(&tree.network.graph(1)?) {
+        let of = |layer: &str, part: &str| -> Result<Tensor> {
+            let name = format!("{layer}.{part}");
+            let tensor = tree.tensors.get(&name).map(Tensor::shallow_clone);
+            tensor.ok_or(Error::NoSuchTensor(name))
+        };
+        let deviation = of(&norm, "running_var")?.f_add_scalar(BATCH_NORM_EPSILON)?;
+        let scale = of(&norm, "weight")?.f_divide(&deviation.f_sqrt()?)?;
+        let weight = of(&convolution, "weight")?;
         let mut per_output = vec![1; weight.dim()];
         per_output[0] = -1;
         let scaled = weight.f_multiply(&scale.f_view(&per_output[..])?)?;
-        let centred = bias.f_subtract(&of(&norm, "running_mean"))?;
-        let shifted = centred.f_multiply(&scale)?.f_add(&of(&norm, "bias"))?;
-        weight.f_set_data(&scaled)?;
-        bias.f_set_data(&shifted)?;
+        let centred = of(&convolution, "bias")?.f_subtract(&of(&norm, "running_mean")?)?;
+        let shifted = centred.f_multiply(&scale)?.f_add(&of(&norm, "bias")?)?;
+        tree.tensors.insert(format!("{convolution}.weight"), scaled);
+        tree.tensors.insert(format!("{convolution}.bias"), shifted);
         folded.insert(norm);
     }
     Ok(folded)
 }
 
-/// Convolutions and the batch norms that alone use their outputs, by full name, as a forward pass shows them.
-fn pairs(net: &EcoLite) -> Result<Vec<(String, String)>> {
-    let graph = Graph::trace(net, &[1, net.segments(), 3, FRAME_SIZE, FRAME_SIZE])?;
+/// Convolutions and the batch norms that alone use their outputs, by full name.
+fn pairs(graph: &Graph) -> Vec<(String, String)> {
     let readers = graph.readers();
-    let norms = graph
-        .nodes
-        .iter()
-        .filter(|node| node.op == "aten::batch_norm");
+    let is = |layer: Option<&Layer>, norm: bool| match layer {
+        Some(Layer::BatchNorm { .. }) => norm,
+        Some(Layer::Convolution { .. }) => !norm,
+        _ => false,
+    };
+    let norms = graph.nodes.iter().filter(|node| is(node.layer(), true));
     let pairs = norms.filter_map(|norm| {
-        let source = norm.inputs[0];
+        let source = *norm.inputs.first()?;
         let convolution = &graph.nodes[source];
-        (convolution.op == "aten::_convolution" && readers[source] == 1)
+        (is(convolution.layer(), false) && readers[source].len() == 1)
             .then(|| (convolution.path.clone(), norm.path.clone()))
     });
-    Ok(pairs.collect())
+    pairs.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shapes;
+    use crate::network::Network;
+    use crate::recipe::Architecture;
 
     #[test]
     fn batch_norms_after_a_residual_stay() {
-        let net = EcoLite::new(5, 4, &mut Shapes).unwrap();
-        let norms: HashSet<String> = pairs(&net)
-            .unwrap()
+        let net = Network::new(Architecture::Lite, 5, 4).unwrap();
+        let norms: HashSet<String> = pairs(&net.graph(1).unwrap())
             .into_iter()
             .map(|pair| pair.1)
             .collect();
         let stay = [
             "res3a_bn", "res3b_bn", "res4a_bn", "res4b_bn", "res5a_bn", "res5b_bn",
         ];
-        let all = state_dict(&net)
+        let all = net
+            .state_dict()
             .into_iter()
-            .filter_map(|entry| entry.name.strip_suffix(".running_mean").map(str::to_owned));
+            .filter_map(|spec| spec.name.strip_suffix(".running_mean").map(str::to_owned));
         for norm in all {
             let stays = stay.iter().any(|name| norm.ends_with(name));
             assert_eq!(norms.contains(&norm), !stays, "{norm}");

@@ -1,44 +1,37 @@
-//! Matrix products on AMX, x86's unit for matrices of bfloat16, three of them for each matrix of floats.
+//! Matrix products on AMX, x86's matrix unit, of floats that are cut into parts ([`bfloat16`](super::bfloat16)). It is 16 times
+//! as fast as AVX-512, so the six products of parts that a product of floats needs take a third of the time.
 //!
-//! A float has 24 significant bits and a bfloat16 eight, with the same exponents. So a float is the sum of three of them, its
-//! parts, and a product of two floats the sum of nine products. The unit adds such products up in float32; the three smallest
-//! are below the last bit of the sum, and left out. It is 16 times as fast as AVX-512: a product of floats takes a third of the
-//! time.
-//!
-//! The unit works on registers of 16 rows of 16 words, a word being a pair of bfloat16: the numbers `i` and `i + 16` of a chunk
-//! of 32 along the depth. The left matrix lies as `[chunk][part][row][word]`, and `[part][row][word]` of a chunk is three
-//! planes; a panel of the right one lies as `[chunk][part][16 columns][word][column]`. Floats stand for words in memory.
+//! The unit has registers of 16 rows of 16 words. A word is a pair of bfloat16 numbers: numbers `i` and `i + 16` of a chunk of
+//! 32 along the depth. The left matrix is stored as `[chunk][part][row][word]`; `[row][word]` is called a plane. A panel of the
+//! right matrix is stored as `[chunk][part][16 columns][word][column]`. In memory, words are held as floats.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::buffer::{LINE, Span};
-use super::filters;
-use super::simd::{FAR, Simd, WithSimd, load_unchecked, prefetch};
-use pulp::bytemuck::cast;
+use super::buffer::LINE;
 use std::marker::PhantomData;
 
-/// Numbers of a row or column that are multiplied at a time.
-pub const CHUNK: usize = 2 * LINE;
-/// Rows of a register. Matrices have a multiple of it.
+/// Rows of a register. The left matrix has a multiple of it.
 pub const ROWS: usize = 16;
+/// Numbers along the depth that are multiplied at a time.
+pub const CHUNK: usize = 2 * LINE;
 /// Parts of a float.
 pub const PARTS: usize = 3;
 
-/// The unit. There is one of these only where the process may use it, or where it is emulated, for tests.
+/// Leave to use the unit. A value exists only where the process may use the unit, or where it is emulated, for tests.
 #[derive(Clone, Copy, Debug)]
 pub struct Amx {
     emulated: bool,
 }
 
 impl Amx {
-    /// The unit, if the processor has it, with AVX-512, and the system lets this process use it: Linux, since 5.16.
+    /// Asks for the unit. It is there if the processor has it, with AVX-512, and the system is Linux 5.16 or later.
     pub fn detect() -> Option<Self> {
         #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
         {
             use std::arch::x86_64::{__cpuid, __cpuid_count};
             // AMX-TILE and AMX-BF16, in EDX of leaf 7.
             const FEATURES: u32 = 1 << 24 | 1 << 22;
-            // What arch_prctl(2) is asked for, ARCH_REQ_XCOMP_PERM, and for which state, the registers'.
+            // The arguments of arch_prctl(2): ARCH_REQ_XCOMP_PERM, and the state of the registers.
             const PERMISSION: [libc::c_ulong; 2] = [0x1023, 18];
             let [code, state] = PERMISSION;
             let vectors = matches!(pulp::Arch::new(), pulp::Arch::V4(_));
@@ -57,37 +50,35 @@ impl Amx {
         None
     }
 
-    /// What computes the same in plain Rust, with sums in another order.
+    /// The same in plain Rust; sums are added up in another order.
     #[cfg(test)]
     pub fn emulated() -> Self {
         Self { emulated: true }
     }
 
-    /// Prepares the registers of this thread, until the answer is dropped.
+    /// Prepares this thread's registers, until the answer is dropped.
     pub fn configure(self) -> Registers {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         if !self.emulated {
-            /// All eight registers, whole.
-            #[repr(C, align(64))]
-            struct Configuration {
-                palette: u8,
-                start: u8,
-                reserved: [u8; 14],
-                bytes_per_row: [[u16; 8]; 2],
-                rows: [[u8; 8]; 2],
-            }
-            static WHOLE: Configuration = Configuration {
-                palette: 1,
-                start: 0,
-                reserved: [0; 14],
-                bytes_per_row: [[4 * LINE as u16; 8], [0; 8]],
-                rows: [[ROWS as u8; 8], [0; 8]],
+            #[repr(align(64))]
+            struct Configuration([u8; 64]);
+            /// Palette 1. Eight registers of 64 bytes per row, 16 bits each from byte 16 on, and 16 rows, from byte 48 on.
+            static WHOLE: Configuration = {
+                let mut bytes = [0; 64];
+                bytes[0] = 1;
+                let mut register = 0;
+                while register < 8 {
+                    bytes[16 + 2 * register] = (LINE * size_of::<f32>()) as u8;
+                    bytes[48 + register] = ROWS as u8;
+                    register += 1;
+                }
+                Configuration(bytes)
             };
             // SAFETY: the unit is there (an Amx exists), and this is a valid configuration of it.
             unsafe {
                 std::arch::asm!(
                     "ldtilecfg [{}]",
-                    in(reg) &WHOLE,
+                    in(reg) WHOLE.0.as_ptr(),
                     options(nostack, preserves_flags, readonly),
                 );
             }
@@ -99,7 +90,7 @@ impl Amx {
     }
 }
 
-/// The registers of this thread, prepared.
+/// This thread's registers, prepared.
 pub struct Registers {
     emulated: bool,
     thread: PhantomData<*const ()>,
@@ -113,26 +104,6 @@ impl Drop for Registers {
             unsafe { std::arch::asm!("tilerelease", options(nostack, preserves_flags, nomem)) }
         }
     }
-}
-
-/// A product of a matrix and a panel.
-pub struct Product<'a> {
-    /// Rows of the left matrix: its planes, from the first of these rows on.
-    pub a: &'a [f32],
-    /// Floats from plane to plane.
-    pub plane: usize,
-    /// The panel of the right matrix.
-    pub b: &'a [f32],
-    /// Receives the product, `[row][column]`.
-    pub c: &'a mut [f32],
-    /// How many rows.
-    pub rows: usize,
-    /// Columns of the panel.
-    pub columns: usize,
-    /// Whether it is added to what `c` holds.
-    pub add: bool,
-    /// What is read soon after: brought near meanwhile.
-    pub next: &'a [f32],
 }
 
 /// The instruction for the first 16 rows, and the same for the second 16 if there are `two` times 16.
@@ -226,80 +197,48 @@ macro_rules! block {
 }
 
 impl Registers {
-    /// Computes a product.
+    /// The product of one or two registers of rows and a panel, written to `c`, `[row][column]`, or added to it. The left
+    /// matrix begins with these rows, and its planes are `plane` floats apart.
     ///
     /// # Panics
-    /// When a matrix lies beyond its slice, the rows are no multiple of 16 or, unless it is emulated, the columns are not 32.
-    pub fn multiply(&self, product: Product) {
-        let Product { a, b, columns, .. } = product;
-        let chunks = b.len() / (PARTS * LINE * columns);
-        assert!(chunks > 0 && product.rows.is_multiple_of(ROWS));
-        assert!((PARTS * chunks - 1) * product.plane + product.rows * LINE <= a.len());
-        assert!(product.rows * columns <= product.c.len());
-        assert!(self.emulated || columns == 2 * LINE);
-        let share = product.next.len() / product.rows.div_ceil(2 * ROWS).max(1);
-        let mut next = product.next.chunks(share.next_multiple_of(LINE).max(LINE));
-        let c = product.c.chunks_mut(2 * ROWS * columns);
-        for (row, c) in (0..product.rows).step_by(2 * ROWS).zip(c) {
-            for line in next.next().unwrap_or_default().chunks(LINE) {
-                prefetch::<FAR>(line.as_ptr());
-            }
-            let a = &a[row * LINE..];
-            let rows = (product.rows - row).min(2 * ROWS);
-            self.block(Product {
-                a,
-                c,
-                rows,
-                ..product
-            });
-        }
-    }
-
-    /// A product of one or two times 16 rows that is asserted to be possible.
-    fn block(&self, product: Product) {
+    /// When a matrix is longer than its slice or, unless emulated, there are not 32 columns.
+    pub fn multiply(
+        &self,
+        a: &[f32],
+        plane: usize,
+        b: &[f32],
+        c: &mut [f32],
+        columns: usize,
+        add: bool,
+    ) {
+        let (rows, chunks) = (c.len() / columns, b.len() / (PARTS * LINE * columns));
+        assert!(rows.is_multiple_of(ROWS) && rows <= 2 * ROWS && chunks > 0);
+        assert!((PARTS * chunks - 1) * plane + rows * LINE <= a.len());
         if self.emulated {
-            return emulate(product);
+            return emulate(a, plane, b, c, columns, add);
         }
+        assert!(columns == 2 * LINE);
         #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            let Product {
-                a,
-                b,
-                c,
-                plane,
-                rows,
-                add,
-                ..
-            } = product;
-            let chunks = b.len() / (PARTS * LINE * product.columns);
-            // SAFETY: the registers are prepared, and what is read and written lies in the slices, as is asserted.
-            unsafe {
-                if rows > ROWS {
-                    block!(two, a, plane, b, chunks, c, add);
-                } else {
-                    block!(one, a, plane, b, chunks, c, add);
-                }
+        // SAFETY: the registers are prepared, and what is read and written lies in the slices, as asserted above.
+        unsafe {
+            if rows == 2 * ROWS {
+                block!(two, a, plane, b, chunks, c, add);
+            } else {
+                block!(one, a, plane, b, chunks, c, add);
             }
         }
     }
 }
 
-/// A product as the unit computes it, but for the order of the sums.
-fn emulate(product: Product) {
-    let Product { a, b, plane, .. } = product;
-    let columns = product.columns;
-    // The half of the words that is asked for.
-    let half = |word: f32, high: bool| {
+/// What the unit computes, except for the order of the sums.
+fn emulate(a: &[f32], plane: usize, b: &[f32], c: &mut [f32], columns: usize, add: bool) {
+    // The two numbers of a word.
+    let numbers = |word: f32| {
         let bits = word.to_bits();
-        f32::from_bits(if high { bits & 0xffff_0000 } else { bits << 16 })
+        [bits << 16, bits & 0xffff_0000].map(f32::from_bits)
     };
-    for (row, sums) in product
-        .c
-        .chunks_exact_mut(columns)
-        .take(product.rows)
-        .enumerate()
-    {
-        if !product.add {
+    for (row, sums) in c.chunks_exact_mut(columns).enumerate() {
+        if !add {
             sums.fill(0.0);
         }
         for (chunk, b) in b.chunks_exact(PARTS * LINE * columns).enumerate() {
@@ -308,83 +247,8 @@ fn emulate(product: Product) {
                 for (column, sum) in sums.iter_mut().enumerate() {
                     let at = (j * columns + column / LINE * LINE) * LINE + column % LINE;
                     for (word, &a) in a.iter().enumerate() {
-                        let b = b[at + word * LINE];
-                        *sum += half(a, false) * half(b, false) + half(a, true) * half(b, true);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Floats that a row or a column of this depth takes.
-pub fn packed(depth: usize) -> usize {
-    depth.div_ceil(CHUNK) * PARTS * LINE
-}
-
-/// The three parts of two vectors of floats, each as a vector of words. An infinite float has parts that are NaN.
-#[inline(always)]
-pub fn parts<S: Simd>(s: S, mut low: S::f32s, mut high: S::f32s) -> [S::f32s; PARTS] {
-    let (half, top) = (s.splat_u32s(16), s.splat_u32s(0xffff_0000));
-    let mut words = [low; PARTS];
-    for part in 0..PARTS {
-        let (a, b): (S::u32s, S::u32s) = (cast(low), cast(high));
-        let b_top = s.and_u32s(b, top);
-        words[part] = cast(s.or_u32s(s.wrapping_dyn_shr_u32s(a, half), b_top));
-        low = s.sub_f32s(low, cast(s.and_u32s(a, top)));
-        high = s.sub_f32s(high, cast(b_top));
-    }
-    words
-}
-
-/// Makes a panel of filters from three taps, `[tap][depth][column]`, which it takes by these factors.
-pub struct Panel<'a> {
-    /// The factors.
-    pub factors: &'a [f32],
-    /// The taps.
-    pub taps: &'a [f32],
-    /// Receives the panel.
-    pub to: &'a mut [f32],
-    /// Columns.
-    pub columns: usize,
-}
-
-impl WithSimd for Panel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let (columns, taps) = (self.columns, self.taps);
-        let size = taps.len() / 3;
-        let depth = size / columns;
-        assert!(columns.is_multiple_of(LINE) && packed(depth) * columns <= self.to.len());
-        let to = Span::new(self.to);
-        let factors = [0, 1, 2].map(|tap| s.splat_f32s(self.factors[tap]));
-        for first in (0..depth).step_by(CHUNK) {
-            let chunk = first / CHUNK * PARTS * LINE * columns;
-            for column in (0..columns).step_by(S::F32_LANES) {
-                for word in 0..LINE {
-                    let mut numbers = [s.splat_f32s(0.0); 2];
-                    for half in 0..2 {
-                        let k = first + half * LINE + word;
-                        if k < depth {
-                            let at = k * columns + column;
-                            // SAFETY: this column of this number of each tap.
-                            let taps = unsafe {
-                                [
-                                    load_unchecked::<S>(taps, at),
-                                    load_unchecked::<S>(taps, size + at),
-                                    load_unchecked::<S>(taps, 2 * size + at),
-                                ]
-                            };
-                            numbers[half] = filters::sum(s, factors, taps);
-                        }
-                    }
-                    let words = parts(s, numbers[0], numbers[1]);
-                    let at = chunk + (column / LINE * LINE + word) * LINE + column % LINE;
-                    for part in 0..PARTS {
-                        // SAFETY: a row of a register of this chunk; the panel is as long (asserted above).
-                        unsafe { to.store::<S>(at + part * LINE * columns, words[part]) }
+                        let ([a0, a1], [b0, b1]) = (numbers(a), numbers(b[at + word * LINE]));
+                        *sum += a0 * b0 + a1 * b1;
                     }
                 }
             }

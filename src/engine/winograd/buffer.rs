@@ -2,15 +2,15 @@
 
 #![allow(unsafe_code, reason = "threads share a slice through it")]
 
-use super::simd::Simd;
+use super::simd::{NEAR, Simd, bound, prefetch};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 /// Floats in a cache line; every buffer starts on one.
 pub const LINE: usize = 16;
 
-/// `len` floats, zero, starting on a cache line. The allocator takes large buffers from the system as untouched zero
-/// pages, so that each page is first touched by the thread that fills it.
+/// Zeroed floats that start on a cache line. Large buffers come from the system as untouched zero pages, so each page is first
+/// touched by the thread that fills it.
 #[derive(Default)]
 pub struct Buffer {
     data: Vec<f32>,
@@ -29,21 +29,13 @@ impl Buffer {
         Self { data, start, len }
     }
 
-    /// The first `len` floats. The buffer grows when it has less, and then loses its content.
+    /// The first `len` floats. A buffer that has fewer is replaced by a larger one, without its content.
     pub fn room(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
             *self = Self::default();
             *self = Self::zeroed(len);
         }
         &mut self[..len]
-    }
-}
-
-impl From<&[f32]> for Buffer {
-    fn from(values: &[f32]) -> Self {
-        let mut buffer = Self::zeroed(values.len());
-        buffer.copy_from_slice(values);
-        buffer
     }
 }
 
@@ -60,10 +52,7 @@ impl DerefMut for Buffer {
     }
 }
 
-/// An exclusively borrowed slice that several threads fill at disjoint places.
-///
-/// Writing is unsafe: who hands copies to threads sees to it that no place is written by two of them. Positions are
-/// asserted in debug builds.
+/// A borrowed slice that kernels read and write without checks, several threads at disjoint places.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     ptr: *mut f32,
@@ -77,7 +66,7 @@ unsafe impl Send for Span<'_> {}
 unsafe impl Sync for Span<'_> {}
 
 impl<'a> Span<'a> {
-    /// The span of a slice.
+    /// A slice to be read and written.
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self {
             ptr: slice.as_mut_ptr(),
@@ -86,30 +75,40 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Where position `at` is in memory, to be brought near: it may lie beyond the end.
+    /// A slice to be read.
     #[inline(always)]
-    pub fn pointer(self, at: usize) -> *const f32 {
-        self.ptr.wrapping_add(at)
+    pub fn shared(slice: &'a [f32]) -> Self {
+        Self {
+            ptr: slice.as_ptr().cast_mut(),
+            len: slice.len(),
+            borrow: PhantomData,
+        }
+    }
+
+    /// Prefetches the cache line of position `at`, which may lie beyond the end.
+    #[inline(always)]
+    pub fn prefetch(self, at: usize) {
+        prefetch::<NEAR>(self.ptr.wrapping_add(at));
     }
 
     /// Reads the vector that starts at `at`.
     ///
     /// # Safety
-    /// As for [`Span::store`].
+    /// `at + lanes <= len`, and no other thread writes these floats.
     #[inline(always)]
     pub unsafe fn load<S: Simd>(self, at: usize) -> S::f32s {
-        debug_assert!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
-        // SAFETY: in bounds and not used by others (contract); any bits are a vector of floats.
+        bound!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
+        // SAFETY: in bounds and not written by others (contract); any bits are a vector of floats.
         unsafe { self.ptr.add(at).cast::<S::f32s>().read_unaligned() }
     }
 
     /// Writes the vector that starts at `at`.
     ///
     /// # Safety
-    /// `at + lanes <= len`, and no other thread writes these floats while the slice is borrowed.
+    /// `at + lanes <= len`, the slice is not [`Span::shared`], and no other thread uses these floats.
     #[inline(always)]
     pub unsafe fn store<S: Simd>(self, at: usize, value: S::f32s) {
-        debug_assert!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
+        bound!(at + S::F32_LANES <= self.len, "{at} of {}", self.len);
         // SAFETY: in bounds and not used by others (contract).
         unsafe { self.ptr.add(at).cast::<S::f32s>().write_unaligned(value) }
     }

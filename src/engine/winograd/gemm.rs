@@ -1,24 +1,23 @@
-//! Matrix product: rows read in place times a packed matrix, one register-blocked kernel.
+//! Matrix products of the engine.
 //!
-//! The left matrix is not packed: its rows are read where they lie, one broadcast float at a time. The right one lies in
-//! panels of two vectors, `[panel][depth][2 vectors]`, read once, front to back. Each element of the product is one chain
-//! of fused multiply-adds in the order of the depth, so its bits depend neither on the block it falls into nor on the
-//! vector width.
+//! The left matrix is read in place, row by row, one float at a time. The right one is packed in panels of two vectors,
+//! `[panel][depth][2 vectors]`, and read once from front to back. Each element of the product is one chain of fused
+//! multiply-adds in the order of the depth, so its bits depend neither on the block it falls into nor on the vector width.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::buffer::Span;
-use super::simd::{FAR, NEAR, Simd, WithSimd, floor_at, load, prefetch};
+use super::simd::{FAR, NEAR, Simd, WithSimd, bound, floor_at, load, prefetch};
 use std::hint::black_box;
 
-/// Per channel: `max(sum * scale + shift, floor)`, the residual being in the sum.
+/// What follows a sum, per channel: `max(sum * scale + shift, floor)`. The sum includes the residual.
 #[derive(Clone, Default)]
 pub struct Epilogue {
-    /// The convolution's: what the sum lacks where it is wanted itself.
+    /// The convolution's bias, for the raw sum.
     pub bias: Vec<f32>,
     /// Batch norm's factor.
     pub scale: Vec<f32>,
-    /// Batch norm's offset, and what the bias becomes.
+    /// Batch norm's offset, which includes the bias.
     pub shift: Vec<f32>,
     /// 0 for ReLU, minus infinity for none.
     pub floor: Vec<f32>,
@@ -40,11 +39,11 @@ pub struct Gemm<'a> {
     pub columns: usize,
     /// Floats between rows, of the left matrix and of the product.
     pub strides: [usize; 2],
-    /// Whether it is added to what `c` holds: the depth comes in pieces.
+    /// Whether the product is added to what `c` holds, because the depth comes in pieces.
     pub add: bool,
     /// What is done with the sums before they are stored.
     pub epilogue: Option<&'a Epilogue>,
-    /// What is read soon after: brought near meanwhile, step by step.
+    /// What is read soon after; prefetched step by step.
     pub next: &'a [f32],
 }
 
@@ -54,38 +53,36 @@ impl WithSimd for Gemm<'_> {
     /// Computes the product, panel by panel.
     ///
     /// # Panics
-    /// When a matrix lies beyond its slice.
+    /// When a matrix is longer than its slice.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, s: S) {
-        let (lanes, rows) = (S::F32_LANES, self.rows);
-        assert!(self.columns.is_multiple_of(2 * lanes));
+        let (panel, rows) = (2 * S::F32_LANES, self.rows);
+        assert!(self.columns.is_multiple_of(panel));
         let sides = [(self.depth, self.a.len()), (self.columns, self.c.len())];
         for ((columns, len), stride) in sides.into_iter().zip(self.strides) {
             assert!(columns <= stride && rows * stride <= len + (stride - columns));
         }
         let c = Span::new(std::mem::take(&mut self.c));
-        let blocks = rows.div_ceil(block_rows::<S>());
-        let panels = self.columns / (2 * lanes);
-        let steps = (panels * blocks * self.depth).max(1);
+        // Rows kept in registers at a time, two vectors each.
+        let blocks = rows.div_ceil(if S::REGISTER_COUNT < 32 { 6 } else { 8 });
+        let steps = (self.columns / panel * blocks * self.depth).max(1);
         let step = size_of_val(self.next).div_ceil(steps);
         let mut next = self.next.as_ptr();
-        for column in (0..self.columns).step_by(2 * lanes) {
-            let b = &self.b[column * self.depth..][..2 * lanes * self.depth];
+        for column in (0..self.columns).step_by(panel) {
+            let b = &self.b[column * self.depth..][..panel * self.depth];
             let mut row = 0;
             // Blocks of equal size: a small remainder could not hide the latency of its additions.
             for blocks in (1..=blocks).rev() {
                 let rows = (rows - row).div_ceil(blocks);
-                let at = [row, column];
-                match rows {
-                    1 => self.block::<S, 1>(s, c, at, b, (next, step)),
-                    2 => self.block::<S, 2>(s, c, at, b, (next, step)),
-                    3 => self.block::<S, 3>(s, c, at, b, (next, step)),
-                    4 => self.block::<S, 4>(s, c, at, b, (next, step)),
-                    5 => self.block::<S, 5>(s, c, at, b, (next, step)),
-                    6 => self.block::<S, 6>(s, c, at, b, (next, step)),
-                    7 => self.block::<S, 7>(s, c, at, b, (next, step)),
-                    _ => self.block::<S, 8>(s, c, at, b, (next, step)),
+                macro_rules! block {
+                    ($($count:literal)*) => {
+                        match rows {
+                            $($count => self.block::<S, $count>(s, c, [row, column], b, (next, step)),)*
+                            _ => unreachable!("a block has at most 8 rows"),
+                        }
+                    };
                 }
+                block!(1 2 3 4 5 6 7 8);
                 next = next.wrapping_byte_add(self.depth * step);
                 row += rows;
             }
@@ -93,14 +90,9 @@ impl WithSimd for Gemm<'_> {
     }
 }
 
-/// Rows that one call of the kernel keeps in registers, two vectors each.
-const fn block_rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT < 32 { 6 } else { 8 }
-}
-
 impl Gemm<'_> {
     /// `R` rows of the product in the columns of one panel, `b`, from `row` and `column` on. Meanwhile the rows after these are
-    /// brought near, and of what is read next as much as `next` says: from where, and bytes per step.
+    /// prefetched, and `next`: from where, and bytes per step.
     #[inline(always)]
     fn block<S: Simd, const R: usize>(
         &self,
@@ -114,16 +106,17 @@ impl Gemm<'_> {
         let (depth, [a_stride, c_stride]) = (self.depth, self.strides);
         let rows: [&[f32]; R] = std::array::from_fn(|r| {
             let at = (row + r) * a_stride;
+            bound!(at + depth <= self.a.len());
             // SAFETY: the left matrix has this row. The compiler must not know that rows are equally far apart: it would
             // compute each address from the one before, in every step.
             black_box(unsafe { self.a.get_unchecked(at..at + depth) })
         });
+        let at = |r: usize| (row + r) * c_stride + column;
         let mut sums = [[s.splat_f32s(0.0); 2]; R];
         if self.add {
             for (r, sum) in sums.iter_mut().enumerate() {
-                let at = (row + r) * c_stride + column;
                 // SAFETY: the product has this row and these columns.
-                *sum = unsafe { [c.load::<S>(at), c.load::<S>(at + lanes)] };
+                *sum = unsafe { [c.load::<S>(at(r)), c.load::<S>(at(r) + lanes)] };
             }
         }
         let pairs = b.chunks_exact(4 * lanes);
@@ -139,16 +132,15 @@ impl Gemm<'_> {
             multiply_add(s, rows, depth - 1, last, &mut sums);
         }
         for half in 0..2 {
-            let column = column + half * lanes;
             if let Some(epilogue) = self.epilogue {
-                let finisher = epilogue.at::<S>(column);
+                let finisher = epilogue.at::<S>(column + half * lanes);
                 for sum in &mut sums {
                     sum[half] = finisher.activate(s, sum[half]);
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
                 // SAFETY: the product has this row and these columns.
-                unsafe { c.store::<S>((row + r) * c_stride + column, sum[half]) }
+                unsafe { c.store::<S>(at(r) + half * lanes, sum[half]) }
             }
         }
     }
@@ -165,6 +157,7 @@ fn multiply_add<S: Simd, const R: usize>(
 ) {
     let (b0, b1) = (load::<S>(b, 0), load::<S>(b, S::F32_LANES));
     for r in 0..R {
+        bound!(k < rows[r].len());
         // SAFETY: the rows are as long as the matrix is deep.
         let x = s.splat_f32s(unsafe { *rows[r].get_unchecked(k) });
         sums[r] = [
@@ -177,12 +170,11 @@ fn multiply_add<S: Simd, const R: usize>(
 impl Epilogue {
     /// A bias and nothing else.
     pub fn bias(bias: &[f32]) -> Self {
-        let fill = |value| vec![value; bias.len()];
         Self {
             bias: bias.to_vec(),
-            scale: fill(1.0),
+            scale: vec![1.0; bias.len()],
             shift: bias.to_vec(),
-            floor: fill(f32::NEG_INFINITY),
+            floor: vec![f32::NEG_INFINITY; bias.len()],
         }
     }
 
@@ -199,29 +191,26 @@ impl Epilogue {
         self.floor.extend(other.floor);
     }
 
-    /// The vectors of the channels from `channel` on.
+    /// What follows the sums of a vector of channels, from `channel` on.
     #[inline(always)]
     pub fn at<S: Simd>(&self, channel: usize) -> Finisher<S> {
-        Finisher {
-            scale: load::<S>(&self.scale, channel),
-            shift: load::<S>(&self.shift, channel),
-            floor: load::<S>(&self.floor, channel),
-        }
+        let [scale, shift, floor] = [&self.scale, &self.shift, &self.floor];
+        Finisher(
+            load::<S>(scale, channel),
+            load::<S>(shift, channel),
+            load::<S>(floor, channel),
+        )
     }
 }
 
-/// An [`Epilogue`] of some channels, in registers.
+/// Scale, shift and floor of an [`Epilogue`], in registers.
 #[derive(Clone, Copy)]
-pub struct Finisher<S: Simd> {
-    scale: S::f32s,
-    shift: S::f32s,
-    floor: S::f32s,
-}
+pub struct Finisher<S: Simd>(S::f32s, S::f32s, S::f32s);
 
 impl<S: Simd> Finisher<S> {
-    /// `max(sum * scale + shift, floor)`.
+    /// The activation of a sum.
     #[inline(always)]
     pub fn activate(self, s: S, sum: S::f32s) -> S::f32s {
-        floor_at(s, s.mul_add_f32s(sum, self.scale, self.shift), self.floor)
+        floor_at(s, s.mul_add_f32s(sum, self.0, self.1), self.2)
     }
 }

@@ -1,26 +1,24 @@
 //! The end of the network: features, and the linear layer.
 
-/// Features per clip.
-pub const FEATURES: usize = 512;
-
 /// The linear layer.
 pub struct Classifier {
-    /// `[classes, 512]`.
+    /// `[classes, features]`.
     pub weight: Vec<f32>,
     /// `[classes]`.
     pub bias: Vec<f32>,
 }
 
 impl Classifier {
-    /// Logits of each clip's features, `[clips, 512]` to `[clips, classes]`.
+    /// Logits of each clip's features, `[clips, features]` to `[clips, classes]`.
     pub fn logits(&self, features: &[f32]) -> Vec<f32> {
+        let len = self.weight.len() / self.bias.len();
         let rows = |clip| {
             self.weight
-                .chunks_exact(FEATURES)
+                .chunks_exact(len)
                 .zip(&self.bias)
                 .map(move |(row, bias)| bias + dot(row, clip))
         };
-        features.chunks_exact(FEATURES).flat_map(rows).collect()
+        features.chunks_exact(len).flat_map(rows).collect()
     }
 }
 
@@ -35,13 +33,15 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-/// Mean over the pixels of `[pixels, 512]`.
-pub fn mean(clip: &[f32]) -> [f32; FEATURES] {
-    let mut sums = [0.0; FEATURES];
-    for pixel in clip.chunks_exact(FEATURES) {
+/// Mean over the pixels of `[pixels, channels]`.
+pub fn mean(pixels: &[f32], channels: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; channels];
+    for pixel in pixels.chunks_exact(channels) {
         for (sum, value) in sums.iter_mut().zip(pixel) {
             *sum += value;
         }
     }
-    sums.map(|sum| sum / (clip.len() / FEATURES) as f32)
+    let count = (pixels.len() / channels) as f32;
+    sums.iter_mut().for_each(|sum| *sum /= count);
+    sums
 }

@@ -1,10 +1,9 @@
 //! Frames as the stem reads them.
 
-/// Rows and columns of a frame.
-const SIDE: usize = 224;
-const COLOURS: usize = 3;
-/// Floats of a frame, `[3, 224, 224]`.
-pub const FRAME: usize = COLOURS * SIDE * SIDE;
+use crate::recipe::{CHANNELS, FRAME_SIZE};
+
+const SIDE: usize = FRAME_SIZE;
+const COLOURS: usize = CHANNELS;
 /// Zeros around it.
 const PAD: usize = 3;
 /// Rows and columns after padding and 2x2 space-to-depth.

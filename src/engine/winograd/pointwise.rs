@@ -37,7 +37,7 @@ impl Pointwise {
 
     /// Computes every pixel.
     pub fn run(&self, isa: Isa, crew: Crew, input: View<&[f32]>, output: View<&mut [f32]>) {
-        let strides = [input.pixel(), output.pixel()];
+        let strides = [input.layout().strides[3], output.layout().strides[3]];
         let [from, to] = strides.map(|stride| PIXELS * stride);
         let (pixels, columns) = (input.shape().pixels(), output.channels());
         crew.chunks(output.data(), to, |i, c| {

@@ -15,13 +15,13 @@ pub fn average(
     output: View<&mut [f32]>,
 ) {
     let shape = input.shape();
-    let pixels = [input.pixel(), output.pixel()];
+    let pixels = [input.layout().strides[3], output.layout().strides[3]];
     let channels = output.channels();
-    let row = output.row();
+    let row = output.layout().strides[2];
     crew.chunks(output.data(), row, |n, output| {
         let (item, y) = (n / shape.height, n % shape.height);
         let rows: Vec<_> = window(y, shape.height)
-            .map(|y| &input.data()[(item * shape.height + y) * input.row()..])
+            .map(|y| &input.data()[(item * shape.height + y) * input.layout().strides[2]..])
             .collect();
         isa.run(Row {
             epilogue,
@@ -67,8 +67,7 @@ impl WithSimd for Row<'_> {
                         sum = s.add_f32s(sum, load::<S>(row, x * self.pixels[0] + c));
                     }
                 }
-                let finisher = self.epilogue.at::<S>(c);
-                let value = finisher.activate(s, s.mul_f32s(sum, ninth));
+                let value = self.epilogue.at::<S>(c).activate(s, s.mul_f32s(sum, ninth));
                 store::<S>(self.output, x * self.pixels[1] + c, value);
             }
         }

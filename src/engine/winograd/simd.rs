@@ -1,10 +1,9 @@
-//! SIMD: the instruction set, found at run time, and the few operations the kernels share.
+//! SIMD: the instruction set, found at run time, and the operations that kernels share.
 
-#![allow(unsafe_code, reason = "vectors are read and lines fetched by address")]
+#![allow(unsafe_code, reason = "cache lines are prefetched by address")]
 
 pub use pulp::{Simd, WithSimd};
 use std::any::TypeId;
-use std::fmt;
 
 /// The instruction set that kernels run on.
 #[derive(Clone, Copy)]
@@ -13,15 +12,6 @@ pub enum Isa {
     Portable,
     /// The best the CPU has.
     Native(pulp::Arch),
-}
-
-impl fmt::Debug for Isa {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Portable => f.write_str("portable"),
-            Self::Native(_) => write!(f, "{} lanes", self.panel() / 2),
-        }
-    }
 }
 
 impl Isa {
@@ -44,12 +34,12 @@ impl Isa {
         }
     }
 
-    /// Whether vectors are eight floats or more and multiply-add is one instruction.
+    /// Whether vectors have eight floats or more and multiply-add is one instruction.
     pub fn is_wide(self) -> bool {
         !matches!(self, Self::Portable) && self.panel() >= 16
     }
 
-    /// Output channels of one GEMM panel: two vectors.
+    /// Output channels of one panel of a matrix product: two vectors.
     pub fn panel(self) -> usize {
         struct Panel;
         impl WithSimd for Panel {
@@ -63,20 +53,61 @@ impl Isa {
     }
 }
 
+/// Defines a function `name(isa, arguments)` that runs `body(s, arguments)`, compiled for the instruction set. `body` is generic
+/// over [`Simd`], and over what stands in brackets: an algorithm, the number of its points, and further types. It and
+/// everything it calls with vectors must be `#[inline(always)]`.
+macro_rules! kernel {
+    (
+        $(#[$attribute:meta])*
+        $public:vis fn $name:ident $([$axis:ident, $points:ident $(, $more:ident: $bound:ident)*])?
+        ($($argument:ident: $type:ty),* $(,)?) = $body:ident
+    ) => {
+        $(#[$attribute])*
+        $public fn $name $(<$axis: Axis, const $points: usize $(, $more: $bound)*>)? (
+            isa: Isa, $($argument: $type),*
+        ) {
+            struct Kernel<Arguments, Types>(Arguments, std::marker::PhantomData<Types>);
+            impl $(<$axis: Axis, const $points: usize $(, $more: $bound)*>)? WithSimd
+                for Kernel<($($type,)*), ($($axis, [(); $points], $($more)*)?)>
+            {
+                type Output = ();
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, s: S) {
+                    let ($($argument,)*) = self.0;
+                    $body::<S $(, $axis, $points $(, $more)*)?>(s, $($argument),*);
+                }
+            }
+            let types = std::marker::PhantomData::<($($axis, [(); $points], $($more)*)?)>;
+            isa.run(Kernel(($($argument,)*), types));
+        }
+    };
+}
+pub(super) use kernel;
+
+/// Asserts a condition that unsafe code rests on, in debug builds and in unit tests, those of release builds included.
+macro_rules! bound {
+    ($($condition:tt)*) => {
+        if cfg!(any(test, debug_assertions)) {
+            assert!($($condition)*);
+        }
+    };
+}
+pub(super) use bound;
+
 /// Whether this is the portable form, known when a kernel is compiled.
 #[inline(always)]
 pub fn is_portable<S: Simd>() -> bool {
     TypeId::of::<S>() == TypeId::of::<pulp::Scalar256b>()
 }
 
-/// `max(x, floor)`, keeping NaN as PyTorch's ReLU does.
+/// `max(x, floor)`, NaN if `x` is NaN, as PyTorch's ReLU gives it.
 #[inline(always)]
 pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
     if is_portable::<S>() {
         // Rust's maximum of a number and NaN is the number.
         s.select_f32s(s.less_than_f32s(x, floor), floor, x)
     } else {
-        // Processors answer NaN: x86 the second of the two if one is NaN, ARM NaN.
+        // If either is NaN, x86 takes the second operand and ARM gives NaN.
         s.max_f32s(floor, x)
     }
 }
@@ -85,17 +116,6 @@ pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
 #[inline(always)]
 pub fn load<S: Simd>(slice: &[f32], at: usize) -> S::f32s {
     pulp::bytemuck::pod_read_unaligned(pulp::bytemuck::cast_slice(&slice[at..at + S::F32_LANES]))
-}
-
-/// The same where checks would cost; debug builds check all the same.
-///
-/// # Safety
-/// `at + lanes <= slice.len()`.
-#[inline(always)]
-pub unsafe fn load_unchecked<S: Simd>(slice: &[f32], at: usize) -> S::f32s {
-    debug_assert!(at + S::F32_LANES <= slice.len(), "{at} of {}", slice.len());
-    // SAFETY: in bounds (contract); any bits are a vector of floats.
-    unsafe { slice.as_ptr().add(at).cast::<S::f32s>().read_unaligned() }
 }
 
 /// Writes a vector to a slice, from `at` on.
@@ -109,11 +129,11 @@ pub const NEAR: i32 = 3;
 /// Into the second-level cache.
 pub const FAR: i32 = 2;
 
-/// Asks for the line at `pointer` to be brought near; nothing when no memory is there.
+/// Prefetches the cache line at `pointer`; does nothing where there is no memory.
 #[inline(always)]
 pub fn prefetch<const LEVEL: i32>(pointer: *const f32) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch reads nothing and faults nowhere; SSE is part of x86-64.
+    // SAFETY: a prefetch reads nothing and never faults; SSE is part of x86-64.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<LEVEL>(pointer.cast());
     }

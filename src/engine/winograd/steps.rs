@@ -8,59 +8,28 @@ use super::pooling::average;
 use super::simd::Isa;
 use super::threads::Crew;
 use super::view::{Shape, View};
+use crate::engine::plan::Place;
 use std::cell::RefCell;
 
 /// Working memory of a network.
 #[derive(Default)]
 pub struct Memory {
     /// What its steps read and write. A step that wrote what it reads would panic.
-    pub buffers: [RefCell<Buffer>; 5],
+    buffers: Vec<RefCell<Buffer>>,
     /// See [`Convolution::run`].
     scratch: [Buffer; 3],
 }
 
-/// Where an activation lies: channels of the pixels of a buffer.
-#[derive(Clone, Copy)]
-pub struct Place {
-    /// Which buffer.
-    pub buffer: usize,
-    /// Channels of a pixel there.
-    width: usize,
-    /// The first of them that is meant.
-    first: usize,
-    /// How many are meant.
-    pub channels: usize,
-}
-
-impl Place {
-    /// All channels of a buffer that has `channels`.
-    pub fn new(buffer: usize, channels: usize) -> Self {
-        Self {
-            buffer,
-            width: channels,
-            first: 0,
-            channels,
-        }
+impl Memory {
+    /// Room for the input of a program: `len` floats, zero when they are new.
+    pub fn input(&mut self, len: usize) -> &mut [f32] {
+        self.grow(1);
+        self.buffers[0].get_mut().room(len)
     }
 
-    /// What lies there.
-    fn read(self, buffer: &[f32], shape: Shape) -> View<&[f32]> {
-        View::new(&buffer[self.first..], shape, self.width, self.channels)
-    }
-
-    /// Room for what will lie there.
-    fn write(self, buffer: &mut Buffer, shape: Shape) -> View<&mut [f32]> {
-        let room = buffer.room(shape.pixels() * self.width);
-        View::new(&mut room[self.first..], shape, self.width, self.channels)
-    }
-
-    /// Some of these channels.
-    pub fn part(self, first: usize, channels: usize) -> Self {
-        Self {
-            first: self.first + first,
-            channels,
-            ..self
-        }
+    fn grow(&mut self, buffers: usize) {
+        let buffers = buffers.max(self.buffers.len());
+        self.buffers.resize_with(buffers, RefCell::default);
     }
 }
 
@@ -78,7 +47,7 @@ pub enum Layer {
 pub struct Step {
     /// What is computed.
     pub layer: Layer,
-    /// The input: as large as the step before made its output.
+    /// The input.
     pub from: Place,
     /// The output.
     pub to: Place,
@@ -88,67 +57,77 @@ pub struct Step {
     pub residual: Option<Place>,
 }
 
-impl Step {
-    /// A step without residual.
-    pub fn new(layer: Layer, from: Place, to: Place) -> Self {
-        Self {
-            layer,
-            from,
-            to,
-            raw: None,
-            residual: None,
+/// A part of the network, compiled.
+pub struct Program {
+    /// In the order in which they run.
+    pub steps: Vec<Step>,
+    /// How many buffers they use.
+    pub buffers: usize,
+    /// Where the output lies: alone in its buffer.
+    pub output: Place,
+}
+
+impl Program {
+    /// Values of the output for one item.
+    pub fn output_len(&self) -> usize {
+        shape(self.output, 1).pixels() * self.output.width
+    }
+
+    /// Runs the steps on `items` items that lie in the memory's input. Returns the output.
+    pub fn run<'m>(&self, isa: Isa, crew: Crew, items: usize, memory: &'m mut Memory) -> &'m [f32] {
+        memory.grow(self.buffers);
+        let Memory { buffers, scratch } = memory;
+        for step in &self.steps {
+            let mut output = buffers[step.to.buffer].borrow_mut();
+            let mut raw = step.raw.map(|place| buffers[place.buffer].borrow_mut());
+            let input = buffers[step.from.buffer].borrow();
+            let residual = step.residual.map(|place| buffers[place.buffer].borrow());
+            let mut job = Job {
+                input: read(step.from, &input, items),
+                output: write(step.to, &mut output, items),
+                raw: step
+                    .raw
+                    .zip(raw.as_mut())
+                    .map(|(place, buffer)| write(place, buffer, items)),
+                residual: step
+                    .residual
+                    .zip(residual.as_ref())
+                    .map(|(place, buffer)| read(place, buffer, items)),
+            };
+            match &step.layer {
+                Layer::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
+                Layer::Pixels(layer) => layer.run(isa, crew, job.input, job.output),
+                Layer::Average(epilogue) => average(isa, crew, epilogue, job.input, job.output),
+            }
         }
+        let len = items * self.output_len();
+        buffers[self.output.buffer].get_mut().room(len)
     }
 }
 
-/// Runs a network on an activation of `shape` that lies where the first step reads. Returns what the last one wrote.
-pub fn run<'m>(
-    steps: &[Step],
-    isa: Isa,
-    crew: Crew,
-    mut shape: Shape,
-    Memory { buffers, scratch }: &'m mut Memory,
-) -> &'m [f32] {
-    for step in steps {
-        let out = step.layer.output_shape(shape);
-        let mut output = buffers[step.to.buffer].borrow_mut();
-        let mut raw = step.raw.map(|place| buffers[place.buffer].borrow_mut());
-        let input = buffers[step.from.buffer].borrow();
-        let residual = step.residual.map(|place| buffers[place.buffer].borrow());
-        let job = Job {
-            input: step.from.read(&input, shape),
-            output: step.to.write(&mut output, out),
-            raw: step
-                .raw
-                .zip(raw.as_mut())
-                .map(|(place, buffer)| place.write(buffer, out)),
-            residual: step
-                .residual
-                .zip(residual.as_ref())
-                .map(|(place, buffer)| place.read(buffer, out)),
-        };
-        step.layer.run(isa, crew, job, scratch);
-        shape = out;
-    }
-    match steps.last() {
-        Some(Step { to, .. }) => buffers[to.buffer].get_mut().room(shape.pixels() * to.width),
-        None => &[],
+fn shape(place: Place, items: usize) -> Shape {
+    let [frames, height, width] = place.extents;
+    Shape {
+        items,
+        frames,
+        height,
+        width,
     }
 }
 
-impl Layer {
-    fn output_shape(&self, shape: Shape) -> Shape {
-        match self {
-            Self::Tiles(convolution) => convolution.output_shape(shape),
-            Self::Pixels(_) | Self::Average(_) => shape,
-        }
-    }
+/// What lies at a place.
+fn read(place: Place, buffer: &[f32], items: usize) -> View<&[f32]> {
+    View::new(
+        &buffer[place.first..],
+        shape(place, items),
+        place.width,
+        place.channels,
+    )
+}
 
-    fn run(&self, isa: Isa, crew: Crew, mut job: Job, scratch: &mut [Buffer; 3]) {
-        match self {
-            Self::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
-            Self::Pixels(layer) => layer.run(isa, crew, job.input, job.output),
-            Self::Average(epilogue) => average(isa, crew, epilogue, job.input, job.output),
-        }
-    }
+/// Room for what will lie there.
+fn write(place: Place, buffer: &mut Buffer, items: usize) -> View<&mut [f32]> {
+    let shape = shape(place, items);
+    let room = buffer.room(shape.pixels() * place.width);
+    View::new(&mut room[place.first..], shape, place.width, place.channels)
 }

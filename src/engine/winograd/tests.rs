@@ -41,6 +41,14 @@ fn forms() -> Vec<Isa> {
     forms
 }
 
+/// What a form is called in a message.
+fn name(isa: Isa) -> String {
+    match isa {
+        Isa::Portable => "portable".into(),
+        Isa::Native(_) => format!("{} lanes", isa.panel() / 2),
+    }
+}
+
 /// Every way to compute a volume's products on AMX that runs here.
 fn units() -> Vec<(Isa, Amx)> {
     let best = Isa::detect();
@@ -202,7 +210,7 @@ impl Problem {
             raw: Some(View::new(&mut *raw, extents, outputs, outputs)),
             residual: residual.map(|data| View::new(data, extents, outputs, outputs)),
         };
-        let tiles = convolution.tiles(self.shape);
+        let tiles = convolution.tiles(self.shape).iter().product();
         for first in (0..tiles).step_by(block) {
             let range = first..tiles.min(first + block);
             let block = Block::new(&convolution, self.shape, range);
@@ -267,8 +275,11 @@ impl Problem {
         let [raw, activation] = self.run(isa, Crew::Alone, 5);
         let error = relative_error(&raw, &expected);
         println!(
-            "{:?}, {} channels, {isa:?}, {:?}: {error:.1e}",
-            self.kind, self.inputs, self.amx
+            "{:?}, {} channels, {}, {:?}: {error:.1e}",
+            self.kind,
+            self.inputs,
+            name(isa),
+            self.amx
         );
         assert!(error < TOLERANCE, "{:?} raw: {error:.1e}", self.kind);
         let error = relative_error(&activation, &self.finished(&expected));
@@ -342,7 +353,7 @@ fn every_form_gives_the_same_bits() {
         let portable = problem.run(Isa::Portable, Crew::Alone, 64);
         for isa in forms() {
             let found = problem.run(isa, Crew::Alone, 64);
-            assert_eq!(portable, found, "{kind:?} in {isa:?}");
+            assert_eq!(portable, found, "{kind:?} in {}", name(isa));
         }
     }
 }

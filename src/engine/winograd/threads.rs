@@ -1,7 +1,5 @@
-//! Threads: the engine's own pool, and who shares a loop.
+//! Threads: who shares a loop, and what each thread has for itself.
 
-use super::Error;
-use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -24,8 +22,8 @@ impl Crew {
         }
     }
 
-    /// Runs `task` for every cell of a grid, each once, in any order. Alone that is one call. A crew takes row by row, and
-    /// cuts rows into ranges of columns where there are too few for all to be busy to the end.
+    /// Runs `task` for every cell of a grid, each once, in any order: in one call for one thread. Several threads take the
+    /// grid row by row; rows are cut into ranges of columns where there are too few to keep all threads busy to the end.
     pub fn grid(
         self,
         [rows, columns]: [usize; 2],
@@ -51,24 +49,24 @@ impl Crew {
         size: usize,
         task: impl Fn(usize, &mut [f32]) + Sync + Send,
     ) {
-        if self == Self::Alone {
-            return data
-                .chunks_mut(size)
-                .enumerate()
-                .for_each(|(i, part)| task(i, part));
+        let task = |(i, part): (usize, &mut [f32])| task(i, part);
+        match self {
+            Self::Alone => data.chunks_mut(size).enumerate().for_each(task),
+            Self::All => {
+                let chunks = data.par_chunks_mut(size).enumerate();
+                chunks.with_max_len(1).for_each(task);
+            }
         }
-        let chunks = data.par_chunks_mut(size).enumerate().with_max_len(1);
-        chunks.for_each(|(i, part)| task(i, part));
     }
 }
 
-/// Part `part` of `count` things cut into `parts` as evenly as whole things can be.
+/// Part `part` of `count` things that are cut into `parts` as evenly as possible.
 #[inline(always)]
 pub fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
     part * count / parts..(part + 1) * count / parts
 }
 
-/// Tasks per thread below which work is cut finer: enough for the fast threads to take over from the slow ones.
+/// Tasks per thread below which work is cut finer: enough for fast threads to take over from slow ones.
 const TASKS_PER_THREAD: usize = 4;
 
 /// Something each thread has one of.
@@ -83,9 +81,9 @@ impl<T> FromIterator<T> for PerThread<T> {
 impl<T> PerThread<T> {
     /// Lends the calling thread its own. Must not be nested.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        // Who works alone may have the only one.
+        // A crew of one has a single one, whichever thread of the pool it is.
         let mine = &self.0[rayon::current_thread_index().unwrap_or(0) % self.0.len()];
-        // Working memory carries nothing from one task to the next: what a panic left behind is as good as new.
+        // Working memory carries nothing from one task to the next: after a panic it is as good as new.
         work(&mut mine.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -94,9 +92,9 @@ impl<T> PerThread<T> {
 ///
 /// # Errors
 /// When the system starts no more threads.
-pub fn pool(threads: usize) -> Result<ThreadPool, Error> {
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
     let builder = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("winograd-{i}"));
-    builder.build().map_err(|e| Error::Threads(e.to_string()))
+    builder.build()
 }

@@ -1,20 +1,48 @@
-//! A block of tiles, and the matrix products of their points.
+//! How a convolution is computed: in blocks of tiles, by a transform of their inputs to points, one matrix product per point,
+//! and a transform of the products to outputs.
 //!
 //! A tile covers as many pixels down and across as the algorithm of both spatial axes has points. Transformed inputs lie as
 //! `[point][tile][frame][channel]`, the products of a group of output channels likewise, filters as `filters` says. What happens
 //! along time, between inputs and products, is in `time`.
 
+mod space;
 mod time;
-mod transform;
 
 use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job};
 use super::filters;
 use super::gemm::Gemm;
 use super::simd::Isa;
-use super::threads::Crew;
-use super::view::Shape;
+use super::threads::{Crew, share};
+use super::view::{Layout, Shape};
 use std::ops::Range;
+
+/// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache. Larger blocks read the
+/// filters less often.
+const SMALL: usize = 180_000;
+/// The same when all threads work on a block. Inputs and products are written and read once each, and all filters are read in
+/// between: fewer blocks read the filters less often, larger ones leave the last-level cache.
+const LARGE: usize = 6 << 20;
+
+impl Convolution {
+    /// Computes a job in blocks that suit the crew, with `scratch` for the transformed inputs, for the products, and for what
+    /// threads need in between.
+    pub fn run(&self, isa: Isa, crew: Crew, job: &mut Job, scratch: &mut [Buffer; 3]) {
+        let shape = job.input.shape();
+        let tiles = self.tiles(shape).iter().product::<usize>();
+        let limit = if crew == Crew::Alone { SMALL } else { LARGE };
+        let [inputs, _] = self.channels();
+        let outputs = self.group() * self.extents(shape).frames;
+        let per_tile = self.points() * (inputs * shape.frames).max(outputs);
+        let blocks = tiles.div_ceil((limit / per_tile).max(1));
+        if self.max_pool {
+            job.output.fill(f32::NEG_INFINITY);
+        }
+        for block in 0..blocks {
+            Block::new(self, shape, share(tiles, block, blocks)).run(isa, crew, job, scratch);
+        }
+    }
+}
 
 /// A spatial tile.
 #[derive(Clone, Copy)]
@@ -25,25 +53,27 @@ struct Tile {
     points: [usize; 2],
 }
 
-/// Some tiles of a convolution, each another one, and how their points lie in memory.
+/// Some tiles of a convolution, and how their points lie in memory.
 pub struct Block<'a> {
     convolution: &'a Convolution,
     /// Extents of the input.
     input: Shape,
     /// Extents of the convolution.
     output: Shape,
-    /// First those that are short across, then whole ones, then those that are short down, last both ways. So the tiles that
-    /// have a point follow each other, whatever the point.
+    /// First the tiles that are short across, then whole ones, then those that are short down, last those that are short both
+    /// ways. So the tiles that have a given point are contiguous.
     tiles: Vec<Tile>,
     /// Channels of the points, inputs and products.
     channels: [usize; 2],
-    /// Floats from point to point, inputs and products. One line more than the rows need: points a power of two apart
+    /// Where points and products lie, by point, tile and frame. There is a line between points: points a power of two apart
     /// would compete for the same cache sets.
-    strides: [usize; 2],
+    points: Layout<3>,
+    products: Layout<3>,
 }
 
 /// What belongs to one spatial point.
 struct Point<'a> {
+    index: usize,
     /// The tiles that have it.
     tiles: Range<usize>,
     /// The transformed inputs of all tiles.
@@ -60,8 +90,8 @@ impl<'a> Block<'a> {
     pub fn new(convolution: &'a Convolution, input: Shape, tiles: Range<usize>) -> Self {
         let [space, _] = convolution.kind.axes();
         let output = convolution.extents(input);
-        let [down, across] = convolution.grid(input);
-        assert!(!tiles.is_empty() && tiles.end <= convolution.tiles(input));
+        let [items, down, across] = convolution.tiles(input);
+        assert!(!tiles.is_empty() && tiles.end <= items * down * across);
         let tiles = tiles.map(|tile| {
             let place = [tile / (down * across), tile / across % down, tile % across];
             let points = [
@@ -76,17 +106,21 @@ impl<'a> Block<'a> {
             (down, down == across)
         });
         let channels = convolution.channels();
-        let [rows_in, rows_out] = [input, output].map(|shape| tiles.len() * shape.frames);
+        let layout = |frames: usize, channels: usize| Layout {
+            strides: [
+                tiles.len() * frames * channels + LINE,
+                frames * channels,
+                channels,
+            ],
+        };
         Self {
             convolution,
             input,
             output,
-            tiles,
             channels,
-            strides: [
-                rows_in * channels[0] + LINE,
-                rows_out * convolution.group() + LINE,
-            ],
+            points: layout(input.frames, channels[0]),
+            products: layout(output.frames, convolution.group()),
+            tiles,
         }
     }
 
@@ -117,8 +151,8 @@ impl<'a> Block<'a> {
     ) -> [&'m mut [f32]; 3] {
         let points = self.convolution.points();
         [
-            w.room(points * self.strides[0]),
-            y.room(points * self.strides[1]),
+            w.room(points * self.points.strides[0]),
+            y.room(points * self.products.strides[0]),
             own.room(crew.threads() * self.memory_in_time(isa)),
         ]
     }
@@ -141,11 +175,11 @@ impl<'a> Block<'a> {
             return self.multiply_in_time(isa, crew, w, y, own);
         }
         let (depth, panel) = (self.convolution.inputs, isa.panel());
-        let rows = [self.channels[0], self.convolution.group()];
-        crew.chunks(y, self.strides[1], |index, y| {
-            let point = self.point(index, w);
-            let next_point = self.point((index + 1) % self.convolution.points(), w);
-            let [a, c] = rows.map(|row| point.tiles.start * row);
+        crew.chunks(y, self.products.strides[0], |index, y| {
+            let point = self.point(isa, index, w);
+            let next_point = self.point(isa, (index + 1) % self.convolution.points(), w);
+            let [a, c] =
+                [self.points, self.products].map(|layout| layout.at([0, point.tiles.start, 0]));
             for column in group.clone().step_by(panel) {
                 let next = if column + panel < group.end {
                     &point.filters[(column + panel) * depth..]
@@ -159,7 +193,7 @@ impl<'a> Block<'a> {
                     rows: point.tiles.len(),
                     depth,
                     columns: panel,
-                    strides: rows,
+                    strides: [self.points, self.products].map(|layout| layout.strides[1]),
                     add: false,
                     epilogue: None,
                     next: upto(depth * panel, next),
@@ -168,20 +202,22 @@ impl<'a> Block<'a> {
         });
     }
 
-    /// What belongs to spatial point `point` of the transformed inputs `w`.
-    fn point<'s>(&'s self, point: usize, w: &'s [f32]) -> Point<'s> {
+    /// What belongs to spatial point `index` of the transformed inputs `w`.
+    fn point<'s>(&'s self, isa: Isa, index: usize, w: &'s [f32]) -> Point<'s> {
         let convolution = self.convolution;
         let [space, _] = convolution.kind.axes();
-        let (i, j) = (point / space.points, point % space.points);
+        let (i, j) = (index / space.points, index % space.points);
         let has = |tile: &Tile| i < tile.points[0] && j < tile.points[1];
         let first = self.tiles.iter().position(has).unwrap_or(0);
         let end = self.tiles.iter().rposition(has).map_or(0, |last| last + 1);
-        let size = filters::stride(convolution.kind, convolution.inputs, convolution.outputs());
+        let (inputs, outputs) = (convolution.inputs, convolution.outputs());
+        let layout = filters::layout(isa, convolution.kind, inputs, outputs);
         let filter = space.filter_of(i) * space.filters + space.filter_of(j);
         Point {
+            index,
             tiles: first..end,
-            inputs: &w[point * self.strides[0]..][..self.strides[0]],
-            filters: &convolution.filters[filter * size..],
+            inputs: &w[self.points.at([index, 0, 0])..][..self.points.strides[0]],
+            filters: &convolution.filters[layout.at([filter, 0, 0])..],
         }
     }
 }

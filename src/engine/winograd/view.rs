@@ -1,4 +1,4 @@
-//! Activations: channels-last, in borrowed memory.
+//! Activations, channels last, in borrowed memory.
 
 use super::buffer::Span;
 use std::ops::Deref;
@@ -33,6 +33,25 @@ impl Shape {
     }
 }
 
+/// How the elements of an array lie in memory.
+#[derive(Clone, Copy)]
+pub struct Layout<const AXES: usize> {
+    /// Floats from one element to the next along each axis, the outermost first.
+    pub strides: [usize; AXES],
+}
+
+impl<const AXES: usize> Layout<AXES> {
+    /// The position of an element. Places before the first one, as wrapped numbers, have wrapped positions.
+    #[inline(always)]
+    pub fn at(&self, place: [usize; AXES]) -> usize {
+        let mut at = 0usize;
+        for axis in 0..AXES {
+            at = at.wrapping_add(place[axis].wrapping_mul(self.strides[axis]));
+        }
+        at
+    }
+}
+
 /// An activation, `[items, frames, rows, columns, channels]`, or some of its channels, in memory that holds all of it.
 /// `D` is `&[f32]` to read, `&mut [f32]` to write, and a [`Span`] where several threads write.
 #[derive(Clone, Copy)]
@@ -40,8 +59,8 @@ pub struct View<D> {
     data: D,
     shape: Shape,
     channels: usize,
-    /// Floats between neighbouring pixels, rows, frames and items.
-    strides: [usize; 4],
+    /// Of items, frames, rows and pixels.
+    layout: Layout<4>,
 }
 
 impl<D: Deref<Target = [f32]>> View<D> {
@@ -57,7 +76,9 @@ impl<D: Deref<Target = [f32]>> View<D> {
             data,
             shape,
             channels,
-            strides: [width, row, frame, shape.frames * frame],
+            layout: Layout {
+                strides: [shape.frames * frame, frame, row, width],
+            },
         }
     }
 }
@@ -78,21 +99,17 @@ impl<D> View<D> {
         self.channels
     }
 
-    /// Floats between neighbouring pixels.
-    pub fn pixel(&self) -> usize {
-        self.strides[0]
+    /// Where the pixels lie, given by item, frame, row and column.
+    #[inline(always)]
+    pub fn layout(&self) -> Layout<4> {
+        self.layout
     }
 
-    /// Floats between neighbouring rows.
-    pub fn row(&self) -> usize {
-        self.strides[1]
-    }
-
-    /// Floats from a pixel to the one that tiles of this width come to soon after: in the next frame, or in the next tile of
-    /// the only one.
+    /// Prefetch distance for tiles of this width: from a pixel to the same one of the next frame or, where there is only one
+    /// frame, of the next tile.
     #[inline(always)]
     pub fn ahead(&self, width: usize) -> usize {
-        let [pixel, _, frame, _] = self.strides;
+        let [_, frame, _, pixel] = self.layout.strides;
         if self.shape.frames > 1 {
             frame
         } else {
@@ -100,30 +117,36 @@ impl<D> View<D> {
         }
     }
 
-    /// Position of channel 0 of a pixel.
-    #[inline(always)]
-    pub fn at(&self, [item, frame, y, x]: [usize; 4]) -> usize {
-        let [pixel, row, per_frame, per_item] = self.strides;
-        item * per_item + frame * per_frame + y * row + x * pixel
+    /// The same in other hands.
+    fn with<E>(&self, data: E) -> View<E> {
+        View {
+            data,
+            shape: self.shape,
+            channels: self.channels,
+            layout: self.layout,
+        }
+    }
+}
+
+impl<'a> View<&'a [f32]> {
+    /// The same, to be read without checks.
+    pub fn span(&self) -> View<Span<'a>> {
+        self.with(Span::shared(self.data))
     }
 }
 
 impl View<&mut [f32]> {
-    /// Makes every value of these channels `value`.
+    /// Sets every value of these channels.
     pub fn fill(&mut self, value: f32) {
-        let pixels = self.data.chunks_mut(self.strides[0]);
+        let pixels = self.data.chunks_mut(self.layout.strides[3]);
         for pixel in pixels.take(self.shape.pixels()) {
             pixel[..self.channels].fill(value);
         }
     }
 
-    /// The same, for several threads to write.
-    pub fn share(&mut self) -> View<Span<'_>> {
-        View {
-            data: Span::new(self.data),
-            shape: self.shape,
-            channels: self.channels,
-            strides: self.strides,
-        }
+    /// The same, to be read and written without checks.
+    pub fn span_mut(&mut self) -> View<Span<'_>> {
+        let view = self.with(());
+        view.with(Span::new(self.data))
     }
 }

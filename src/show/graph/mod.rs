@@ -12,5 +12,5 @@ mod mermaid;
 mod svg;
 pub mod tensorboard;
 
-pub use crate::network::{Call, Graph, Layer, LayerTensor, Node};
+pub use crate::network::{Call, Graph, Node};
 pub use format::{DrawingFormat, draw};

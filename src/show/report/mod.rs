@@ -194,7 +194,7 @@ struct PageEnd<'a> {
 /// `1 window`, `1,200 windows`.
 fn counted(count: &usize, noun: &str) -> String {
     let plural = if *count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(*count as i64))
+    format!("{} {noun}{plural}", thousands(*count))
 }
 
 /// The date to the minute in UTC; the page's script replaces it with local time.

@@ -23,7 +23,7 @@ pub const COLUMNS: [OutputColumn; 7] = [
     OutputColumn::numbers(
         "Non-finite",
         "non_finite",
-        |row| thousands(row.statistics.non_finite as i64),
+        |row| thousands(row.statistics.non_finite),
         |row| row.statistics.non_finite.to_string(),
     )
     .optional(5),

@@ -5,17 +5,16 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
-use tch::Tensor;
 use thiserror::Error;
 
 use super::activation_columns::{COLUMNS, COMPARED};
-use super::statistics::{Statistics, values};
+use super::statistics::Statistics;
 use super::table::{Table, TableFormat};
-use crate::network::{self as model, EcoLite, Flow, Module, Observer, Value};
-use crate::weights::{Checkpoint, Dtype, WeightsError};
+use crate::engine::{self, ClipBatch, Observed};
+use crate::network::Network;
+use crate::recognise::INPUT;
+use crate::weights::{Checkpoint, Dtype, Weights, WeightsError};
 
-/// Name of the tensor that holds the clips, in a dump and in the files of `scripts/reference.py`.
-pub const INPUT: &str = "input";
 /// What stands before the name of a module in these files.
 pub const OUTPUT: &str = "output.";
 
@@ -24,7 +23,7 @@ pub const OUTPUT: &str = "output.";
 pub enum Error {
     /// The network cannot run.
     #[error(transparent)]
-    Model(#[from] model::Error),
+    Engine(#[from] engine::Error),
     /// The reference cannot be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -49,7 +48,7 @@ pub struct Activation {
     /// Levels below the root.
     pub depth: usize,
     /// Shape of the output.
-    pub shape: Vec<i64>,
+    pub shape: Vec<usize>,
     /// What its values are like.
     #[serde(flatten)]
     pub statistics: Statistics,
@@ -99,16 +98,17 @@ pub struct Activations {
 }
 
 impl Activations {
-    /// Runs `clips` (`[batch, segments, 3, 224, 224]`) through the network and looks at every output, compares it with a
-    /// reference if there is one, and hands it to `keep`, which may store it; ReLUs overwrite it right afterwards.
+    /// Runs `clips` through the network and looks at every output, compares it with a reference if there is one, and hands
+    /// it to `keep` by its key, with its shape and values; ReLUs overwrite it right afterwards.
     ///
     /// # Errors
-    /// Clips that do not fit, a reference that cannot be read, and what `keep` reports.
+    /// Clips that do not fit, a reference that cannot be read, and a program without libtorch.
     pub fn observe(
-        net: &EcoLite,
-        clips: &Tensor,
+        network: Network,
+        weights: &Weights,
+        clips: &ClipBatch,
         reference: Option<&Reference>,
-        keep: &mut dyn FnMut(&str, &Tensor) -> Result<(), Error>,
+        keep: &mut Keep<'_>,
     ) -> Result<Self, Error> {
         let mut watch = Watch {
             reference,
@@ -116,11 +116,10 @@ impl Activations {
             outputs: Vec::new(),
             failed: None,
         };
-        watch.see(INPUT, "", INPUT, 0, clips);
-        let _no_grad = tch::no_grad_guard();
-        let mut flow = Flow::observed(&mut watch);
-        let clips = flow.input(clips.shallow_clone());
-        flow.run(net, &clips)?;
+        watch.see(INPUT, "", INPUT, 0, &clips.shape(), &clips.values);
+        engine::observe(network, weights, clips, &mut |observed| {
+            watch.module(&observed)
+        })?;
         match watch.failed {
             Some(error) => Err(error),
             None => Ok(Self {
@@ -203,76 +202,68 @@ impl Activations {
     }
 }
 
+/// Takes the key, shape and values of an output, and may store them.
+pub type Keep<'k> = dyn FnMut(&str, &[usize], &[f32]) + 'k;
+
 /// Looks at every output the moment it is ready.
-struct Watch<'a> {
+struct Watch<'a, 'k> {
     reference: Option<&'a Reference>,
-    keep: &'a mut dyn FnMut(&str, &Tensor) -> Result<(), Error>,
+    keep: &'a mut Keep<'k>,
     outputs: Vec<Activation>,
     failed: Option<Error>,
 }
 
-impl Watch<'_> {
+impl Watch<'_, '_> {
+    fn module(&mut self, observed: &Observed<'_>) {
+        let Observed {
+            path,
+            module,
+            shape,
+            values,
+        } = observed;
+        if path.is_empty() {
+            return;
+        }
+        let depth = path.split('.').count();
+        let key = format!("{OUTPUT}{path}");
+        self.see(path, module.type_name(), &key, depth, shape, values);
+    }
+
     fn see(
         &mut self,
         name: &str,
         type_name: &'static str,
         key: &str,
         depth: usize,
-        output: &Tensor,
+        shape: &[usize],
+        values: &[f32],
     ) {
-        if self.failed.is_none()
-            && let Err(error) = self.try_see(name, type_name, key, depth, output)
-        {
-            self.failed = Some(error);
+        if self.failed.is_some() {
+            return;
         }
-    }
-
-    fn try_see(
-        &mut self,
-        name: &str,
-        type_name: &'static str,
-        key: &str,
-        depth: usize,
-        output: &Tensor,
-    ) -> Result<(), Error> {
-        let found = values(output)?;
-        let shape = output.size();
-        let compare = |reference: &Reference| reference.compare(key, &shape, &found);
-        let comparison = self.reference.map(compare).transpose()?;
+        let compare = |reference: &Reference| reference.compare(key, shape, values);
+        let comparison = match self.reference.map(compare).transpose() {
+            Ok(comparison) => comparison,
+            Err(error) => {
+                self.failed = Some(error);
+                return;
+            }
+        };
         if comparison.is_some() {
-            let earlier = self
-                .outputs
-                .iter_mut()
-                .filter(|earlier| earlier.name == name);
-            earlier.for_each(|earlier| earlier.comparison = Some(Comparison::Overwritten));
+            let earlier = self.outputs.iter_mut();
+            earlier
+                .filter(|earlier| earlier.name == name)
+                .for_each(|earlier| earlier.comparison = Some(Comparison::Overwritten));
         }
-        (self.keep)(key, output)?;
+        (self.keep)(key, shape, values);
         self.outputs.push(Activation {
             name: name.to_owned(),
             type_name,
             depth,
-            statistics: Statistics::of(&found),
-            shape,
+            statistics: Statistics::of(values),
+            shape: shape.to_vec(),
             comparison,
         });
-        Ok(())
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn leave(&mut self, path: &str, module: &dyn Module, output: &Value) {
-        let type_name = module.type_name();
-        if path.is_empty() {
-            return;
-        }
-        let depth = path.split('.').count();
-        self.see(
-            path,
-            type_name,
-            &format!("{OUTPUT}{path}"),
-            depth,
-            output.tensor(),
-        );
     }
 }
 
@@ -289,7 +280,7 @@ impl Reference {
     /// Those of [`Checkpoint::open`], and a file without any such tensor.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let checkpoint = Checkpoint::open(path)?;
-        let names = checkpoint.entries().iter().enumerate();
+        let names = checkpoint.tensors().iter().enumerate();
         let index: HashMap<String, usize> = names
             .map(|(index, entry)| (entry.name.clone(), index))
             .collect();
@@ -300,21 +291,17 @@ impl Reference {
         Ok(Self { checkpoint, index })
     }
 
-    fn compare(&self, key: &str, shape: &[i64], found: &[f32]) -> Result<Comparison, Error> {
+    fn compare(&self, key: &str, shape: &[usize], found: &[f32]) -> Result<Comparison, Error> {
         let Some(&index) = self.index.get(key) else {
             return Ok(Comparison::Missing);
         };
         let expected = self.checkpoint.read(index)?;
-        let same = expected
-            .shape
-            .iter()
-            .map(|&length| length as i64)
-            .eq(shape.iter().copied());
+        let same = expected.shape == shape;
         let convertible = expected.convert(Dtype::F32);
         match convertible.as_ref().and_then(|tensor| tensor.f32s()) {
             Some(values) if same => Ok(difference(found, &values)),
             _ => Ok(Comparison::Shape(
-                self.checkpoint.entries()[index].shape.clone(),
+                self.checkpoint.tensors()[index].shape.clone(),
             )),
         }
     }

@@ -97,10 +97,7 @@ pub const WEIGHTS: [ModuleColumn; 4] = [
     ModuleColumn::numbers(
         "Non-finite",
         "non_finite",
-        |row| {
-            row.non_finite
-                .map_or(String::new(), |count| thousands(count as i64))
-        },
+        |row| row.non_finite.map_or(String::new(), thousands),
         |row| {
             row.non_finite
                 .map_or(String::new(), |count| count.to_string())
@@ -120,7 +117,7 @@ fn leaf(row: &Row) -> String {
 }
 
 /// `[16, 64, 112, 112]`.
-pub fn shape(shape: Option<&[i64]>, none: &str) -> String {
+pub fn shape(shape: Option<&[usize]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
 }
 
@@ -155,7 +152,7 @@ fn repeated(runs: usize) -> String {
 }
 
 /// Empty for zero, so that the other numbers stand out.
-fn count(value: i64) -> String {
+fn count(value: usize) -> String {
     if value == 0 {
         String::new()
     } else {
@@ -171,7 +168,7 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn memory(bytes: i64) -> String {
+fn memory(bytes: usize) -> String {
     match bytes {
         0 => String::new(),
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),

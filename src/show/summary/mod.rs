@@ -23,8 +23,8 @@ pub use weights::WeightsOrigin;
 use columns::{COLUMNS, PLACE, WEIGHTS};
 use table::Table;
 
-use crate::network::{EcoLite, FRAME_SIZE, Module, Result};
-use crate::show::graph::Graph;
+use crate::network::{Network, Result};
+use crate::weights::{UnusableWeights, Weights};
 
 /// The table and its totals.
 #[derive(Debug, Serialize)]
@@ -32,9 +32,9 @@ pub struct Summary {
     /// Class name of the network.
     pub network: &'static str,
     /// Shape of the input that was traced, `[batch, segments, 3, 224, 224]`.
-    pub input: Vec<i64>,
+    pub input: Vec<usize>,
     /// Classes of the head.
-    pub classes: i64,
+    pub classes: usize,
     /// Every module but the root, parents before children, in definition order.
     pub layers: Vec<Row>,
     /// Sums over all layers, whatever is shown of them.
@@ -49,14 +49,13 @@ impl Summary {
     ///
     /// # Errors
     /// What tracing the network reports.
-    pub fn new(net: &EcoLite, batch: i64) -> Result<Self> {
-        let input = vec![batch, net.segments(), 3, FRAME_SIZE, FRAME_SIZE];
-        let graph = Graph::trace(net, &input)?;
-        let layers = row::rows(net, &graph);
+    pub fn new(net: &Network, batch: usize) -> Result<Self> {
+        let graph = net.graph(batch)?;
+        let layers = row::rows(net.root(), &graph);
         let totals = Totals::new(&layers, graph.nodes[0].bytes());
         Ok(Self {
-            network: net.type_name(),
-            input,
+            network: net.root().type_name(),
+            input: net.input_shape(batch).to_vec(),
             classes: net.classes(),
             layers,
             totals,
@@ -64,19 +63,20 @@ impl Summary {
         })
     }
 
-    /// Adds what the values of the network's weights are like. `dtype` tells the element type of a tensor where it comes
-    /// from.
+    /// Adds what the values of the network's weights are like; `file` is what they are called.
     ///
     /// # Errors
-    /// Those of libtorch.
+    /// Weights that cannot be read.
     pub fn describe_weights(
         &mut self,
-        net: &EcoLite,
-        origin: WeightsOrigin,
-        dtype: &dyn Fn(&str) -> String,
-    ) -> Result<()> {
-        weights::describe(&mut self.layers, net, dtype)?;
-        self.weights = Some(origin);
+        weights: &Weights,
+        file: String,
+    ) -> std::result::Result<(), UnusableWeights> {
+        weights::describe(&mut self.layers, weights)?;
+        self.weights = Some(WeightsOrigin {
+            file,
+            metadata: weights.metadata().clone(),
+        });
         Ok(())
     }
 

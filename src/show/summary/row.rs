@@ -2,8 +2,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::network::{Attribute, Module, Setting, Visitor, parameters, walk};
-use crate::show::graph::{Call, Graph};
+use crate::network::{Attribute, Call, Graph, Layer, Module, Node, Setting};
 
 /// One module of the table.
 #[derive(Debug, Clone, Serialize)]
@@ -24,23 +23,23 @@ pub struct Row {
     /// Zeros added at the borders.
     pub padding: Option<Setting>,
     /// Shape that goes in; `None` for a module that never runs.
-    pub input: Option<Vec<i64>>,
+    pub input: Option<Vec<usize>>,
     /// Shape that comes out; `None` for a module that never runs.
-    pub output: Option<Vec<i64>>,
+    pub output: Option<Vec<usize>>,
     /// How often it runs in one pass.
     pub runs: usize,
     /// Learned numbers, those of its children included.
-    pub parameters: i64,
+    pub parameters: usize,
     /// `parameters` as a fraction of the network's.
     pub parameter_share: f64,
     /// Numbers kept beside the parameters: batch-norm statistics and counters.
-    pub buffers: i64,
+    pub buffers: usize,
     /// Multiply-accumulates, those of its children included.
-    pub macs: i64,
+    pub macs: usize,
     /// Bytes of its output, of all its runs together.
-    pub output_bytes: i64,
+    pub output_bytes: usize,
     /// Bytes of the parameters.
-    pub parameter_bytes: i64,
+    pub parameter_bytes: usize,
     /// What its `weight` is like, where weights were given and it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<WeightStatistics>,
@@ -61,100 +60,77 @@ pub struct WeightStatistics {
 }
 
 /// A row per module below `root`, in definition order.
-pub fn rows(root: &dyn Module, graph: &Graph) -> Vec<Row> {
+pub fn rows(root: &Module, graph: &Graph) -> Vec<Row> {
     let mut calls: HashMap<&str, Vec<&Call>> = HashMap::new();
     for call in &graph.calls {
         calls.entry(&call.path).or_default().push(call);
     }
-    let mut collect = Collect {
-        graph,
-        calls,
-        rows: Vec::new(),
-        open: Vec::new(),
-    };
-    walk(root, &mut collect);
-    let mut rows = collect.rows;
-    let total = rows[0].parameters;
+    let mut rows = Vec::new();
+    root.walk(&mut |path, depth, module| {
+        let calls = calls.get(path).map_or(&[][..], Vec::as_slice);
+        rows.push(own(path, depth, module, calls, graph));
+    });
+    // From the last one up, each gives its sums to its parent: the nearest row before it that lies one level higher.
+    for done in (1..rows.len()).rev() {
+        let Row {
+            depth,
+            parameters,
+            buffers,
+            macs,
+            parameter_bytes,
+            ..
+        } = rows[done];
+        if let Some(parent) = rows[..done].iter_mut().rfind(|row| row.depth + 1 == depth) {
+            parent.parameters += parameters;
+            parent.buffers += buffers;
+            parent.macs += macs;
+            parent.parameter_bytes += parameter_bytes;
+        }
+    }
+    let total = rows[0].parameters.max(1) as f64;
     for row in &mut rows {
-        row.parameter_share = row.parameters as f64 / total.max(1) as f64;
+        row.parameter_share = row.parameters as f64 / total;
     }
     rows.remove(0);
     rows
 }
 
-struct Collect<'a> {
-    graph: &'a Graph,
-    calls: HashMap<&'a str, Vec<&'a Call>>,
-    rows: Vec<Row>,
-    /// Rows of the modules whose children are being visited.
-    open: Vec<usize>,
-}
-
-impl Collect<'_> {
-    /// The row of one module, nothing of its children in it.
-    fn own(&self, path: &str, module: &dyn Module) -> Row {
-        let attributes = module.attributes();
-        let setting = |name| find(&attributes, name);
-        let calls = self.calls.get(path).map_or(&[][..], Vec::as_slice);
-        let nodes = &self.graph.nodes;
-        let outputs = calls.iter().map(|call| &nodes[call.output]);
-        let entries = module.entries();
-        let elements: i64 = entries.iter().map(|e| e.tensor.numel() as i64).sum();
-        let bytes = entries
-            .first()
-            .map_or(0, |e| e.tensor.kind().elt_size_in_bytes());
-        let parameters = parameters(entries);
-        Row {
-            name: path.to_owned(),
-            type_name: module.type_name(),
-            depth: self.open.len(),
-            is_layer: module.children().is_empty(),
-            kernel_size: setting("kernel_size"),
-            stride: setting("stride"),
-            padding: setting("padding"),
-            input: calls.first().map(|call| nodes[call.input].shape.clone()),
-            output: outputs.clone().next().map(|node| node.shape.clone()),
-            runs: calls.len(),
-            parameters,
-            parameter_share: 0.0,
-            buffers: elements - parameters,
-            macs: outputs.clone().map(|node| module.macs(&node.shape)).sum(),
-            output_bytes: outputs.map(|node| node.bytes()).sum(),
-            parameter_bytes: parameters * bytes as i64,
-            weight: None,
-            non_finite: None,
-        }
+/// The row of one module, nothing of its children in it.
+fn own(path: &str, depth: usize, module: &Module, calls: &[&Call], graph: &Graph) -> Row {
+    let attributes = module.layer().map_or(Vec::new(), Layer::attributes);
+    let setting = |name| find(&attributes, name);
+    let nodes = &graph.nodes;
+    let outputs = calls.iter().map(|call| &nodes[call.output]);
+    let tensors = module.layer().map_or(Vec::new(), Layer::tensors);
+    let elements: usize = tensors
+        .iter()
+        .map(|tensor| tensor.shape.iter().product::<usize>())
+        .sum();
+    let parameters = module.layer().map_or(0, Layer::parameters);
+    let macs = |node: &Node| module.layer().map_or(0, |layer| layer.macs(&node.shape));
+    Row {
+        name: path.to_owned(),
+        type_name: module.type_name(),
+        depth,
+        is_layer: module.layer().is_some(),
+        kernel_size: setting("kernel_size"),
+        stride: setting("stride"),
+        padding: setting("padding"),
+        input: calls.first().map(|call| nodes[call.input].shape.clone()),
+        output: outputs.clone().next().map(|node| node.shape.clone()),
+        runs: calls.len(),
+        parameters,
+        parameter_share: 0.0,
+        buffers: elements - parameters,
+        macs: outputs.clone().map(macs).sum(),
+        output_bytes: outputs.map(Node::bytes).sum(),
+        parameter_bytes: parameters * size_of::<f32>(),
+        weight: None,
+        non_finite: None,
     }
 }
 
 fn find(attributes: &[Attribute], name: &str) -> Option<Setting> {
     let attribute = attributes.iter().find(|attribute| attribute.name == name);
     attribute.map(|attribute| attribute.value.clone())
-}
-
-impl Visitor for Collect<'_> {
-    fn enter(&mut self, path: &str, _: &str, module: &dyn Module) {
-        let row = self.own(path, module);
-        self.open.push(self.rows.len());
-        self.rows.push(row);
-    }
-
-    fn leave(&mut self, _: &str, _: &str, _: &dyn Module) {
-        let Some(done) = self.open.pop() else { return };
-        let Some(&parent) = self.open.last() else {
-            return;
-        };
-        let Row {
-            parameters,
-            buffers,
-            macs,
-            parameter_bytes,
-            ..
-        } = self.rows[done];
-        let parent = &mut self.rows[parent];
-        parent.parameters += parameters;
-        parent.buffers += buffers;
-        parent.macs += macs;
-        parent.parameter_bytes += parameter_bytes;
-    }
 }

@@ -1,7 +1,4 @@
 use serde::Serialize;
-use tch::{Kind, Tensor};
-
-use crate::network::Result;
 
 /// What the values of a tensor are like.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -37,20 +34,6 @@ impl Statistics {
             non_finite: values.len() - count,
         }
     }
-}
-
-/// The elements of a tensor as float32, row-major.
-///
-/// # Errors
-/// Those of libtorch.
-pub fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    let tensor = tensor
-        .f_to_device(tch::Device::Cpu)?
-        .f_to_kind(Kind::Float)?
-        .f_contiguous()?;
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
 }
 
 #[cfg(test)]

@@ -9,22 +9,22 @@ use crate::text::number::{megabytes, scaled, thousands};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Learned numbers. All of them are trainable: nothing is frozen.
-    pub parameters: i64,
+    pub parameters: usize,
     /// Numbers kept beside the parameters; torchinfo leaves them out.
-    pub buffers: i64,
+    pub buffers: usize,
     /// Multiply-accumulates of one forward pass.
-    pub macs: i64,
+    pub macs: usize,
     /// Bytes of the input.
-    pub input_bytes: i64,
+    pub input_bytes: usize,
     /// Bytes of the outputs of all layers with parameters, twice, for the forward and the backward pass.
-    pub activation_bytes: i64,
+    pub activation_bytes: usize,
     /// Bytes of the parameters.
-    pub parameter_bytes: i64,
+    pub parameter_bytes: usize,
 }
 
 impl Totals {
     /// The totals of a whole table.
-    pub(super) fn new(rows: &[Row], input_bytes: i64) -> Self {
+    pub(super) fn new(rows: &[Row], input_bytes: usize) -> Self {
         let layers = || rows.iter().filter(|row| row.is_layer);
         Self {
             parameters: layers().map(|row| row.parameters).sum(),
@@ -40,7 +40,7 @@ impl Totals {
     }
 
     /// Input, activations and parameters together.
-    pub fn bytes(&self) -> i64 {
+    pub fn bytes(&self) -> usize {
         self.input_bytes + self.activation_bytes + self.parameter_bytes
     }
 

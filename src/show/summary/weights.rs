@@ -5,9 +5,8 @@ use serde::Serialize;
 
 use super::Row;
 use super::row::WeightStatistics;
-use super::statistics::{Statistics, values};
-use crate::network::{EcoLite, Result, state_dict};
-use crate::weights::Metadata;
+use super::statistics::Statistics;
+use crate::weights::{Metadata, UnusableWeights, Weights};
 
 /// Where the weights of a summary come from, and what they say about themselves.
 #[derive(Debug, Serialize)]
@@ -48,16 +47,12 @@ fn shortened(value: &str) -> String {
     text
 }
 
-/// Fills in what the values of the weights are like. `dtype` tells the element type of a tensor in the file.
-pub(super) fn describe(
-    rows: &mut [Row],
-    net: &EcoLite,
-    dtype: &dyn Fn(&str) -> String,
-) -> Result<()> {
+/// Fills in what the values of the weights are like.
+pub(super) fn describe(rows: &mut [Row], weights: &Weights) -> Result<(), UnusableWeights> {
     let mut non_finite: HashMap<String, usize> = HashMap::new();
-    let mut weights: HashMap<String, WeightStatistics> = HashMap::new();
-    for entry in state_dict(net) {
-        let Some((layer, name)) = entry.name.rsplit_once('.') else {
+    let mut by_layer: HashMap<String, WeightStatistics> = HashMap::new();
+    for spec in weights.specs().iter().filter(|spec| !spec.is_counter()) {
+        let Some((layer, name)) = spec.name.rsplit_once('.') else {
             continue;
         };
         let Statistics {
@@ -65,15 +60,15 @@ pub(super) fn describe(
             std,
             non_finite: count,
             ..
-        } = Statistics::of(&values(&entry.tensor)?);
+        } = Statistics::of(&weights.floats(&spec.name)?);
         *non_finite.entry(layer.to_owned()).or_default() += count;
         if name == "weight" {
-            let dtype = dtype(&entry.name);
-            weights.insert(layer.to_owned(), WeightStatistics { dtype, mean, std });
+            let dtype = format!("{:?}", weights.file_dtype(&spec.name));
+            by_layer.insert(layer.to_owned(), WeightStatistics { dtype, mean, std });
         }
     }
     for row in rows {
-        row.weight = weights.remove(&row.name);
+        row.weight = by_layer.remove(&row.name);
         let below = format!("{}.", row.name);
         let inside = |name: &str| name == row.name || name.starts_with(&below);
         let counts = non_finite.iter().filter(|(name, _)| inside(name));

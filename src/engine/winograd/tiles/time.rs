@@ -1,19 +1,18 @@
 //! The time axis of a volume. Between the two spatial transforms each spatial point is a problem of its own: its frames are
-//! transformed to points in time, each of these has a matrix product, and the products are transformed to frames. What is
-//! only needed in between stays in the caches of one thread.
+//! transformed to points in time, each point in time has a matrix product, and the products are transformed back to frames.
+//! What lies in between stays in the caches of one thread.
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::super::amx::{self, Amx, Product};
+use super::super::amx::Registers;
 use super::super::buffer::{LINE, Span};
-use super::super::convolution::{Kind, for_kind};
-use super::super::filters::{self, PIECE};
-use super::super::gemm::Gemm;
-use super::super::simd::{Isa, NEAR, Simd, WithSimd, load, prefetch, store};
+use super::super::filters::PIECE;
+use super::super::kind::*;
+use super::super::products::{Product, Products, Vectors};
+use super::super::simd::{Isa, NEAR, Simd, WithSimd, kernel, load, prefetch};
 use super::super::threads::{Crew, PerThread, share};
-use super::super::transforms::{Axis, F2x3, F4x3, F4x4, Identity, Stride2, Stride4, input, output};
+use super::super::transforms::{input, output};
 use super::{Block, Point, upto};
-use std::marker::PhantomData;
 use std::ops::Range;
 
 impl Block<'_> {
@@ -23,38 +22,29 @@ impl Block<'_> {
         self.output.frames.div_ceil(time.outputs)
     }
 
-    /// Rows of the products of one point of these tiles.
-    fn rows(&self, tiles: usize) -> usize {
-        let rows = tiles * self.steps();
-        match self.convolution.amx {
-            Some(_) => rows.next_multiple_of(amx::ROWS),
-            None => rows,
-        }
+    /// Rows of one point in time of these tiles.
+    fn rows<P: Products>(&self, tiles: usize) -> usize {
+        (tiles * self.steps()).next_multiple_of(P::ROWS)
     }
 
-    /// Floats that a thread needs for itself: none where there is no time.
+    /// Floats for a piece of filters, for this many rows of points in time, and for their products.
+    fn sizes<P: Products>(&self, isa: Isa, rows: usize) -> [usize; 3] {
+        let [filters, points] = [PIECE, self.channels[0]].map(P::packed);
+        [filters * isa.panel(), points * rows, rows * isa.panel()]
+    }
+
+    /// Floats that a thread needs for itself: none in 2-D.
     pub(super) fn memory_in_time(&self, isa: Isa) -> usize {
-        let [_, time] = self.convolution.kind.axes();
-        if self.convolution.kind.is_volume() {
-            self.parts_in_time(isa, time.points * self.rows(self.tiles.len()))
-                .iter()
-                .sum()
-        } else {
-            0
-        }
+        let (tiles, [_, time]) = (self.tiles.len(), self.convolution.kind.axes());
+        let sizes = match self.convolution.amx {
+            _ if !self.convolution.kind.is_volume() => [0; 3],
+            Some(_) => self.sizes::<Registers>(isa, time.points * self.rows::<Registers>(tiles)),
+            None => self.sizes::<Vectors>(isa, time.points * self.rows::<Vectors>(tiles)),
+        };
+        sizes.iter().sum()
     }
 
-    /// These are for a piece of filters, for as many rows of points in time, and for their products.
-    fn parts_in_time(&self, isa: Isa, rows: usize) -> [usize; 3] {
-        let panel = isa.panel();
-        let mut depths = [PIECE, self.channels[0]];
-        if self.convolution.amx.is_some() {
-            depths = depths.map(amx::packed);
-        }
-        [depths[0] * panel, depths[1] * rows, rows * panel]
-    }
-
-    /// [`Block::multiply`] for volumes; `own` is cut into a part for each thread.
+    /// [`Block::multiply`] for volumes; `own` has a part for each thread.
     ///
     /// # Panics
     /// When `y` is too short for the products.
@@ -67,220 +57,177 @@ impl Block<'_> {
         own: &mut [f32],
     ) {
         let points = self.convolution.points();
-        assert!(points * self.strides[1] <= y.len());
+        assert!(points * self.products.strides[0] <= y.len());
         let y = Span::new(y);
         let own: PerThread<_> = own.chunks_mut(self.memory_in_time(isa)).collect();
         let panels = self.channels[1] / isa.panel();
+        let task = |points: Range<usize>, panels: Range<usize>, own: &mut [f32]| {
+            for index in points {
+                let point = self.point(isa, index, w);
+                let panels = panels.clone();
+                for_time!(self.convolution.kind, |T, M| match self.convolution.amx {
+                    Some(amx) => {
+                        let registers = amx.configure();
+                        self.multiply_point::<T, M, _>(isa, &registers, &point, panels, own, y);
+                    }
+                    None => self.multiply_point::<T, M, _>(isa, &Vectors, &point, panels, own, y),
+                });
+            }
+        };
         crew.grid([points, panels], |points, panels| {
-            own.with(|own| {
-                for index in points {
-                    let point = self.point(index, w);
-                    let (at, panels) = (index * self.strides[1], panels.clone());
-                    for_kind!(
-                        self.convolution.kind,
-                        run(self, isa, &point, panels, own, (y, at))
-                    );
-                }
-            });
+            own.with(|own| task(points, panels, own));
         });
+    }
+
+    /// Some panels of the products at one spatial point. They belong to this task.
+    fn multiply_point<T: Axis, const M: usize, P: Products>(
+        &self,
+        isa: Isa,
+        products: &P,
+        point: &Point,
+        panels: Range<usize>,
+        own: &mut [f32],
+        y: Span,
+    ) {
+        let (time, depth, panel) = (T::ALGORITHM, self.convolution.inputs, isa.panel());
+        let rows = self.rows::<P>(point.tiles.len());
+        let [u, v, m] = self.sizes::<P>(isa, M * rows);
+        let (u, own) = own.split_at_mut(u);
+        let (v, own) = own.split_at_mut(v);
+        let m = &mut own[..m];
+        let [start, end] =
+            [point.tiles.start, point.tiles.end].map(|tile| self.points.at([0, tile, 0]));
+        to_points::<T, M, P>(isa, self, &point.inputs[start..end], v, rows);
+        let size = time.taps * panel;
+        for index in panels {
+            for first in (0..depth).step_by(PIECE) {
+                let inputs = PIECE.min(depth - first);
+                let (taps, next) =
+                    point.filters[(index * depth + first) * size..].split_at(inputs * size);
+                let next = upto(PIECE * size, next);
+                let mut row = 0;
+                for filter in 0..time.filters {
+                    // Points that share a filter follow each other, and so do their rows.
+                    let end = row + time.users(filter) * rows;
+                    products.multiply(
+                        isa,
+                        Product {
+                            matrix: v,
+                            extents: [M * rows, self.channels[0]],
+                            rows: row..end,
+                            first,
+                            taps,
+                            factors: time.factors(filter),
+                            filters: u,
+                            sums: &mut m[row * panel..],
+                            next: &next[share(next.len(), filter, time.filters)],
+                        },
+                    );
+                    row = end;
+                }
+            }
+            let at = self.products.at([point.index, 0, 0]) + index * panel;
+            to_frames::<T, M>(isa, self, point.tiles.clone(), (m, rows), (y, at));
+        }
     }
 }
 
-/// Some panels of the products at one spatial point, by the algorithm `T` with `M` points. They belong to this task, and the
-/// products of this point lie in `y` from `at` on.
-fn run<X: Axis, T: Axis, const N: usize, const M: usize>(
+kernel! {
+    /// Frames of some tiles, `[tile][frame][channel]`, to points in time, packed: `rows` of them, `[tile][step]`, per point.
+    fn to_points[T, M, P: Products](block: &Block<'_>, from: &[f32], to: &mut [f32], rows: usize)
+        = frames_to_points
+}
+
+#[inline(always)]
+fn frames_to_points<S: Simd, T: Axis, const M: usize, P: Products>(
+    s: S,
     block: &Block,
-    isa: Isa,
-    point: &Point,
-    panels: Range<usize>,
-    own: &mut [f32],
+    from: &[f32],
+    to: &mut [f32],
+    rows: usize,
+) {
+    let (steps, channels) = (block.steps(), block.channels[0]);
+    for (tile, from) in from.chunks_exact(block.points.strides[1]).enumerate() {
+        for t in 0..steps {
+            for c in (0..channels).step_by(S::F32_LANES) {
+                if P::PAIRS && c % (2 * LINE) >= LINE {
+                    continue;
+                }
+                let low = step_to_points::<S, T, M>(s, block, from, t, c);
+                let high = if P::PAIRS {
+                    step_to_points::<S, T, M>(s, block, from, t, c + LINE)
+                } else {
+                    low
+                };
+                for k in 0..M {
+                    let row = k * rows + tile * steps + t;
+                    P::pack(s, to, [M * rows, channels], [row, c], [low[k], high[k]]);
+                }
+            }
+        }
+    }
+}
+
+/// The points of one step of a tile, for a vector of channels; zero beyond the last channel.
+#[inline(always)]
+fn step_to_points<S: Simd, T: Axis, const M: usize>(
+    s: S,
+    block: &Block,
+    from: &[f32],
+    t: usize,
+    c: usize,
+) -> [S::f32s; M] {
+    let (time, channels) = (T::ALGORITHM, block.channels[0]);
+    let mut column = [s.splat_f32s(0.0); M];
+    if c < channels {
+        for k in 0..M {
+            let frame = (t * time.outputs * time.stride + k).wrapping_sub(time.pad);
+            if frame < block.input.frames {
+                let at = frame * channels + c;
+                // The same frame of the next tile.
+                prefetch::<NEAR>(from.as_ptr().wrapping_add(from.len() + at));
+                column[k] = load::<S>(from, at);
+            }
+        }
+    }
+    input::<T, S, M>(s, M, column)
+}
+
+kernel! {
+    /// Products of some tiles, `rows` of them, `[tile][step][lane]`, per point in time, to a panel's columns of
+    /// `[tile][frame][channel]`, which begin at a position of `y`.
+    fn to_frames[T, M](
+        block: &Block<'_>, tiles: Range<usize>, from: (&[f32], usize), to: (Span<'_>, usize)
+    ) = products_to_frames
+}
+
+#[inline(always)]
+fn products_to_frames<S: Simd, T: Axis, const M: usize>(
+    s: S,
+    block: &Block,
+    tiles: Range<usize>,
+    (from, rows): (&[f32], usize),
     (y, at): (Span, usize),
 ) {
-    let (time, depth, panel) = (T::ALGORITHM, block.convolution.inputs, isa.panel());
-    let (rows, channels) = (block.rows(point.tiles.len()), block.channels[0]);
-    let [u, v, m] = block.parts_in_time(isa, M * rows);
-    let (u, own) = own.split_at_mut(u);
-    let (v, own) = own.split_at_mut(v);
-    let m = &mut own[..m];
-    let registers = block.convolution.amx.map(Amx::configure);
-    let tile = block.input.frames * channels;
-    isa.run(Inputs::<T, M> {
-        block,
-        from: &point.inputs[point.tiles.start * tile..point.tiles.end * tile],
-        to: v,
-        rows,
-        axis: PhantomData,
-    });
-    let size = time.taps * panel;
-    for index in panels {
-        for first in (0..depth).step_by(PIECE) {
-            let inputs = PIECE.min(depth - first);
-            let (taps, next) =
-                point.filters[(index * depth + first) * size..].split_at(inputs * size);
-            let next = upto(PIECE * size, next);
-            let mut row = 0;
-            for filter in 0..time.filters {
-                // Points that share a filter follow each other, and so do their rows.
-                let rows_here = time.users(filter) * rows;
-                let (factors, c) = (time.factors(filter), &mut m[row * panel..]);
-                let (add, next) = (first > 0, &next[share(next.len(), filter, time.filters)]);
-                if let Some(registers) = &registers {
-                    let (plane, b) = (M * rows * LINE, &mut u[..amx::packed(inputs) * panel]);
-                    isa.run(amx::Panel {
-                        factors,
-                        taps,
-                        to: b,
-                        columns: panel,
-                    });
-                    registers.multiply(Product {
-                        a: &v[amx::packed(first) * M * rows + row * LINE..],
-                        plane,
-                        b,
-                        c,
-                        rows: rows_here,
-                        columns: panel,
-                        add,
-                        next,
-                    });
-                } else {
-                    let stride = PIECE.min(channels - first);
-                    isa.run(Gemm {
-                        a: &v[first * M * rows + row * stride..],
-                        b: filters::of_taps(isa, factors, taps, &mut u[..inputs * panel]),
-                        c,
-                        rows: rows_here,
-                        depth: inputs,
-                        columns: panel,
-                        strides: [stride, panel],
-                        add,
-                        epilogue: None,
-                        next,
-                    });
+    let (time, steps, panel) = (T::ALGORITHM, block.steps(), 2 * S::F32_LANES);
+    let frames = block.output.frames;
+    for (i, tile) in tiles.enumerate() {
+        for t in 0..steps {
+            let row = (i * steps + t) * panel;
+            let first = t * time.outputs;
+            let to = at + block.products.at([0, tile, first]);
+            for c in (0..panel).step_by(S::F32_LANES) {
+                let mut column = [s.splat_f32s(0.0); M];
+                for k in 0..M {
+                    column[k] = load::<S>(from, k * rows * panel + row + c);
                 }
-                row += rows_here;
-            }
-        }
-        isa.run(Outputs::<T, M> {
-            block,
-            tiles: point.tiles.clone(),
-            from: m,
-            rows,
-            to: (y, at + index * panel),
-            axis: PhantomData,
-        });
-    }
-}
-
-/// Frames to points in time: `[tile][frame][channel]` to `[piece][point][tile][step][channel]`, pieces being those of the
-/// filters, or to planes as `amx` says, of the rows `[point][tile][step]`.
-struct Inputs<'a, T, const M: usize> {
-    block: &'a Block<'a>,
-    from: &'a [f32],
-    to: &'a mut [f32],
-    /// Rows of a point.
-    rows: usize,
-    axis: PhantomData<T>,
-}
-
-impl<T: Axis, const M: usize> WithSimd for Inputs<'_, T, M> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let (steps, rows) = (self.block.steps(), self.rows);
-        let (frames, channels) = (self.block.input.frames, self.block.channels[0]);
-        let plane = M * rows * LINE;
-        for (tile, from) in self.from.chunks_exact(frames * channels).enumerate() {
-            for t in 0..steps {
-                let row = tile * steps + t;
-                for c in (0..channels).step_by(S::F32_LANES) {
-                    if self.block.convolution.amx.is_none() {
-                        let column = self.points(s, from, t, c);
-                        let piece = c / PIECE * PIECE;
-                        let stride = PIECE.min(channels - piece);
-                        for k in 0..M {
-                            let at = piece * M * rows + (k * rows + row) * stride + c - piece;
-                            store::<S>(self.to, at, column[k]);
-                        }
-                    } else if c % amx::CHUNK < LINE {
-                        let low = self.points(s, from, t, c);
-                        let high = self.points(s, from, t, c + LINE);
-                        let chunk = c / amx::CHUNK * amx::PARTS * plane;
-                        let first = chunk + row * LINE + c % LINE;
-                        for k in 0..M {
-                            let words = amx::parts(s, low[k], high[k]);
-                            for part in 0..amx::PARTS {
-                                let place = first + part * plane + k * rows * LINE;
-                                store::<S>(self.to, place, words[part]);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl<T: Axis, const M: usize> Inputs<'_, T, M> {
-    /// The points of a tile's step, for a vector of channels; zero where there are no channels.
-    #[inline(always)]
-    fn points<S: Simd>(&self, s: S, from: &[f32], t: usize, c: usize) -> [S::f32s; M] {
-        let (time, channels) = (T::ALGORITHM, self.block.channels[0]);
-        let first = t * time.outputs * time.stride;
-        let mut column = [s.splat_f32s(0.0); M];
-        if c < channels {
-            for k in 0..M {
-                let frame = (first + k).wrapping_sub(time.pad);
-                if frame < self.block.input.frames {
-                    let at = frame * channels + c;
+                column = output::<T, S, M>(s, M, column);
+                for k in 0..time.outputs.min(frames - first) {
+                    let at = to + k * block.products.strides[2] + c;
                     // The same frame of the next tile.
-                    prefetch::<NEAR>(from.as_ptr().wrapping_add(from.len() + at));
-                    column[k] = load::<S>(from, at);
-                }
-            }
-        }
-        input::<T, S, M>(s, M, column)
-    }
-}
-
-/// Products in time to frames: `[point][tile][step][lane]` to a panel's columns of `[tile][frame][channel]`.
-struct Outputs<'a, T, const M: usize> {
-    block: &'a Block<'a>,
-    tiles: Range<usize>,
-    from: &'a [f32],
-    /// Rows of a point.
-    rows: usize,
-    /// The products of all spatial points, and where this panel's columns begin.
-    to: (Span<'a>, usize),
-    axis: PhantomData<T>,
-}
-
-impl<T: Axis, const M: usize> WithSimd for Outputs<'_, T, M> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let (time, steps, panel) = (T::ALGORITHM, self.block.steps(), 2 * S::F32_LANES);
-        let (frames, channels) = (self.block.output.frames, self.block.channels[1]);
-        let (y, at) = self.to;
-        for (i, tile) in self.tiles.enumerate() {
-            for t in 0..steps {
-                let row = (i * steps + t) * panel;
-                let first = t * time.outputs;
-                let to = at + (tile * frames + first) * channels;
-                for c in (0..panel).step_by(S::F32_LANES) {
-                    let mut column = [s.splat_f32s(0.0); M];
-                    for k in 0..M {
-                        column[k] = load::<S>(self.from, k * self.rows * panel + row + c);
-                    }
-                    column = output::<T, S, M>(s, M, column);
-                    for k in 0..time.outputs.min(frames - first) {
-                        let at = to + k * channels + c;
-                        // The same frame of the next tile.
-                        prefetch::<NEAR>(y.pointer(at + frames * channels));
-                        // SAFETY: a frame and a column of a tile whose products this task alone writes.
-                        unsafe { y.store::<S>(at, column[k]) }
-                    }
+                    y.prefetch(at + block.products.strides[1]);
+                    // SAFETY: a frame and a column of a tile whose products this task alone writes.
+                    unsafe { y.store::<S>(at, column[k]) }
                 }
             }
         }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::parts::{Drawing, Edge, Flow, Group, Part, Unit};
 use super::words::{cost, details, dimensions, find, work};
-use crate::network::{Graph, Node, Role};
+use crate::network::Layer;
+use crate::show::graph::{Graph, Node};
 
 /// The drawing of `graph`, blocks deeper than `depth` levels folded into one box.
 pub fn drawing(graph: &Graph, depth: Option<usize>) -> Drawing {
@@ -21,7 +22,7 @@ struct Builder<'a> {
     graph: &'a Graph,
     depth: Option<usize>,
     /// How many operators read each node's value.
-    readers: Vec<usize>,
+    readers: Vec<Vec<usize>>,
     /// The box of each node seen so far.
     unit_of: Vec<usize>,
     /// Box of each folded block.
@@ -142,8 +143,8 @@ impl<'a> Builder<'a> {
             return None;
         };
         let source = &self.graph.nodes[input];
-        let is_alone = self.readers[input] == 1 && source.block() == node.block();
-        let continues = part(node, source) == Part::Pointwise && source.layer.is_some();
+        let is_alone = self.readers[input].len() == 1 && source.block() == node.block();
+        let continues = part(node, source) == Part::Pointwise && source.layer().is_some();
         (is_alone && continues).then(|| self.unit_of[input])
     }
 
@@ -162,7 +163,7 @@ impl<'a> Builder<'a> {
             .first()
             .map_or(node, |&input| &self.graph.nodes[input]);
         let (macs, parameters) = sum([node]);
-        let title = match &node.layer {
+        let title = match node.layer() {
             Some(_) => node.name(),
             None => node.short_op(),
         };
@@ -250,26 +251,22 @@ impl<'a> Builder<'a> {
 }
 
 /// Multiply-accumulates and parameters of some nodes.
-fn sum<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> (i64, i64) {
+fn sum<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> (usize, usize) {
     let cost = |node: &Node| {
-        let tensors = node.layer.iter().flat_map(|layer| &layer.tensors);
-        let learned = tensors.filter(|tensor| tensor.role == Role::Parameter);
-        let parameters = learned
-            .map(|tensor| tensor.shape.iter().product::<i64>())
-            .sum();
+        let parameters = node.layer().map_or(0, Layer::parameters);
         (node.macs(), parameters)
     };
-    let add = |a: (i64, i64), b: (i64, i64)| (a.0 + b.0, a.1 + b.1);
+    let add = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
     nodes.into_iter().map(cost).fold((0, 0), add)
 }
 
 fn part(node: &Node, source: &Node) -> Part {
     let has_window = find(node, "kernel_size").is_some();
-    match &node.layer {
-        None if node.op == Graph::INPUT => Part::Terminal,
+    match node.layer() {
+        None if node.op() == Graph::INPUT => Part::Terminal,
         None if node.inputs.len() > 1 => Part::Join,
         None => Part::Reshape,
-        Some(layer) if has_window && layer.tensors.is_empty() => Part::Pool,
+        Some(layer) if has_window && layer.tensors().is_empty() => Part::Pool,
         Some(_) if has_window => Part::Convolution,
         Some(_) if node.shape == source.shape => Part::Pointwise,
         Some(_) => Part::Dense,

@@ -31,11 +31,11 @@ pub struct Unit {
     /// The innermost frame around it.
     pub group: Option<usize>,
     /// Shape of its output.
-    pub shape: Vec<i64>,
+    pub shape: Vec<usize>,
     /// Multiply-accumulates.
-    pub macs: i64,
+    pub macs: usize,
     /// Learned numbers.
-    pub parameters: i64,
+    pub parameters: usize,
     /// Everything about it, a line per layer.
     pub details: Vec<String>,
 }
@@ -100,7 +100,7 @@ pub struct Group {
 
 impl Drawing {
     /// Multiply-accumulates of the most expensive box.
-    pub fn most_macs(&self) -> i64 {
+    pub fn most_macs(&self) -> usize {
         self.units.iter().map(|unit| unit.macs).max().unwrap_or(0)
     }
 

@@ -1,36 +1,37 @@
 //! Boxes and their costs in words.
 
-use crate::network::{Graph, Node, Setting};
+use crate::network::{Layer, Setting};
+use crate::show::graph::{Graph, Node};
 use crate::text::number::{scaled, thousands};
 
 /// Multiply-accumulates and parameters.
-pub fn cost(macs: i64, parameters: i64) -> String {
+pub fn cost(macs: usize, parameters: usize) -> String {
     let (unit, number) = scaled(macs);
     format!("{number} {unit}MAC, {} params", thousands(parameters))
 }
 
 /// Numbers with a multiplication sign between them.
-pub fn dimensions(shape: &[i64]) -> String {
-    let text: Vec<String> = shape.iter().map(i64::to_string).collect();
+pub fn dimensions<T: ToString>(shape: &[T]) -> String {
+    let text: Vec<String> = shape.iter().map(T::to_string).collect();
     text.join("×")
 }
 
 /// `Conv2d 7×7 /2`, `cat along 1`.
 pub fn work(node: &Node) -> String {
-    let Some(layer) = &node.layer else {
-        return match (node.op, find(node, "dim")) {
+    let Some(layer) = node.layer() else {
+        return match (node.op(), find(node, "dim")) {
             (Graph::INPUT, _) => String::new(),
             (_, Some(dim)) => format!("along axis {dim}"),
             _ => String::new(),
         };
     };
-    let mut text = layer.type_name.to_owned();
+    let mut text = layer.type_name().to_owned();
     if let Some(kernel) = find(node, "kernel_size") {
-        text += &format!(" {}", window(kernel, node));
+        text += &format!(" {}", window(&kernel, node));
     }
     let stride = find(node, "stride").map(|stride| match stride {
         Setting::Tuple(values) => values[0],
-        Setting::Int(value) => *value,
+        Setting::Int(value) => value,
         _ => 1,
     });
     if let Some(stride) = stride.filter(|&stride| stride > 1) {
@@ -50,22 +51,20 @@ fn window(kernel: &Setting, node: &Node) -> String {
 }
 
 /// The setting of that name.
-pub fn find<'n>(node: &'n Node, name: &str) -> Option<&'n Setting> {
-    let attribute = node
-        .attributes
-        .iter()
-        .find(|attribute| attribute.name == name);
-    attribute.map(|attribute| &attribute.value)
+pub fn find(node: &Node, name: &str) -> Option<Setting> {
+    let mut attributes = node.attributes().into_iter();
+    let attribute = attributes.find(|attribute| attribute.name == name);
+    attribute.map(|attribute| attribute.value)
 }
 
 /// Name, type and settings of a node on one line.
 pub fn details(node: &Node) -> String {
     let settings: Vec<String> = node
-        .attributes
+        .attributes()
         .iter()
         .map(|attribute| format!("{}={}", attribute.name, attribute.value))
         .collect();
-    let what = node.layer.as_ref().map_or(node.op, |layer| layer.type_name);
+    let what = node.layer().map_or(node.op(), Layer::type_name);
     let place = if node.path.is_empty() {
         String::new()
     } else {

@@ -92,13 +92,15 @@ fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Graph;
-    use crate::network::{EcoLite, Shapes};
+    use crate::network::Network;
+    use crate::recipe::Architecture;
     use crate::show::graph::drawing::{self, Flow, Unit};
 
     fn drawing(depth: Option<usize>) -> Drawing {
-        let net = EcoLite::new(400, 16, &mut Shapes).unwrap();
-        let graph = Graph::trace(&net, &[1, 16, 3, 224, 224]).unwrap();
+        let graph = Network::new(Architecture::Lite, 400, 16)
+            .unwrap()
+            .graph(1)
+            .unwrap();
         drawing::drawing(&graph, depth)
     }
 

@@ -19,7 +19,7 @@ pub fn graph_def(graph: &Graph) -> GraphDef {
         nodes.extend(parameters);
         nodes.push(NodeDef {
             name: name.clone(),
-            op: node.op.to_owned(),
+            op: node.op().to_owned(),
             input,
             attr: attributes(node),
         });
@@ -62,7 +62,7 @@ fn in_scope(path: &str, name: &str) -> String {
 
 /// A node for each tensor of the layer.
 fn parameters(node: &Node) -> Vec<NodeDef> {
-    let tensors = node.layer.iter().flat_map(|layer| &layer.tensors);
+    let tensors = node.tensors().into_iter();
     tensors
         .map(|tensor| NodeDef {
             name: in_scope(&node.path, tensor.name),
@@ -81,13 +81,13 @@ fn attributes(node: &Node) -> BTreeMap<String, AttrValue> {
     let mut put = |name: &str, value| {
         attributes.insert(name.to_owned(), AttrValue { value: Some(value) });
     };
-    for attribute in &node.attributes {
+    for attribute in node.attributes() {
         put(attribute.name, value(&attribute.value));
     }
-    if let Some(layer) = &node.layer {
-        put("module", Attr::Text(layer.type_name.as_bytes().to_vec()));
-        if layer.macs > 0 {
-            put("multiply_adds", Attr::Int(layer.macs));
+    if let Some(layer) = node.layer() {
+        put("module", Attr::Text(layer.type_name().as_bytes().to_vec()));
+        if node.macs() > 0 {
+            put("multiply_adds", Attr::Int(node.macs() as i64));
         }
     }
     attributes
@@ -106,8 +106,11 @@ fn value(setting: &Setting) -> Attr {
 }
 
 /// The attribute from which TensorBoard labels edges.
-fn output_shape(shape: &[i64]) -> BTreeMap<String, AttrValue> {
-    let dim = shape.iter().map(|&size| Dim { size }).collect();
+fn output_shape(shape: &[usize]) -> BTreeMap<String, AttrValue> {
+    let dim = shape
+        .iter()
+        .map(|&size| Dim { size: size as i64 })
+        .collect();
     let list = ListValue {
         i: Vec::new(),
         shape: vec![TensorShape { dim }],

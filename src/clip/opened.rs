@@ -1,0 +1,258 @@
+//! One clip, whatever it is made of.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::crops::Crops;
+use super::entry::ClipEntry;
+use super::error::{ClipError, Result};
+use super::extensions::{FRAME_EXTENSIONS, has_extension};
+use super::frame_dir::FrameDir;
+use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
+use super::pattern::NamePattern;
+use super::reading::read_error;
+use super::timeline::Timeline;
+use super::turns::Turns;
+use super::video::ffmpeg::Ffmpeg;
+use super::video::reader::Video;
+use crate::recipe::Preprocess;
+
+/// A clip that has been looked at, so that its number of frames is known.
+#[derive(Clone, Debug)]
+pub enum Clip {
+    /// A directory of image files, and the rate they were taken at, where that is known.
+    FrameDir {
+        /// The files.
+        listed: Arc<FrameDir>,
+        /// Frames per second.
+        rate: Option<f64>,
+    },
+    /// A video file.
+    Video(Video),
+}
+
+/// How to open clips.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// The ffmpeg program or its directory; by default it is looked for on PATH, when the first
+    /// video comes.
+    pub ffmpeg: Option<PathBuf>,
+    /// Threads that ffmpeg may use; by default it decides.
+    pub threads: Option<usize>,
+    /// Frames per second of frame directories, for positions in seconds.
+    pub rate: Option<f64>,
+    /// Which images of a directory are its frames; by default the one series of images that can be.
+    pub frames: Option<NamePattern>,
+}
+
+/// The index lists of one answer: what [`Clip::load`] turns into frames.
+pub type Views = Vec<Vec<usize>>;
+
+impl Clip {
+    /// Opens the clip of an entry, whose directory may have been listed already.
+    ///
+    /// # Errors
+    /// As [`Clip::open`].
+    pub fn of(entry: &ClipEntry, options: &OpenOptions) -> Result<Clip> {
+        match &entry.frames {
+            None => Clip::open(&entry.path, options),
+            Some(listed) => Ok(Clip::FrameDir {
+                listed: Arc::clone(listed),
+                rate: options.rate,
+            }),
+        }
+    }
+
+    /// Opens a directory of frames or a video.
+    ///
+    /// # Errors
+    /// Those of [`FrameDir::list`] and [`Video::open`]; [`ClipError::NotFound`],
+    /// [`ClipError::SingleImage`], [`ClipError::NotAClip`], [`ClipError::FfmpegMissing`].
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Clip> {
+        let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
+        if metadata.is_dir() {
+            return Ok(Clip::FrameDir {
+                listed: Arc::new(FrameDir::list_matching(path, options.frames.as_ref())?),
+                rate: options.rate,
+            });
+        }
+        if !metadata.is_file() {
+            return Err(ClipError::NotAClip {
+                path: path.to_path_buf(),
+            });
+        }
+        if has_extension(path, &FRAME_EXTENSIONS) {
+            return Err(ClipError::SingleImage {
+                path: path.to_path_buf(),
+            });
+        }
+        if metadata.len() == 0 {
+            let reason = "the file is empty".to_owned();
+            return Err(ClipError::Video {
+                path: path.to_path_buf(),
+                reason,
+            });
+        }
+        // ffprobe would say so too, but as one of many reasons not to understand a file.
+        fs::File::open(path).map_err(|error| read_error(path, error))?;
+        let mut ffmpeg = Ffmpeg::find(options.ffmpeg.as_deref())?;
+        ffmpeg.threads = options.threads;
+        Ok(Clip::Video(Video::open(path, &ffmpeg)?))
+    }
+
+    /// The path it was opened from.
+    pub fn path(&self) -> &Path {
+        match self {
+            Clip::FrameDir { listed, .. } => &listed.path,
+            Clip::Video(video) => video.path(),
+        }
+    }
+
+    /// Number of frames, at least 1.
+    pub fn frame_count(&self) -> usize {
+        match self {
+            Clip::FrameDir { listed, .. } => listed.frames.len(),
+            Clip::Video(video) => video.frame_count(),
+        }
+    }
+
+    /// When its frames are shown.
+    pub fn timeline(&self) -> Timeline {
+        match self {
+            Clip::FrameDir { listed, rate } => {
+                Timeline::of_frames(&listed.path, listed.frames.len(), *rate)
+            }
+            Clip::Video(video) => Timeline::of_video(video.path(), video.times()),
+        }
+    }
+
+    /// What may surprise the user about it, in one line; see [`FrameDir::note`].
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Clip::FrameDir { listed, .. } => listed.note(),
+            Clip::Video(_) => None,
+        }
+    }
+
+    /// Decodes, resizes and crops the frames of `views`: for each list of indices one [`Frames`]
+    /// per crop. Each distinct frame is decoded once.
+    ///
+    /// # Errors
+    /// Those of [`load_views`] for a directory; for a video [`ClipError::VideoFramesMissing`],
+    /// [`ClipError::VideoTimeout`], [`ClipError::Video`].
+    pub fn load(&self, views: &Views, preprocess: Preprocess, crops: Crops) -> Result<Vec<Frames>> {
+        match self {
+            Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
+            Clip::Video(video) => {
+                let mut decoded = BTreeMap::new();
+                video.read(&distinct(views), &mut |index, image| {
+                    decoded.insert(index, Cropped::new(&image, index, None, preprocess, crops));
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok(assemble(views, crops, |index| decoded.get(&index)))
+            }
+        }
+    }
+
+    /// As [`Clip::load`] for one answer after another, in order, handing each to `emit` as soon
+    /// as it is complete, until that says [`ControlFlow::Break`]. A video is decoded once for all
+    /// of them, and frames are kept only while an answer still needs them: at most as many as the
+    /// answers that overlap have.
+    ///
+    /// The answers must be ordered by their first index. Frames are decoded when it is their turn; ffmpeg, a program of its
+    /// own, halts when the frames it has ready are not taken.
+    ///
+    /// # Errors
+    /// As [`Clip::load`]; answers before the error have been emitted.
+    pub fn load_each(
+        &self,
+        answers: &[Views],
+        preprocess: Preprocess,
+        crops: Crops,
+        turns: &Turns,
+        emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let video = match self {
+            Clip::Video(video) => video,
+            Clip::FrameDir { listed, .. } => {
+                for (number, views) in answers.iter().enumerate() {
+                    let frames = load_in_turn(&listed.frames, views, preprocess, crops, turns)?;
+                    if emit(number, frames).is_break() {
+                        break;
+                    }
+                }
+                return Ok(());
+            }
+        };
+        let mut pending = Pending::new(answers);
+        video.read(&distinct(&answers.concat()), &mut |index, image| {
+            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, crops));
+            for (number, views) in pending.receive(index, frame) {
+                let frames = assemble(views, crops, |index| pending.decoded.get(&index));
+                if emit(number, frames).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            pending.forget();
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// The same clip with its frames counted by decoding it, after
+    /// [`ClipError::VideoFramesMissing`]; `None` where counting is not in doubt.
+    ///
+    /// # Errors
+    /// Those of [`Video::open`].
+    pub fn recount(&self) -> Result<Option<Clip>> {
+        match self {
+            Clip::FrameDir { .. } => Ok(None),
+            Clip::Video(video) => Ok(Some(Clip::Video(video.recount()?))),
+        }
+    }
+}
+
+/// Answers whose frames have not all come yet, and the frames that have.
+struct Pending<'a> {
+    answers: &'a [Views],
+    next: usize,
+    decoded: BTreeMap<usize, Cropped>,
+}
+
+impl<'a> Pending<'a> {
+    fn new(answers: &'a [Views]) -> Self {
+        Pending {
+            answers,
+            next: 0,
+            decoded: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a frame and returns the answers that it completes. Frames come in ascending order.
+    fn receive(&mut self, index: usize, frame: Cropped) -> Vec<(usize, &'a Views)> {
+        self.decoded.insert(index, frame);
+        let mut complete = Vec::new();
+        while let Some(views) = self.answers.get(self.next) {
+            if views.iter().flatten().any(|&needed| needed > index) {
+                break;
+            }
+            complete.push((self.next, views));
+            self.next += 1;
+        }
+        complete
+    }
+
+    /// Drops the frames that no later answer needs.
+    fn forget(&mut self) {
+        let needed = self
+            .answers
+            .get(self.next)
+            .and_then(|views| views.iter().flatten().min());
+        self.decoded = match needed {
+            Some(&first) => self.decoded.split_off(&first),
+            None => BTreeMap::new(),
+        };
+    }
+}

@@ -1,0 +1,191 @@
+//! What ffprobe prints about a video's packets, read as the times of its frames.
+
+use std::path::Path;
+
+use super::selection::SAME_STAMP;
+use crate::clip::error::{ClipError, Result};
+
+/// Codecs that are text to people, not video.
+const TEXT_CODECS: [&str; 4] = ["ansi", "bintext", "idf", "xbin"];
+
+/// Frames per second where a container states none, as ffmpeg assumes.
+const DEFAULT_RATE: f64 = 25.0;
+
+/// Pictures that begin at most this much after the sound, in seconds, begin with it.
+const TOGETHER: f64 = 0.1;
+
+/// What a video's time stamps are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The container states when each frame is shown, so a frame is known by its stamp.
+    Stated,
+    /// The container (AVI) states less; the order of frames is right, the times nearly so.
+    Guessed,
+}
+
+/// The frames of a video.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Listing {
+    /// When each frame is shown, in seconds as the container has them, ascending.
+    pub(super) stamps: Vec<f64>,
+    /// Where the stamps are from.
+    pub(super) origin: Origin,
+    /// Duration of the last frame in seconds.
+    pub(super) last: f64,
+    /// The stamp at which players begin to count: the first frame's, or the sound's where that begins well before.
+    pub(super) zero: f64,
+}
+
+impl Listing {
+    /// Reads what ffprobe prints of packets (`pts_time`, `dts_time`, `duration_time`, `flags`),
+    /// the stream (`avg_frame_rate`, `codec_name`) and the file (`start_time`) in its `compact` form.
+    ///
+    /// # Errors
+    /// [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`], [`ClipError::Video`] for text.
+    pub(super) fn parse(printed: &str, path: &Path) -> Result<Self> {
+        let path = path.to_path_buf();
+        let Some(stream) = printed.lines().find(|line| line.starts_with("stream|")) else {
+            return Err(ClipError::NoVideoStream { path });
+        };
+        if TEXT_CODECS
+            .iter()
+            .any(|codec| field(stream, "codec_name") == Some(codec))
+        {
+            return Err(ClipError::Video {
+                path,
+                reason: "it is a text file".to_owned(),
+            });
+        }
+        let packets = shown_packets(printed);
+        if packets.is_empty() {
+            return Err(ClipError::NoVideoFrames { path });
+        }
+        let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
+        let (stamps, origin) = stamps(&packets, rate.unwrap_or(DEFAULT_RATE));
+        let duration = packets
+            .iter()
+            .rev()
+            .find_map(|packet| seconds(packet, "duration_time"));
+        let last = duration.unwrap_or(rate.unwrap_or(DEFAULT_RATE).recip());
+        let start = printed.lines().find(|line| line.starts_with("format|"));
+        let start = start.and_then(|line| seconds(line, "start_time"));
+        let early = |start: &f64| stamps[0] - start > TOGETHER;
+        Ok(Listing {
+            zero: start.filter(early).unwrap_or(stamps[0]),
+            stamps,
+            origin,
+            last,
+        })
+    }
+}
+
+/// The lines of packets that show a frame. Some are only there to decode others from (flag D).
+fn shown_packets(printed: &str) -> Vec<&str> {
+    let is_hidden = |line: &str| field(line, "flags").is_some_and(|flags| flags.contains('D'));
+    let packets = printed.lines().filter(|line| line.starts_with("packet|"));
+    packets.filter(|line| !is_hidden(line)).collect()
+}
+
+fn stamps(packets: &[&str], rate: f64) -> (Vec<f64>, Origin) {
+    let all = |name| packets.iter().map(|packet| seconds(packet, name)).collect();
+    let spread = || {
+        (0..packets.len())
+            .map(|index| index as f64 / rate)
+            .collect()
+    };
+    let stated: Option<Vec<f64>> = all("pts_time");
+    let (mut stamps, mut origin) = match stated {
+        Some(stamps) => (stamps, Origin::Stated),
+        None => (all("dts_time").unwrap_or_else(spread), Origin::Guessed),
+    };
+    stamps.sort_by(f64::total_cmp);
+    if stamps
+        .windows(2)
+        .any(|pair| pair[1] - pair[0] <= 2.0 * SAME_STAMP)
+    {
+        origin = Origin::Guessed;
+    }
+    (stamps, origin)
+}
+
+fn seconds(packet: &str, name: &str) -> Option<f64> {
+    field(packet, name)?.parse().ok()
+}
+
+/// The value of `name=value` between bars.
+pub(super) fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split('|')
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `30000/1001`; ffprobe prints `0/0` for an unknown rate.
+fn parse_rate(text: &str) -> Option<f64> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_ordered_by_presentation_and_hidden_packets_left_out() {
+        let listing = "packet|pts_time=0.000000|dts_time=-0.08|duration_time=0.040000|flags=K__\n\
+                       packet|pts_time=0.120000|dts_time=-0.04|duration_time=0.040000|flags=___\n\
+                       packet|pts_time=0.040000|dts_time=0.00|duration_time=0.040000|flags=___\n\
+                       packet|pts_time=-0.040000|dts_time=0.04|duration_time=0.040000|flags=_D_\n\
+                       stream|codec_name=h264|avg_frame_rate=25/1\n";
+        let found = Listing::parse(listing, Path::new("v")).unwrap();
+        let expected = Listing {
+            stamps: vec![0.0, 0.04, 0.12],
+            origin: Origin::Stated,
+            last: 0.04,
+            zero: 0.0,
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn packets_without_times_are_spread_evenly() {
+        let listing = "packet|pts_time=N/A|dts_time=N/A|duration_time=N/A|flags=K_\n\
+                       packet|pts_time=N/A|dts_time=0.5|duration_time=N/A|flags=__\n\
+                       stream|codec_name=mpeg4|avg_frame_rate=10/1\n";
+        let found = Listing::parse(listing, Path::new("v")).unwrap();
+        let expected = Listing {
+            stamps: vec![0.0, 0.1],
+            origin: Origin::Guessed,
+            last: 0.1,
+            zero: 0.0,
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn time_begins_with_the_sound_where_that_is_well_before_the_picture() {
+        let zero = |start: f64| {
+            let listing = format!("packet|pts_time=5.0|flags=K\nformat|start_time={start}\n");
+            let listing = format!("{listing}stream|codec_name=h264|avg_frame_rate=25/1\n");
+            Listing::parse(&listing, Path::new("v")).unwrap().zero
+        };
+        assert_eq!((zero(1.0), zero(4.98), zero(5.0)), (1.0, 5.0, 5.0));
+    }
+
+    #[test]
+    fn frames_that_share_a_stamp_are_not_known_by_it() {
+        let listing = "packet|pts_time=0.5|flags=K\npacket|pts_time=0.5|flags=_\n\
+                       stream|codec_name=h264|avg_frame_rate=0/0\n";
+        let found = Listing::parse(listing, Path::new("v")).unwrap();
+        assert_eq!((found.origin, found.last), (Origin::Guessed, 0.04));
+    }
+
+    #[test]
+    fn files_without_video_are_told_apart() {
+        let open = |listing| Listing::parse(listing, Path::new("v")).unwrap_err();
+        assert!(matches!(open(""), ClipError::NoVideoStream { .. }));
+        let empty = "stream|codec_name=h264|avg_frame_rate=0/0\n";
+        assert!(matches!(open(empty), ClipError::NoVideoFrames { .. }));
+        let text = "packet|pts_time=0|flags=K\nstream|codec_name=ansi|avg_frame_rate=25/1\n";
+        assert!(open(text).to_string().contains("text file"));
+    }
+}

@@ -1,0 +1,9 @@
+//! Videos, frame by frame, through the `ffmpeg` and `ffprobe` programs.
+
+pub mod ffmpeg;
+mod listing;
+mod pam;
+mod process;
+pub mod reader;
+mod selection;
+mod shapes;

@@ -1,0 +1,282 @@
+//! Videos, read by frame index through the `ffmpeg` program.
+//!
+//! A video is opened by listing its packets, which is fast because nothing is decoded, and tells
+//! the time of every frame: frame k is the k-th in the order of presentation, at whatever rate
+//! frames come. Then one pass decodes, and ffmpeg hands over the wanted frames only, each with its
+//! number. A pass that is to begin far into the video seeks, and tells frames by their time
+//! stamps; should the seek land in the wrong place, a pass from the start takes its place.
+//!
+//! Pixels are those of ffmpeg's own PNG extraction (`ffmpeg -i video -vsync 0 %d.png`): rotation
+//! metadata is applied, and the colour conversion is ffmpeg's. Only where the size of the pictures
+//! changes does ffmpeg make all of them as large as the first; here each keeps its own size.
+
+use std::io::{self, BufReader};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::ffmpeg::{Ffmpeg, process_error};
+use super::listing::{Listing, Origin};
+use super::pam;
+use super::process::Process;
+use super::selection::{Key, START};
+use super::shapes::Shapes;
+use crate::clip::error::{ClipError, Result};
+use crate::clip::rgb::Image;
+
+/// Seconds of video that are decoded in vain before a seek is tried.
+const SEEK_BEYOND: f64 = 10.0;
+
+/// A video file whose frames have been listed.
+#[derive(Clone, Debug)]
+pub struct Video {
+    path: PathBuf,
+    ffmpeg: Ffmpeg,
+    listing: Listing,
+}
+
+/// What is done with each frame as it comes, until that says [`ControlFlow::Break`].
+type Each<'a> = &'a mut dyn FnMut(usize, Image) -> Result<ControlFlow<()>>;
+
+/// Why a pass ended.
+enum Stop {
+    /// It gave what was wanted.
+    Done,
+    /// There are no more frames, or one was left out; with ffmpeg's reason, if it has one.
+    Short(Option<ClipError>),
+    /// The size or the pixel format of the frames has changed, so that what comes is not what was asked for.
+    Changed,
+}
+
+impl Video {
+    /// Lists the frames of the video at `path`.
+    ///
+    /// # Errors
+    /// [`ClipError::Video`] with ffmpeg's reason, [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`],
+    /// [`ClipError::VideoTimeout`].
+    pub fn open(path: &Path, ffmpeg: &Ffmpeg) -> Result<Video> {
+        let entries = "packet=pts_time,dts_time,duration_time,flags:\
+                       stream=avg_frame_rate,codec_name:format=start_time";
+        let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
+        let listing = Listing::parse(&printed, path)?;
+        Ok(Video {
+            path: path.to_path_buf(),
+            ffmpeg: ffmpeg.clone(),
+            listing,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of frames.
+    pub fn frame_count(&self) -> usize {
+        self.listing.stamps.len()
+    }
+
+    /// When each frame is shown, in seconds as players count them, and when the last one ends:
+    /// `frame_count + 1` values, to the microsecond.
+    pub fn times(&self) -> Vec<f64> {
+        let Listing {
+            stamps, last, zero, ..
+        } = &self.listing;
+        let end = stamps.last().map(|stamp| stamp + last);
+        let time = |stamp: f64| ((stamp - zero) * 1e6).round() / 1e6;
+        stamps.iter().copied().chain(end).map(time).collect()
+    }
+
+    /// The same video after decoding all of it, for one that has fewer frames than packets.
+    ///
+    /// # Errors
+    /// As [`Video::open`].
+    pub(in crate::clip) fn recount(&self) -> Result<Video> {
+        let arguments = [
+            "-count_frames",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "default=noprint_wrappers=1:nokey=1",
+        ];
+        let printed = self.patient().printed(&self.path, &arguments)?;
+        let count = printed
+            .lines()
+            .find_map(|line| line.trim().parse().ok())
+            .unwrap_or(0);
+        if count == 0 {
+            return Err(ClipError::NoVideoFrames {
+                path: self.path.clone(),
+            });
+        }
+        let mut recounted = self.clone();
+        // Which packets gave no frame is not known: the last ones are as good a guess as any.
+        recounted.listing.stamps.truncate(count);
+        recounted.listing.origin = Origin::Guessed;
+        Ok(recounted)
+    }
+
+    /// ffprobe with the patience to decode the whole video in silence.
+    fn patient(&self) -> Ffmpeg {
+        Ffmpeg {
+            patience: self.ffmpeg.patience_for(self.length()),
+            ..self.ffmpeg.clone()
+        }
+    }
+
+    fn length(&self) -> Duration {
+        let seconds = self.times().last().copied().unwrap_or(0.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+
+    /// Decodes the frames at `wanted` (ascending, each once) and hands them to `each` in order,
+    /// until that says [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    /// [`ClipError::VideoFramesMissing`] when the video ends too early, [`ClipError::VideoTimeout`],
+    /// [`ClipError::Video`], and what `each` returns.
+    pub(in crate::clip) fn read(&self, wanted: &[usize], each: Each<'_>) -> Result<()> {
+        let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else {
+            return Ok(());
+        };
+        if last >= self.frame_count() {
+            return Err(ClipError::IndexOutOfRange {
+                index: last,
+                frames: self.frame_count(),
+            });
+        }
+        let stamps = &self.listing.stamps;
+        let far_in = stamps[first] - stamps[0] > SEEK_BEYOND;
+        let mut key = match self.listing.origin == Origin::Stated && far_in {
+            true => Key::Time(stamps),
+            false => Key::Number,
+        };
+        let (mut rest, mut shapes) = (wanted, None);
+        loop {
+            match self.pass(key, shapes.as_ref(), &mut rest, each)? {
+                Stop::Done => return Ok(()),
+                Stop::Changed if shapes.is_none() => {
+                    shapes = Some(Shapes::read(&self.path, &self.patient())?);
+                }
+                Stop::Short(_) if key != Key::Number => key = Key::Number,
+                Stop::Short(Some(error)) => return Err(error),
+                Stop::Short(None) | Stop::Changed => {
+                    return Err(ClipError::VideoFramesMissing {
+                        path: self.path.clone(),
+                        index: rest[0],
+                    });
+                }
+            }
+        }
+    }
+
+    /// One run of ffmpeg, for the frames of `wanted`, which shrinks as they come. With `shapes`, ffmpeg keeps its filters
+    /// when frames change, and each frame keeps its size.
+    fn pass(
+        &self,
+        key: Key<'_>,
+        shapes: Option<&Shapes>,
+        wanted: &mut &[usize],
+        each: Each<'_>,
+    ) -> Result<Stop> {
+        let mut reader = BufReader::new(self.decode(key, shapes, wanted)?);
+        let mut starts = 0;
+        while let Some(&expected) = wanted.first() {
+            let image = match pam::read_frame(&mut reader, &self.path) {
+                Ok(Some(image)) => image?,
+                Ok(None) => return self.ended_early(reader.into_inner(), starts),
+                Err(error) => return Err(self.reading_error(error)),
+            };
+            let printed = loop {
+                let number = reader.get_ref().number();
+                match number.map_err(|error| self.reading_error(error))? {
+                    Some(START) => starts += 1,
+                    Some(number) => break number,
+                    None => return Ok(Stop::Short(None)),
+                }
+            };
+            if starts > 1 {
+                return Ok(Stop::Changed);
+            }
+            match key.index(printed) {
+                Some(index) if index == expected => {
+                    let image = match shapes {
+                        Some(shapes) => shapes.cut(&image, index),
+                        None => Some(image),
+                    };
+                    let Some(image) = image else {
+                        return Ok(Stop::Short(None));
+                    };
+                    *wanted = &wanted[1..];
+                    if each(index, image)?.is_break() {
+                        return Ok(Stop::Done);
+                    }
+                }
+                Some(index) if index > expected => return Ok(Stop::Short(None)),
+                _ => {}
+            }
+        }
+        Ok(Stop::Done)
+    }
+
+    /// Starts ffmpeg.
+    fn decode(&self, key: Key<'_>, shapes: Option<&Shapes>, wanted: &[usize]) -> Result<Process> {
+        let mut input = Vec::new();
+        if let Key::Time(stamps) = key {
+            // Shortly before the first wanted frame, so that a seek that lands a little late still finds it.
+            let start = format!("{:.6}", stamps[wanted[0]] - 1.0);
+            input.extend(["-copyts", "-seek_timestamp", "1", "-ss", &start].map(str::to_owned));
+        }
+        let mut filter = key.filter(wanted);
+        if let Some(shapes) = shapes {
+            input.extend(["-reinit_filter", "0", "-noautorotate"].map(str::to_owned));
+            filter = format!("{filter},{}", shapes.filter());
+        }
+        // Frames are renumbered at a constant rate, so that no version of ffmpeg repeats or drops
+        // one to keep to the video's own.
+        filter += ",settb=1/25,setpts=N";
+        let output = [
+            "-map",
+            "0:V:0",
+            "-an",
+            "-sn",
+            "-dn",
+            "-vf",
+            &filter,
+            "-r",
+            "25",
+            "-c:v",
+            "pam",
+            "-f",
+            "image2pipe",
+            "pipe:1",
+        ];
+        self.ffmpeg
+            .decode(&self.path, self.length(), &input, &output)
+    }
+
+    /// The output has ended before all frames came: because ffmpeg failed, because the video ended, or because ffmpeg began to
+    /// count again.
+    fn ended_early(&self, process: Process, starts: usize) -> Result<Stop> {
+        let ending = process.end().map_err(|error| self.reading_error(error))?;
+        if starts
+            + ending
+                .numbers
+                .iter()
+                .filter(|&&number| number == START)
+                .count()
+            > 1
+        {
+            return Ok(Stop::Changed);
+        }
+        let failure = (!ending.success()).then(|| ClipError::Video {
+            path: self.path.clone(),
+            reason: ending.reason(),
+        });
+        Ok(Stop::Short(failure))
+    }
+
+    fn reading_error(&self, error: io::Error) -> ClipError {
+        process_error(&self.path, error, self.ffmpeg.patience_for(self.length()))
+    }
+}

@@ -1,0 +1,203 @@
+//! The engine on libtorch: any device, the reference.
+
+mod folding;
+mod inference;
+mod observe;
+mod tree;
+
+use std::collections::{HashMap, HashSet};
+
+use tch::{Kind, Tensor};
+
+pub use observe::observe;
+
+use super::device::Device;
+use super::error::{Error, Result};
+use super::precision::Precision;
+use super::{ClipBatch, Engine, EngineKind, Maps, Output};
+use crate::network::Network;
+use crate::recipe::{CHANNELS, FRAME_SIZE};
+use crate::weights::Weights;
+use inference::InferenceMode;
+use tree::{Forward, Handle, Tree};
+
+impl From<Device> for tch::Device {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu,
+            Device::Cuda(index) => Self::Cuda(index),
+        }
+    }
+}
+
+impl From<Precision> for Kind {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Float,
+            Precision::Fp16 => Self::Half,
+            Precision::Bf16 => Self::BFloat16,
+        }
+    }
+}
+
+impl From<tch::TchError> for Error {
+    /// libtorch's message, without the C++ stack trace that it appends.
+    fn from(error: tch::TchError) -> Self {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        Self::Torch(message.trim_start_matches("Internal torch error: ").into())
+    }
+}
+
+/// The network, run by libtorch where its tensors are.
+pub struct Libtorch {
+    network: Network,
+    tensors: HashMap<String, Tensor>,
+    /// Batch norms that the convolutions before them have taken in.
+    folded: HashSet<String>,
+    device: Device,
+    kind: Kind,
+}
+
+impl Libtorch {
+    /// An engine on `device`, computing in `precision`.
+    ///
+    /// It owns its tensors, arranged and converted for speed: batch norms folded into convolutions where nothing else
+    /// needs what comes between them, on a CPU channels last.
+    ///
+    /// # Errors
+    /// Weights that cannot be read, and what libtorch reports.
+    pub fn new(
+        network: Network,
+        weights: &Weights,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        if matches!(device, Device::Cuda(_)) {
+            // Every batch but the last has one size: finding its fastest kernels once pays.
+            tch::Cuda::cudnn_set_benchmark(true);
+        }
+        let _no_grad = tch::no_grad_guard();
+        let mut tree = Tree::new(network, weights)?;
+        let folded = folding::fold(&mut tree)?;
+        let kind = precision.into();
+        let mut tensors = HashMap::new();
+        for (name, tensor) in tree.tensors {
+            if tensor.f_kind()? != Kind::Float {
+                continue;
+            }
+            let converted = tensor.f_to_device(device.into())?.f_to_kind(kind)?;
+            let arranged = match device {
+                Device::Cpu => channels_last(&converted)?,
+                Device::Cuda(_) => converted,
+            };
+            // Its own memory: the weights may be closed.
+            let is_view = arranged.data_ptr() == tensor.data_ptr();
+            tensors.insert(name, if is_view { arranged.copy() } else { arranged });
+        }
+        weights.release_pages();
+        Ok(Self {
+            network: tree.network,
+            tensors,
+            folded,
+            device,
+            kind,
+        })
+    }
+
+    /// Values of the host as a tensor of the engine's device and precision.
+    fn input(&self, values: &[f32], shape: &[usize]) -> Result<Handle> {
+        let shape: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
+        let tensor = Tensor::f_from_slice(values)?.f_view(&shape[..])?;
+        Ok(Handle(
+            tensor
+                .f_to_device(self.device.into())?
+                .f_to_kind(self.kind)?,
+        ))
+    }
+
+    fn forward(&self) -> Forward<'_> {
+        Forward::new(&self.tensors).skipping(&self.folded)
+    }
+
+    fn output(&self, maps: Handle) -> Result<Output> {
+        let mut forward = self.forward();
+        let features = self.network.features_of(&mut forward, maps)?;
+        let logits = self.network.logits_of(&mut forward, features.clone())?;
+        Ok(Output {
+            features: values(&features.0)?,
+            logits: values(&logits.0)?,
+            classes: self.network.classes(),
+        })
+    }
+}
+
+/// The same tensor with its second axis, the channels, last in memory: what oneDNN and the CPU's pools like best, and
+/// what makes their outputs lie so too.
+fn channels_last(tensor: &Tensor) -> Result<Tensor> {
+    let axes = tensor.dim() as i64;
+    if axes < 4 {
+        return Ok(tensor.shallow_clone());
+    }
+    let last: Vec<i64> = [0].into_iter().chain(2..axes).chain([1]).collect();
+    let back: Vec<i64> = [0, axes - 1].into_iter().chain(1..axes - 1).collect();
+    Ok(tensor.f_permute(last)?.f_contiguous()?.f_permute(back)?)
+}
+
+impl Engine for Libtorch {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Libtorch
+    }
+
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn maps(&self, frames: &[f32]) -> Result<Maps> {
+        let _mode = InferenceMode::enter();
+        let count = self.frames(frames.len())?;
+        let frames = self.input(frames, &[count, CHANNELS, FRAME_SIZE, FRAME_SIZE])?;
+        let Handle(maps) = self.network.maps(&mut self.forward(), frames)?;
+        Ok(Maps::new(values(&maps)?, count))
+    }
+
+    fn answer(&self, maps: &Maps) -> Result<Output> {
+        let _mode = InferenceMode::enter();
+        self.clips(maps)?;
+        let maps = self.input(
+            maps.values(),
+            &[&[maps.frames()], &self.network.map_shape()[..]].concat(),
+        )?;
+        self.output(maps)
+    }
+
+    fn run(&self, batch: &ClipBatch) -> Result<Output> {
+        let _mode = InferenceMode::enter();
+        let shape = [
+            batch.clips,
+            batch.segments,
+            CHANNELS,
+            FRAME_SIZE,
+            FRAME_SIZE,
+        ];
+        self.network.check_input(&shape)?;
+        let input = self.input(&batch.values, &shape)?;
+        let maps = self.network.maps(&mut self.forward(), input)?;
+        self.output(maps)
+    }
+}
+
+/// The elements of a tensor, row-major, on the CPU.
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    let tensor = tensor
+        .f_to_device(tch::Device::Cpu)?
+        .f_to_kind(Kind::Float)?
+        .f_contiguous()?;
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}

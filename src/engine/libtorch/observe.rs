@@ -1,0 +1,42 @@
+//! The plain network, every output of it looked at.
+
+use tch::Tensor;
+
+use super::tree::{Handle, Tree};
+use super::values;
+use crate::engine::Observed;
+use crate::engine::error::Result;
+use crate::network::Network;
+use crate::weights::Weights;
+
+/// Runs clips, `[batch, segments, 3, 224, 224]`, and shows `watch` the output of every module right after it was made;
+/// ReLUs overwrite it next.
+///
+/// # Errors
+/// Clips that do not fit, weights that cannot be read, and what libtorch reports.
+pub fn observe(
+    network: Network,
+    weights: &Weights,
+    clips: &[f32],
+    shape: &[usize],
+    watch: &mut dyn FnMut(Observed<'_>),
+) -> Result<()> {
+    network.check_input(shape)?;
+    let _no_grad = tch::no_grad_guard();
+    let tree = Tree::new(network, weights)?;
+    let size: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
+    let clips = Handle(Tensor::f_from_slice(clips)?.f_view(&size[..])?);
+    let mut observer = |path: &str, module: &crate::network::Module, output: &Tensor| {
+        let shape = output.size().into_iter().map(|extent| extent as usize);
+        watch(Observed {
+            path,
+            module,
+            shape: shape.collect(),
+            values: &values(output)?,
+        });
+        Ok(())
+    };
+    let mut forward = tree.forward().observed(&mut observer);
+    tree.network.run(&mut forward, clips)?;
+    Ok(())
+}

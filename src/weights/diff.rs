@@ -1,0 +1,246 @@
+//! Two files of weights, tensor by tensor, under the model's names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::container::checkpoint::Checkpoint;
+use super::matching::compare::compared_name;
+use super::matching::load::LoadError;
+use super::matching::report::{Named, below};
+use super::matching::select::select;
+use super::tensor::{TensorSpec, is_counter};
+
+/// What is different about a tensor that both files have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The shapes differ.
+    Shape {
+        /// In the first file.
+        a: Vec<usize>,
+        /// In the second.
+        b: Vec<usize>,
+    },
+    /// The values differ.
+    Values {
+        /// Largest difference of two values; infinite where only one of them is a finite number.
+        max_abs: f64,
+        /// Length of the difference as a vector, relative to that of the first file's tensor.
+        relative_l2: f64,
+    },
+    /// The bytes differ, and are no numbers that could be subtracted.
+    Bytes,
+}
+
+/// A tensor that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Changed {
+    /// Its name in the model, or what is left of its name without wrappers.
+    pub name: String,
+    /// How it differs.
+    pub change: Change,
+}
+
+/// What comparing two files found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Diff {
+    /// Tensors that both have and that are equal.
+    pub equal: usize,
+    /// Tensors that both have and that differ, in the order of the model.
+    pub changed: Vec<Changed>,
+    /// Tensors that only the first file has.
+    pub only_a: Vec<Named>,
+    /// Tensors that only the second file has.
+    pub only_b: Vec<Named>,
+}
+
+impl Diff {
+    /// Whether the files hold the same tensors with the same values.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.only_a.is_empty() && self.only_b.is_empty()
+    }
+}
+
+/// A file, and which of its dictionaries to compare; the one that fits the model when `None`.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// The dictionary's key.
+    pub key: Option<&'a str>,
+}
+
+/// Compares two files of any container. Element types may differ: values are compared as numbers. The step counters of batch
+/// norm, which inference never reads, are left out.
+///
+/// `spec` describes the model whose names tensors are compared under. Tensors that it lacks are compared under their own
+/// names, without the prefixes that wrappers add.
+///
+/// # Errors
+/// [`LoadError`] when a file cannot be read, or when it does not say which of its dictionaries to compare.
+pub fn diff(a: Side<'_>, b: Side<'_>, spec: &[TensorSpec]) -> Result<Diff, LoadError> {
+    let (a, b) = (Tensors::open(a, spec)?, Tensors::open(b, spec)?);
+    let mut out = Diff {
+        only_a: a.without(&b),
+        only_b: b.without(&a),
+        ..Diff::default()
+    };
+    let both: Vec<&Name> = a
+        .by_name
+        .keys()
+        .filter(|name| b.by_name.contains_key(*name))
+        .collect();
+    let changes: Vec<Option<Change>> = both
+        .par_iter()
+        .map(|name| a.change(&b, name))
+        .collect::<Result<_, LoadError>>()?;
+    for (name, change) in both.into_iter().zip(changes) {
+        match change {
+            Some(change) => out.changed.push(Changed {
+                name: name.text.clone(),
+                change,
+            }),
+            None => out.equal += 1,
+        }
+    }
+    Ok(out)
+}
+
+/// A name, ordered as the model has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    /// Its place in the model; the last for what the model lacks.
+    place: usize,
+    text: String,
+}
+
+/// The tensors of a file, by the names they are compared under.
+struct Tensors {
+    checkpoint: Checkpoint,
+    by_name: BTreeMap<Name, usize>,
+}
+
+impl Tensors {
+    fn open(side: Side<'_>, spec: &[TensorSpec]) -> Result<Self, LoadError> {
+        let checkpoint = Checkpoint::open(side.path)?;
+        let selection = select(&checkpoint, spec, side.key, &[])?;
+        let found = &selection.outcome;
+        let in_the_model = found.matched.iter().copied();
+        let misfits = found
+            .misfits
+            .iter()
+            .map(|&(wanted, tensor, _)| (wanted, tensor));
+        let named = in_the_model.chain(misfits).map(|(place, tensor)| {
+            let text = spec[place].name.clone();
+            (Name { place, text }, tensor)
+        });
+        let claims = found.collisions.iter().flat_map(|(_, claims)| claims);
+        let others = found.unexpected.iter().chain(claims).map(|&tensor| {
+            let name = below(&checkpoint.tensors()[tensor].name, &selection.key);
+            let text = compared_name(name, &[]);
+            let place = spec.len();
+            (Name { place, text }, tensor)
+        });
+        let by_name = named
+            .chain(others)
+            .filter(|(name, _)| !is_counter(&name.text))
+            .collect();
+        Ok(Self {
+            checkpoint,
+            by_name,
+        })
+    }
+
+    fn without(&self, other: &Self) -> Vec<Named> {
+        let only = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| !other.by_name.contains_key(*name));
+        only.map(|(name, &tensor)| Named {
+            name: name.text.clone(),
+            shape: self.checkpoint.tensors()[tensor].shape.clone(),
+        })
+        .collect()
+    }
+
+    fn change(&self, other: &Self, name: &Name) -> Result<Option<Change>, LoadError> {
+        let (a, b) = (self.by_name[name], other.by_name[name]);
+        let shapes = (
+            &self.checkpoint.tensors()[a].shape,
+            &other.checkpoint.tensors()[b].shape,
+        );
+        if shapes.0 != shapes.1 {
+            return Ok(Some(Change::Shape {
+                a: shapes.0.clone(),
+                b: shapes.1.clone(),
+            }));
+        }
+        let (a, b) = (self.checkpoint.read(a)?, other.checkpoint.read(b)?);
+        if a.dtype == b.dtype && a.data == b.data {
+            return Ok(None);
+        }
+        Ok(match (a.values(), b.values()) {
+            (Some(a), Some(b)) => distance(a, b),
+            _ => Some(Change::Bytes),
+        })
+    }
+}
+
+/// How two lists of as many values differ; `None` when they do not. NaN equals NaN.
+fn distance(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> Option<Change> {
+    let (mut max_abs, mut squares, mut length) = (0f64, 0f64, 0f64);
+    for (a, b) in a.zip(b) {
+        let same = a == b || a.is_nan() && b.is_nan();
+        let difference = match (a - b).abs() {
+            _ if same => 0.0,
+            difference if difference.is_nan() => f64::INFINITY,
+            difference => difference,
+        };
+        max_abs = max_abs.max(difference);
+        squares += difference * difference;
+        length += if a.is_finite() { a * a } else { 0.0 };
+    }
+    (max_abs > 0.0).then(|| Change::Values {
+        max_abs,
+        relative_l2: (squares / length).sqrt(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(a: &[f64], b: &[f64]) -> Option<Change> {
+        distance(a.iter().copied(), b.iter().copied())
+    }
+
+    #[test]
+    fn differences_are_the_largest_and_the_relative_length() {
+        let expected = Change::Values {
+            max_abs: 2.0,
+            relative_l2: 0.4,
+        };
+        assert_eq!(between(&[3.0, 4.0], &[3.0, 6.0]), Some(expected));
+        assert_eq!(between(&[1.0, -0.0], &[1.0, 0.0]), None);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_equal_themselves_and_nothing_else() {
+        let (nan, infinity) = (f64::NAN, f64::INFINITY);
+        assert_eq!(between(&[nan, infinity], &[nan, infinity]), None);
+        for (a, b) in [
+            (nan, 1.0),
+            (1.0, nan),
+            (infinity, 1.0),
+            (infinity, -infinity),
+        ] {
+            let Some(Change::Values { max_abs, .. }) = between(&[a, 1.0], &[b, 1.0]) else {
+                panic!("{a} equals {b}");
+            };
+            assert_eq!(max_abs, infinity);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! From a file to the tensors a model asks for by name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::compare::{Strictness, Verdict, is_head, squeezed};
+use super::names::Rename;
+use super::report::MatchReport;
+use super::report_text::ReportText;
+use super::select::{SelectError, Selection, select};
+use crate::recipe::Architecture;
+use crate::weights::container::checkpoint::Checkpoint;
+use crate::weights::container::structure::Scalar;
+use crate::weights::error::{ErrorClass, WeightsError};
+use crate::weights::metadata::Metadata;
+use crate::weights::tensor::{Dtype, RawTensor, TensorSpec, is_counter};
+
+/// How to look for the weights in a file.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// The dictionary to use, as a dotted key; found by what fits when `None`.
+    pub key: Option<String>,
+    /// Renaming rules, applied to every name first.
+    pub rename: Vec<Rename>,
+    /// Whether everything must match.
+    pub strictness: Strictness,
+    /// The network that is to be filled.
+    pub architecture: Architecture,
+}
+
+/// Why a file does not give the weights of a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// It does not say which of its dictionaries to use.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// Its tensors are not those of the model. The report says all that differs.
+    #[error("{}: {}\n{}", .0.file.display(), .0.outcome(), ReportText(.0))]
+    Mismatch(Box<MatchReport>),
+}
+
+impl LoadError {
+    /// The class of this error.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Weights(error) => error.class(),
+            Self::Select(_) | Self::Mismatch(_) => ErrorClass::Mismatch,
+        }
+    }
+}
+
+/// Weights whose names and shapes were compared with the model's and found to fit.
+pub struct Loaded {
+    checkpoint: Checkpoint,
+    /// Shape of each of the model's tensors that is there, and its position in the checkpoint; `None` for a counter that is
+    /// filled in.
+    slots: HashMap<String, (Vec<usize>, Option<usize>)>,
+    metadata: Metadata,
+    report: MatchReport,
+    /// Every name in the file ends as the model's does.
+    nested_as_the_model: bool,
+}
+
+/// Opens weights in any container for a model with the state_dict `spec`.
+///
+/// Only the names and shapes are read: a safetensors file stays mapped, and [`Loaded::tensor`]
+/// borrows from it. The classifier in `spec` may have any number of classes; the file's is in
+/// [`Loaded::classes`].
+///
+/// # Errors
+/// [`LoadError::Mismatch`] with a full report when anything is missing, left over or of another
+/// shape; [`LoadError::Select`] when several parts of the file fit; the errors of
+/// [`Checkpoint::open`]; [`WeightsError::Architecture`] when the file says that it is for another network.
+pub fn open(path: &Path, spec: &[TensorSpec]) -> Result<Loaded, LoadError> {
+    open_with(path, spec, &LoadOptions::default())
+}
+
+/// As [`open`], with a key, renaming rules, or a partial match allowed.
+pub fn open_with(
+    path: &Path,
+    spec: &[TensorSpec],
+    options: &LoadOptions,
+) -> Result<Loaded, LoadError> {
+    let (checkpoint, selection, report) = examine(path, spec, options, Dtype::F32)?;
+    if report.verdict == Verdict::Mismatch {
+        return Err(LoadError::Mismatch(Box::new(report)));
+    }
+    Loaded::new(checkpoint, spec, &selection, report)
+}
+
+/// Compares a file with the model and reports, whatever the outcome.
+pub(in crate::weights) fn examine(
+    path: &Path,
+    spec: &[TensorSpec],
+    options: &LoadOptions,
+    float: Dtype,
+) -> Result<(Checkpoint, Selection, MatchReport), LoadError> {
+    let checkpoint = Checkpoint::open(path)?;
+    if let Some(metadata) = Metadata::from_map(checkpoint.metadata())?
+        && metadata.architecture != options.architecture
+    {
+        Err(WeightsError::Architecture {
+            found: metadata.architecture,
+            wanted: options.architecture,
+        })?;
+    }
+    let selection = select(&checkpoint, spec, options.key.as_deref(), &options.rename)?;
+    let report = MatchReport::new(
+        &checkpoint,
+        spec,
+        &selection,
+        &options.rename,
+        options.strictness,
+        float,
+    );
+    Ok((checkpoint, selection, report))
+}
+
+impl Loaded {
+    pub(in crate::weights) fn new(
+        checkpoint: Checkpoint,
+        spec: &[TensorSpec],
+        selection: &Selection,
+        report: MatchReport,
+    ) -> Result<Self, LoadError> {
+        let found = &selection.outcome;
+        let slot = |&(wanted, tensor): &(usize, Option<usize>)| {
+            let TensorSpec { name, shape } = &spec[wanted];
+            let shape = match tensor {
+                // The file decides the number of classes.
+                Some(tensor) if is_head(&spec[wanted]) => {
+                    squeezed(&checkpoint.tensors()[tensor].shape, shape.len())
+                }
+                _ => shape.clone(),
+            };
+            (name.clone(), (shape, tensor))
+        };
+        let matched = found
+            .matched
+            .iter()
+            .map(|&(wanted, tensor)| (wanted, Some(tensor)));
+        let filled = found.counters.iter().map(|&wanted| (wanted, None));
+        let slots = matched.chain(filled).map(|pair| slot(&pair)).collect();
+        let metadata = described(&checkpoint, &report)?;
+        let mut matched = found.matched.iter();
+        let nested_as_the_model = matched.all(|&(wanted, tensor)| {
+            checkpoint.tensors()[tensor]
+                .name
+                .ends_with(&spec[wanted].name)
+        });
+        Ok(Self {
+            nested_as_the_model,
+            checkpoint,
+            slots,
+            metadata,
+            report,
+        })
+    }
+
+    /// What the weights say about themselves. For a file that `eco` did not write, what can be
+    /// told from its content, and defaults.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Classes of the classifier; `None` only for a partial match without one.
+    pub fn classes(&self) -> Option<usize> {
+        self.report.classes
+    }
+
+    /// Whether these are weights of the book's notebook as its readers save them: a state_dict with the notebook's names and
+    /// without a word about its training.
+    pub(in crate::weights) fn is_of_the_notebook(&self) -> bool {
+        let Metadata {
+            epoch,
+            arch,
+            eco_version,
+            ..
+        } = &self.metadata;
+        self.nested_as_the_model && epoch.is_none() && arch.is_none() && eco_version.is_none()
+    }
+
+    /// What comparing the file with the model found.
+    pub fn report(&self) -> &MatchReport {
+        &self.report
+    }
+
+    /// Whether the weights hold the model's tensor `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.slots.contains_key(name)
+    }
+
+    /// Element type of the model's tensor `name` in the file; `None` for what the file does not hold.
+    pub fn file_dtype(&self, name: &str) -> Option<Dtype> {
+        let (_, tensor) = self.slots.get(name)?;
+        Some(self.checkpoint.tensors().get((*tensor)?)?.dtype)
+    }
+
+    /// The model's tensor `name` as float32, counters as 64-bit integers.
+    ///
+    /// Borrowed from the mapped file when that holds float32; otherwise read and converted.
+    ///
+    /// # Errors
+    /// [`WeightsError::NoSuchTensor`]; [`WeightsError::Unreadable`] when its bytes are damaged.
+    pub fn tensor(&self, name: &str) -> Result<RawTensor<'_>, WeightsError> {
+        let to = if is_counter(name) {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
+        self.tensor_as(name, to)
+    }
+
+    /// Lets the system drop the pages of the file that were read. They are read again when needed.
+    pub fn release_pages(&self) {
+        self.checkpoint.release_pages();
+    }
+
+    pub(in crate::weights) fn tensor_as(
+        &self,
+        name: &str,
+        to: Dtype,
+    ) -> Result<RawTensor<'_>, WeightsError> {
+        let missing = || WeightsError::NoSuchTensor(name.to_string());
+        let (shape, tensor) = self.slots.get(name).ok_or_else(missing)?;
+        let Some(tensor) = tensor else {
+            return Ok(RawTensor {
+                dtype: Dtype::I64,
+                shape: shape.clone(),
+                data: Cow::Owned(vec![0; 8]),
+            });
+        };
+        let tensor = self
+            .checkpoint
+            .read(*tensor)?
+            .convert(to)
+            .ok_or_else(missing)?;
+        Ok(RawTensor {
+            shape: shape.clone(),
+            ..tensor
+        })
+    }
+}
+
+/// The file's own metadata, completed with what its content says.
+fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, WeightsError> {
+    let own = Metadata::from_map(checkpoint.metadata())?;
+    let foreign = own.is_none();
+    let mut metadata = own.unwrap_or_default();
+    if metadata
+        .labels
+        .as_ref()
+        .is_some_and(|labels| Some(labels.len()) != report.classes)
+    {
+        return Err(WeightsError::Metadata(format!(
+            "{} labels for {} classes",
+            metadata.labels.map_or(0, |l| l.len()),
+            report
+                .classes
+                .map_or("unknown".to_string(), |c| c.to_string())
+        )));
+    }
+    metadata.classes = report.classes;
+    metadata.missing = report.missing.iter().map(|m| m.name.clone()).collect();
+    if foreign {
+        let name = checkpoint.path().file_name();
+        metadata.source_file = name.map(|n| n.to_string_lossy().into_owned());
+        training_facts(checkpoint, &mut metadata);
+    }
+    Ok(metadata)
+}
+
+/// Takes `epoch`, `arch` and the best accuracy from beside the weights.
+fn training_facts(checkpoint: &Checkpoint, metadata: &mut Metadata) {
+    let structure = checkpoint.structure();
+    let number = |key: &str| match structure.scalar(key) {
+        Some(Scalar::Int(v)) => Some(*v as f64),
+        Some(Scalar::Float(v)) => Some(*v),
+        Some(Scalar::Text(_)) => None,
+        None => single_value(checkpoint, key),
+    };
+    metadata.epoch = number("epoch").map(|v| v as i64);
+    metadata.best_prec1 = ["best_prec1", "best_acc1"]
+        .iter()
+        .find_map(|key| number(key));
+    if let Some(Scalar::Text(arch)) = structure.scalar("arch") {
+        metadata.arch = Some(arch.chars().take(200).collect());
+    }
+}
+
+/// A number saved as a tensor with one element.
+fn single_value(checkpoint: &Checkpoint, key: &str) -> Option<f64> {
+    let index = checkpoint
+        .tensors()
+        .iter()
+        .position(|e| e.name == key && e.numel() == 1)?;
+    let tensor = checkpoint.read(index).ok()?;
+    tensor.values()?.next()
+}

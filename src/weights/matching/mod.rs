@@ -1,0 +1,17 @@
+//! From a file's tensors to a model's: by name, with one report of everything that differs.
+
+pub(super) mod compare;
+pub(super) mod hints;
+pub(super) mod load;
+mod names;
+pub(super) mod report;
+mod report_text;
+pub(super) mod select;
+
+pub use compare::{Misfit, Strictness, Verdict};
+pub use hints::Hint;
+pub use load::{LoadError, LoadOptions, Loaded, open, open_with};
+pub use names::Rename;
+pub use report::{Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite};
+pub use report_text::{ReportBody, ReportText};
+pub use select::SelectError;

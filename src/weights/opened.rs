@@ -1,0 +1,174 @@
+//! Weights that a network can be made of: a file that was opened, or the embedded demo.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::matching::load::{LoadError, Loaded, open};
+use super::metadata::Metadata;
+use super::store::demo::{self, DemoError};
+use super::tensor::{Dtype, RawTensor};
+use crate::network::{self, Network, TensorSpec};
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
+
+/// Why weights do not make a network.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableWeights {
+    /// The file cannot be used.
+    #[error(transparent)]
+    Weights(#[from] LoadError),
+    /// The embedded demo cannot be used.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// There is no such network.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// A partial import left tensors without values.
+    #[error(
+        "these weights are partial: {missing} of the network's tensors have no values (the first is {first}); \
+         import a complete checkpoint to run it"
+    )]
+    Partial {
+        /// Tensors without values.
+        missing: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// The weights have no tensor of this name, though the network that was made for them has.
+    #[error("the weights have no tensor {0}")]
+    NoSuchTensor(String),
+}
+
+/// Weights with all tensors of a network, read on demand.
+pub struct Weights {
+    source: Source,
+    metadata: Metadata,
+    specs: Vec<TensorSpec>,
+    classes: usize,
+    features: usize,
+}
+
+enum Source {
+    File(Box<Loaded>),
+    Demo,
+}
+
+impl Weights {
+    /// Opens a file with the tensors of ECO, in any container; the head may have any number of classes.
+    ///
+    /// # Errors
+    /// Those of [`open`], and a file that lacks tensors.
+    pub fn open(path: &Path) -> Result<Self, UnusableWeights> {
+        let any_head = Network::new(Architecture::default(), KINETICS_CLASSES, DEFAULT_SEGMENTS)?;
+        let loaded = open(path, &any_head.state_dict())?;
+        let metadata = loaded.metadata().clone();
+        if let Some(first) = metadata.missing.first() {
+            return Err(UnusableWeights::Partial {
+                missing: metadata.missing.len(),
+                first: first.clone(),
+            });
+        }
+        Self::new(loaded.classes(), metadata, Source::File(Box::new(loaded)))
+    }
+
+    /// The embedded demo.
+    ///
+    /// # Errors
+    /// [`UnusableWeights::Demo`] when this program was built from a damaged copy.
+    pub fn demo() -> Result<Self, UnusableWeights> {
+        let metadata = demo::metadata()?;
+        Self::new(metadata.classes, metadata, Source::Demo)
+    }
+
+    fn new(
+        classes: Option<usize>,
+        metadata: Metadata,
+        source: Source,
+    ) -> Result<Self, UnusableWeights> {
+        let classes = classes.unwrap_or_default();
+        let network = Network::new(metadata.architecture, classes, DEFAULT_SEGMENTS)?;
+        Ok(Self {
+            source,
+            specs: network.state_dict(),
+            metadata,
+            classes: network.classes(),
+            features: network.features(),
+        })
+    }
+
+    /// The network that these weights are for, with `segments` frames per clip; the weights' own number where that is
+    /// `None`.
+    ///
+    /// # Errors
+    /// [`network::Error::Segments`].
+    pub fn network(&self, segments: Option<usize>) -> network::Result<Network> {
+        let segments = segments.unwrap_or(self.metadata.segments);
+        Network::new(self.metadata.architecture, self.classes, segments)
+    }
+
+    /// What the weights say about themselves.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Classes of the head.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Values per clip before the head.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Whether these are the embedded demo.
+    pub fn is_demo(&self) -> bool {
+        matches!(self.source, Source::Demo)
+    }
+
+    /// Names and shapes of the tensors, in the order of PyTorch's `state_dict()`.
+    pub fn specs(&self) -> &[TensorSpec] {
+        &self.specs
+    }
+
+    /// The tensor `name` as float32, a counter as int64: borrowed from the mapped file where that holds it so.
+    ///
+    /// # Errors
+    /// A name that the network does not have, and damaged bytes.
+    pub fn tensor(&self, name: &str) -> Result<RawTensor<'_>, UnusableWeights> {
+        match &self.source {
+            Source::File(loaded) => Ok(loaded.tensor(name).map_err(LoadError::from)?),
+            Source::Demo => {
+                let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
+                let spec = self.specs.iter().find(|spec| spec.name == name);
+                let spec = std::slice::from_ref(spec.ok_or_else(missing)?);
+                let (_, tensor) = demo::state_dict(spec)?.pop().ok_or_else(missing)?;
+                Ok(tensor)
+            }
+        }
+    }
+
+    /// The values of the float32 tensor `name`, row-major: borrowed from the mapped file where that holds them so.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`], and for a counter.
+    pub fn floats(&self, name: &str) -> Result<Cow<'_, [f32]>, UnusableWeights> {
+        let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
+        self.tensor(name)?.into_f32s().ok_or_else(missing)
+    }
+
+    /// Element type of the tensor `name` where it comes from.
+    pub fn file_dtype(&self, name: &str) -> Dtype {
+        let dtype = match &self.source {
+            Source::File(loaded) => loaded.file_dtype(name),
+            Source::Demo => None,
+        };
+        dtype.unwrap_or(Dtype::F32)
+    }
+
+    /// Lets the system drop the pages of a mapped file that have been read; they are read again when needed.
+    pub fn release_pages(&self) {
+        if let Source::File(loaded) = &self.source {
+            loaded.release_pages();
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Weights that are kept: imported, written, found again; and those that are part of the program.
+
+pub mod demo;
+mod import;
+mod imported;
+pub mod locate;
+pub mod seeded;
+mod write;
+
+pub use import::{Import, ImportOptions, Precision};
+pub use imported::{Choice, Imported, ImportedFile, RecordError, State};
+pub use write::write;

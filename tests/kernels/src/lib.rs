@@ -1,4 +1,0 @@
-//! See Cargo.toml.
-
-#[path = "../../../src/engine/winograd/mod.rs"]
-pub mod winograd;
