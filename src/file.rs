@@ -9,7 +9,7 @@ use tempfile::TempPath;
 /// Why an output file was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The extension names no format that is known.
+    /// The extension names no known format.
     #[error("{path} should end in {known}", path = path.display())]
     Extension {
         /// The file.
@@ -17,27 +17,27 @@ pub enum FileError {
         /// The extensions that are known, in words.
         known: &'static str,
     },
-    /// Nothing can be made at that place.
+    /// The file cannot be created there.
     #[error("cannot create {path}", path = path.display())]
     Create {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
-    /// The content cannot be written; nothing is left behind.
+    /// The content cannot be written. An earlier file is unchanged.
     #[error("cannot write {path}", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }
 
-/// A file that is written under another name beside its target and renamed when it is complete: a reader never sees half of it,
-/// and an earlier file stays until then. What is no regular file (a terminal, a pipe, `/dev/null`) is written directly, as
-/// renaming would replace it.
+/// A file that is written under a temporary name beside its target and renamed when it is complete. Readers never see half of
+/// it, and an earlier file stays until then. Terminals, pipes and devices are written directly, because renaming would replace
+/// them.
 #[derive(Debug)]
 pub struct NewFile {
     /// The name that the caller gave.
@@ -50,7 +50,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Opens the file for writing, so that a place where nothing can be written is known before the work is done.
+    /// Opens the file for writing. Called before the work, it finds out early that nothing can be written there.
     ///
     /// # Errors
     /// [`FileError::Create`] when the folder is missing or not writable, or `path` is a folder.
@@ -94,9 +94,8 @@ impl NewFile {
         let done = || {
             file.flush()?;
             let bytes = file.get_ref().metadata()?.len();
-            match temporary {
-                Some(name) => name.persist(target).map_err(|error| error.error)?,
-                None => {}
+            if let Some(name) = temporary {
+                name.persist(target).map_err(|error| error.error)?;
             }
             Ok(bytes)
         };
@@ -132,8 +131,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     file.finish().map(drop)
 }
 
-/// A file without a name for what does not fit in memory: beside `path`, where there is room for what will be written there, or
-/// else where the system keeps such files. It is gone when it is closed.
+/// An unnamed temporary file for data that should not fill memory. It is beside `path` if possible, else in the system's folder
+/// for temporary files, and is deleted when it is closed.
 ///
 /// # Errors
 /// [`FileError::Create`], which names `path`.

@@ -55,10 +55,8 @@ pub fn man(args: &ManArgs, command: Command) -> Result<(), Failure> {
 
 /// Writes the page of `command` and those of its subcommands.
 fn write_pages(command: &Command, directory: &Path) -> Result<(), FileError> {
-    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
-    shown
-        .map(|sub| write_pages(sub, directory))
-        .collect::<Result<(), _>>()?;
+    let mut shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    shown.try_for_each(|sub| write_pages(sub, directory))?;
     let man = clap_mangen::Man::new(command.clone());
     let path = directory.join(man.get_filename());
     let mut file = NewFile::create(&path)?;

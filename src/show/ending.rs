@@ -7,7 +7,7 @@ use serde::Serialize;
 pub enum Ending {
     /// Every clip has its rows.
     Complete,
-    /// The work ended early, with so many clips without a row where that is known.
+    /// The work ended early. The number is how many clips lack rows, where that is known.
     Cut(Cut, Option<usize>),
 }
 
@@ -17,12 +17,12 @@ pub enum Ending {
 pub enum Cut {
     /// Ctrl-C or a signal.
     Interrupted,
-    /// An error that is about no single clip.
+    /// An error that does not concern a single clip.
     Failed,
 }
 
 impl Ending {
-    /// Why rows are missing, and of how many clips; `None` where none are.
+    /// Why rows are missing, and how many clips lack them; `None` when all rows are there.
     pub(super) fn reason(self) -> Option<String> {
         let Self::Cut(cut, missing) = self else {
             return None;

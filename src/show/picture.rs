@@ -7,7 +7,7 @@ use crate::file::FileError;
 /// Why a frame cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// The pixels are not as many as the side says.
+    /// The number of bytes does not match the side.
     #[error("a frame of {side} x {side} pixels has {bytes} bytes")]
     Size {
         /// Width and height it should have.
@@ -15,7 +15,7 @@ pub enum PictureError {
         /// Bytes it has.
         bytes: usize,
     },
-    /// It cannot be made a JPEG or PNG picture.
+    /// It cannot be encoded as JPEG or PNG.
     #[error("cannot encode a frame: {0}")]
     Encode(String),
 }
@@ -51,7 +51,7 @@ pub struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// The pixels, when they are as many as they should be.
+    /// The pixels, after checking that their number matches the side.
     pub(super) fn pixels(&self) -> Result<&[u8], PictureError> {
         if self.side == 0 || self.rgb.len() != self.side * self.side * 3 {
             return Err(PictureError::Size {

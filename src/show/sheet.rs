@@ -23,7 +23,7 @@ const BAR_REST: Rgb = [143, 169, 204];
 const WARN: Rgb = [122, 77, 0];
 const WARN_BACK: Rgb = [255, 236, 194];
 
-/// Empty border, in pixels, as are all lengths below.
+/// Empty border. This and all lengths below are in pixels.
 const MARGIN: f32 = 28.0;
 const GAP: f32 = 6.0;
 /// The line under each frame with its number.
@@ -39,7 +39,7 @@ const LABEL_SHARE: f32 = 0.38;
 const PERCENT_WIDTH: f32 = 90.0;
 /// Good enough for text.
 const JPEG_QUALITY: u8 = 92;
-/// Narrower, a title and an answer have no room.
+/// The least width that has room for a title and an answer.
 const MIN_WIDTH: f32 = 560.0;
 
 /// The format of a sheet.
@@ -86,11 +86,11 @@ impl SheetFormat {
     }
 }
 
-/// Draws the sheet of one clip and puts it at `path`, in the format that its extension names. Returns the characters that no
+/// Draws the sheet of one clip and writes it to `path`, in the format that its extension names. Returns the characters that no
 /// font has; they are drawn as boxes.
 ///
 /// # Errors
-/// [`PictureFileError`] when a frame has not the size it says, the extension is not known, or the file cannot be written.
+/// [`PictureFileError`] when a frame does not have its stated size, the extension is not known, or the file cannot be written.
 pub fn write_sheet(
     path: &Path,
     prediction: &Prediction,

@@ -11,7 +11,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use crate::file::{FileError, NewFile, scratch};
 use crate::recognise::{FrameRange, Row};
 
-/// What the values are. Its name is also that of the tensor in a safetensors file.
+/// What the values are. A safetensors file names its tensor after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// The values before the head, `[clips, 512]`.
@@ -28,7 +28,7 @@ impl Content {
         }
     }
 
-    /// Whether a table of it can be written at `path`.
+    /// Checks that the extension of `path` names a format for these values.
     ///
     /// # Errors
     /// [`FileError::Extension`] for an extension that is not known.
@@ -70,8 +70,8 @@ pub struct ValuesFile {
 }
 
 impl ValuesFile {
-    /// Starts the table that will appear at `path`, in the form that its extension says. `columns` are the names of the
-    /// values: the labels for scores, numbers for features.
+    /// Starts the file that will appear at `path`. Its extension decides the format. `columns` names the values: labels for
+    /// scores, numbers for features.
     ///
     /// # Errors
     /// [`FileError::Extension`] for an extension that is not known; [`FileError::Create`] when nothing can be written there.
@@ -97,7 +97,7 @@ impl ValuesFile {
     /// Adds the values of a clip, as many as there are columns.
     ///
     /// # Errors
-    /// [`FileError::Write`] when the disk is full or the number of values is another.
+    /// [`FileError::Write`] when the disk is full, or when there is not one value per column.
     pub fn add(&mut self, row: &Row, values: &[f32]) -> Result<(), FileError> {
         if values.len() != self.columns.len() {
             let (found, expected) = (values.len(), self.columns.len());
@@ -162,8 +162,8 @@ impl ValuesFile {
         writer.flush()
     }
 
-    /// Version 1.0 of the format that `numpy.lib.format` describes: magic, version, length, a dictionary in ASCII, filled up
-    /// so that the values start at a multiple of 64 bytes.
+    /// Version 1.0 of the format described in `numpy.lib.format`: magic, version, length, and a dictionary in ASCII, padded so
+    /// that the values start at a multiple of 64 bytes.
     fn npy_header(&mut self) -> io::Result<()> {
         const FIXED: usize = 10;
         let (rows, columns) = (self.clips.len(), self.columns.len());

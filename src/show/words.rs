@@ -14,7 +14,7 @@ pub fn range_text(range: &FrameRange) -> String {
     }
 }
 
-/// `83.21%`; a score that is neither 0 nor 1 is not rounded to one.
+/// `83.21%`. Scores close to 0 and 1 become `<0.01%` and `>99.99%`.
 pub fn percentage(score: f32) -> String {
     let percent = f64::from(score) * 100.0;
     if score > 0.0 && percent < 0.01 {
@@ -26,7 +26,7 @@ pub fn percentage(score: f32) -> String {
     }
 }
 
-/// `16 of 280 frames`: different frames that the network saw, as views share frames and short clips repeat them.
+/// `16 of 280 frames`. Frames are counted once, although views share frames and short clips repeat them.
 pub fn frames_text(answer: &Prediction) -> String {
     let mut frames = answer.frames.clone();
     frames.sort_unstable();

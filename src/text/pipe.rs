@@ -1,9 +1,9 @@
-//! Readers that have gone away.
+//! Closed pipes.
 
 use std::error::Error;
 use std::io;
 
-/// Whether `error`, or what caused it, is that the reader of a pipe has closed it. Errors of JSON and CSV writers wrap it.
+/// Whether `error` or one of its causes is a closed pipe. Errors of JSON and CSV writers wrap it.
 pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -19,7 +19,7 @@ pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
         if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
             return true;
         }
-        // An I/O error hands out the cause of the error that it wraps as its own, and so hides that error.
+        // `source` of an I/O error skips the error that it wraps.
         cause = match io.and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),

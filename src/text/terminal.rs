@@ -1,4 +1,4 @@
-//! What a terminal shows.
+//! Text that fits a terminal.
 
 #[cfg(unix)]
 use std::os::fd::AsFd as Stream;
@@ -7,7 +7,7 @@ use std::os::windows::io::AsHandle as Stream;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of the terminal that `stream` is; `None` when it is none.
+/// Width of the terminal that `stream` is, in columns; `None` when it is not a terminal.
 pub fn width(stream: impl Stream) -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(stream)?;
     Some(width.0.into())
@@ -24,7 +24,7 @@ pub fn is_pipe(stream: impl Stream) -> bool {
     data.is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
 }
 
-/// Whether another program reads what is written to `stream`; not told here.
+/// Whether another program reads what is written to `stream`; unknown on this system.
 #[cfg(not(unix))]
 pub fn is_pipe(_: impl Stream) -> bool {
     false
@@ -69,7 +69,7 @@ pub fn wrapped(text: &str, width: usize) -> String {
     lines
 }
 
-/// As many of `characters` as fit beside an ellipsis.
+/// As many characters as fit in `width` columns beside an ellipsis.
 fn cut(characters: impl Iterator<Item = char>, width: usize) -> String {
     let mut used = 1;
     characters

@@ -1,4 +1,4 @@
-//! The drawing in Graphviz' language: `dot -Tsvg`.
+//! The drawing in Graphviz's DOT language.
 
 use std::fmt::Write;
 
@@ -77,7 +77,7 @@ fn arrow(drawing: &Drawing, edge: &Edge) -> String {
     format!("  n{} -> n{} [label={shape}{style}];\n", edge.from, edge.to)
 }
 
-/// A string of the language; its line breaks are written `\n`.
+/// A quoted DOT string, with line breaks escaped as `\n`.
 fn quoted(text: &str) -> String {
     let text = text
         .replace('\\', "\\\\")

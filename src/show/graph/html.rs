@@ -1,4 +1,4 @@
-//! The drawing as a page that needs nothing but itself: the picture, zoom, and what each box is.
+//! The drawing as a self-contained page: the picture, zoom, and details of each box.
 
 use super::drawing::{Drawing, Unit};
 use super::svg::{escape, svg};
@@ -27,7 +27,7 @@ aside code{font-size:12px}
 </style>
 ";
 
-/// Zoom keeps the width of the picture in pixels; a click, or Enter, on a box shows the entry of the same number.
+/// Zoom scales the picture's width in pixels. A click or Enter on a box shows the entry with the same index.
 const SCRIPT: &str = "\
 <script>
 const svg = document.querySelector('#picture svg'), width = svg.width.baseVal.value;

@@ -1,6 +1,6 @@
 //! The network as a graph of operators, traced from a forward pass, and its drawings.
 //!
-//! Nothing here knows ECO: every node, scope, shape and cost comes from running the modules under an
+//! Nothing here is specific to ECO: every node, scope, shape and cost comes from running the modules under an
 //! [`Observer`](crate::network::Observer).
 
 mod dot;

@@ -1,4 +1,4 @@
-//! The drawing as a picture that needs nothing but itself.
+//! The drawing as a self-contained picture.
 
 use std::fmt::Write;
 
@@ -18,10 +18,10 @@ text{font-family:'DejaVu Sans',Verdana,'Segoe UI',Helvetica,Arial,sans-serif;fil
 .e.r{stroke:#d1650c;stroke-width:2.2;marker-end:url(#r)}\
 .l{font-size:8px;fill:#3c4f63;stroke:#fff;stroke-width:2.5px;paint-order:stroke}";
 
-/// Height of a line of text, and of what surrounds it.
+/// Height of a line of text, and the padding of a box.
 const LINE: f64 = 12.5;
 const INSIDE: f64 = 8.0;
-/// Average width of a character as a fraction of the font size, on the generous side.
+/// Average width of a character as a fraction of the font size, rounded up.
 const CHARACTER: f64 = 0.62;
 const TITLE_SIZE: f64 = 10.5;
 const TEXT_SIZE: f64 = 8.5;
@@ -85,7 +85,7 @@ fn frame_width(group: &Group) -> f64 {
     2.0 * (characters * 11.0 * CHARACTER + 24.0)
 }
 
-/// `&`, `<` and `>` as XML wants them.
+/// `text` with `&`, `<` and `>` escaped for XML.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -114,7 +114,7 @@ pub fn fill(unit: &Unit, heat: f64) -> String {
     }
 }
 
-/// Text is white from this heat on.
+/// Above this heat, text is white.
 pub const HOT: f64 = 0.68;
 
 struct Picture(String);
@@ -245,7 +245,7 @@ impl Picture {
         self.add(format_args!("</g>"));
     }
 
-    /// The shape of each value, beside the beginning of its edges.
+    /// The shape of each value, beside the start of its edges.
     fn shapes(&mut self, drawing: &Drawing, layout: &Layout) {
         for (index, unit) in drawing.units.iter().enumerate() {
             if drawing.edges.iter().any(|edge| edge.from == index) {

@@ -50,7 +50,7 @@ impl Classes {
         Some(number)
     }
 
-    /// The label of a number that [`Classes::add`] returned.
+    /// The label of a class, by the number that [`Classes::add`] returned.
     pub fn label(&self, number: usize) -> &str {
         &self.classes[number].label
     }

@@ -28,7 +28,7 @@ use crate::recognise::{ClipName, Row};
 use crate::text::iso_date;
 use crate::text::number::thousands;
 
-/// What the page says about how its answers came about, as names and values to be read by people.
+/// How the answers came about: names and values for people.
 #[derive(Debug, Clone, Default)]
 pub struct About {
     /// Version of this program.
@@ -45,7 +45,7 @@ pub struct About {
 #[derive(Debug)]
 pub struct ReportPage {
     target: NewFile,
-    /// The rows so far; what comes before them on the page needs their totals.
+    /// The rows so far. The page's head comes before them and needs their totals.
     rows: BufWriter<File>,
     about: About,
     /// The clip of the last row.
@@ -58,7 +58,7 @@ pub struct ReportPage {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Totals {
-    /// Clips, of which each may have a row per window.
+    /// Clips; each may have several rows, one per window.
     clips: usize,
     answered: usize,
     uncertain: usize,
@@ -89,15 +89,16 @@ impl ReportPage {
         })
     }
 
-    /// Says how many rows there will be in all, as far as is known now: it decides how large their frames are.
+    /// Sets the number of rows expected in all, which decides how large their frames are. May be called again when more is
+    /// known.
     pub fn expect(&mut self, rows: usize) {
         self.plan.expect(rows);
     }
 
-    /// Adds a row with those of `frames` that have room.
+    /// Adds a row, with as many of `frames` as the page has room for.
     ///
     /// # Errors
-    /// [`PictureFileError::Picture`] when a frame has not the size it says, [`PictureFileError::File`] when the disk is full.
+    /// [`PictureFileError::Picture`] when a frame does not have its stated size, [`PictureFileError::File`] when the disk is full.
     pub fn add(&mut self, row: &Row, frames: &[Picture]) -> Result<(), PictureFileError> {
         let class = match row {
             Row::Answer(answer) => {
@@ -163,7 +164,7 @@ impl ReportPage {
             version: &about.version,
             script: include_str!("../templates/report.js"),
         };
-        Ok(end.write_into(&mut self.target)?)
+        end.write_into(&mut self.target)
     }
 }
 
@@ -196,7 +197,7 @@ fn counted(count: &usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(*count))
 }
 
-/// The date to the minute, for people whose browser runs no scripts.
+/// The date to the minute in UTC; the page's script replaces it with local time.
 fn day_and_minute(iso: &str) -> String {
     format!("{} {} UTC", &iso[..10], &iso[11..16])
 }

@@ -1,4 +1,4 @@
-//! How large the frames on a page may be, so that a browser opens it in a moment however many answers it has.
+//! How large the frames on a page may be, so that browsers open it quickly however many answers it has.
 
 use super::strip::StripSize;
 use crate::text::names;
@@ -6,7 +6,7 @@ use crate::text::names;
 /// Which frames a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PageFrames {
-    /// As many and as large as fit a page of 10 MB.
+    /// As many, and as large, as fit on a page of 10 MB.
     #[default]
     Auto,
     /// All of them, in full size, whatever the page's size.
@@ -17,16 +17,16 @@ pub enum PageFrames {
 
 names!(PageFrames { Auto = "auto", All = "all", None = "none" });
 
-/// Bytes of all answers together, so that the page with its head stays below 10 MB.
+/// Bytes for all rows, so that the whole page stays below 10 MB.
 const ROOM: u64 = 9_500_000;
-/// The same where more answers may come than have room with frames: a thousand answers without fit as well.
+/// The same when the number of answers is unknown; it leaves room for a thousand more rows without frames.
 const ROOM_AT_FIRST: u64 = 7_000_000;
-/// Bytes of an answer without frames.
+/// Bytes of a row without frames.
 const ROW: u64 = 2_000;
-/// Answers that are expected where their number is not known, at least; as many as there have been, after that.
+/// When the number of answers is unknown, as many are expected as have come so far, but at least this many.
 const EXPECTED: u64 = 25;
 
-/// From the largest to the smallest, with the bytes that an answer with 16 frames takes.
+/// From the largest to the smallest, with the bytes per answer of 16 frames.
 const SIZES: [(StripSize, u64); 8] = [
     (StripSize::Full, 150_000),
     (StripSize::Half, 60_000),
@@ -38,7 +38,7 @@ const SIZES: [(StripSize, u64); 8] = [
     (StripSize::None, 0),
 ];
 
-/// Decides from answer to answer. Frames get smaller as the room gets scarce, and never larger again.
+/// Chooses the size answer by answer. Frames get smaller as room runs out, and never larger again.
 #[derive(Debug)]
 pub struct Plan {
     frames: PageFrames,
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// So many answers there will be in all.
+    /// Sets the number of answers expected in all.
     pub fn expect(&mut self, answers: usize) {
         self.expected = Some(answers as u64);
     }
@@ -83,7 +83,7 @@ impl Plan {
         SIZES[self.size].0
     }
 
-    /// An answer took so many bytes.
+    /// Counts an answer that took `bytes`.
     pub fn took(&mut self, bytes: usize) {
         self.answers += 1;
         self.bytes += bytes as u64;
@@ -94,7 +94,7 @@ impl Plan {
 mod tests {
     use super::*;
 
-    /// The bytes of a page with so many answers, whose frames take `factor` times what is assumed.
+    /// The bytes of a page and the size of its last frames, when frames take `factor` times the assumed bytes.
     fn page(answers: u64, expected: Option<usize>, factor: f64) -> (u64, StripSize) {
         let mut plan = Plan::new(PageFrames::Auto);
         if let Some(expected) = expected {

@@ -11,9 +11,9 @@ use crate::show::picture::{Picture, PictureError, jpeg};
 pub enum StripSize {
     /// All, as the network saw them; about 150 kB for 16 frames.
     Full,
-    /// All, half as wide and high; about 60 kB for 16 frames.
+    /// All, at half the width and height; about 60 kB for 16 frames.
     Half,
-    /// So many, a quarter as wide and high, side by side in one picture; about 1.3 kB per frame.
+    /// This many, at a quarter of the width and height, side by side in one picture; about 1.3 kB per frame.
     Quarter(usize),
     /// None.
     None,
@@ -46,7 +46,7 @@ impl Strip {
     /// Pictures of `frames`.
     ///
     /// # Errors
-    /// [`PictureError`] when a frame has not the size it says, or cannot be encoded.
+    /// [`PictureError`] when a frame does not have its stated size, or cannot be encoded.
     pub fn new(frames: &[Picture], size: StripSize) -> Result<Self, PictureError> {
         let pictures = match size {
             StripSize::Full => frames.iter().map(|frame| single(frame, 0)).collect(),
@@ -71,7 +71,7 @@ fn single(frame: &Picture, halvings: usize) -> Result<JpegPicture, PictureError>
     encoded(&pixels, side, side, Some(frame.index), description)
 }
 
-/// `count` of the frames, or all where there are fewer: the first, the last, and some between them.
+/// `count` frames, evenly spread from the first to the last; all of them when there are fewer.
 fn spread<'a>(frames: &'a [Picture<'a>], count: usize) -> Vec<&'a Picture<'a>> {
     if frames.len() <= count || count == 1 {
         return frames.iter().take(count).collect();
@@ -80,7 +80,7 @@ fn spread<'a>(frames: &'a [Picture<'a>], count: usize) -> Vec<&'a Picture<'a>> {
     (0..count).map(|n| &frames[place(n)]).collect()
 }
 
-/// Small frames in rows of one picture, which takes fewer bytes than a picture each.
+/// Small frames as a grid in one picture, which is smaller than one picture per frame.
 fn together(frames: &[&Picture]) -> Result<JpegPicture, PictureError> {
     let mut width = 0;
     let mut rows = Vec::new();
@@ -126,7 +126,7 @@ fn encoded(
     })
 }
 
-/// The pixels of a frame, its sides halved so often, and its side.
+/// The pixels of a frame after `halvings` halvings of its sides, and the resulting side.
 fn smaller<'a>(
     frame: &'a Picture<'a>,
     halvings: usize,
@@ -139,7 +139,7 @@ fn smaller<'a>(
     Ok((pixels, side))
 }
 
-/// Every 2 x 2 pixels as their mean; an odd last row and column are left out.
+/// Averages blocks of 2 x 2 pixels; an odd last row or column is dropped.
 fn halved(pixels: &[u8], side: usize) -> Vec<u8> {
     let half = side / 2;
     let mut out = Vec::with_capacity(half * half * 3);

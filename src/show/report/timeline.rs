@@ -1,4 +1,4 @@
-//! The windows of each clip along its time, neighbours with the same answer merged.
+//! Timelines: the windows of each clip in order of time, with neighbours merged when they have the same answer.
 
 use super::classes::Classes;
 use crate::recognise::{ClipName, FrameRange, Row};
@@ -42,7 +42,7 @@ pub struct Segment {
     pub row: usize,
     /// The answer; `None` where windows failed.
     pub label: Option<String>,
-    /// Place of the class among the most frequent ones, which have colours of their own.
+    /// Rank of the class among the most frequent ones, which have their own colours; `COLOURS` for all others.
     pub colour: usize,
     pub windows: usize,
     /// Mean score of its windows.
@@ -55,11 +55,11 @@ pub struct Segment {
     pub end: String,
 }
 
-/// Classes with colours of their own; the others share one.
+/// How many classes have their own colour; the others share one.
 pub const COLOURS: usize = 8;
 
 impl Timelines {
-    /// Notes a row, the `number`th on the page, whose best class has number `class`.
+    /// Adds a row: its place on the page, and the number of its best class.
     pub fn add(&mut self, row: &Row, number: usize, class: Option<usize>) {
         let Some(range) = row.range() else {
             return;

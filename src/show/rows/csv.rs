@@ -7,8 +7,8 @@ use super::writer::RowWriter;
 use crate::recognise::{Class, FrameRange, Prediction, Row};
 use crate::show::ending::Ending;
 
-/// Writes a header and one line per class, so that a spreadsheet or a data frame needs no unpacking; a failed clip is one
-/// line with its error. Lists (frames, logits) are one field with spaces between the values.
+/// Writes a header and one line per class, which spreadsheets and data frames read without unpacking. A failed clip is one line
+/// with its error. A list (frames, logits) is one field, its values separated by spaces.
 pub struct CsvWriter<W: Write> {
     writer: csv::Writer<W>,
     header: Header,
@@ -19,7 +19,7 @@ enum Header {
     Written,
 }
 
-/// What a line is about: a row, and the rank (from 1) and class that it shows.
+/// One line: a row, and the rank (from 1) and class that it shows.
 struct Line<'a> {
     row: &'a Row,
     class: Option<(usize, &'a Class)>,

@@ -45,7 +45,7 @@ impl<W: Write> RowWriter for JsonWriter<W> {
     }
 }
 
-/// An object as it stands in a list.
+/// An object, indented as an element of a list.
 fn object(value: &impl Serialize) -> io::Result<String> {
     let mut bytes = Vec::new();
     let indented = Indented {
@@ -56,7 +56,7 @@ fn object(value: &impl Serialize) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
-/// Objects are indented; lists of plain values stay on one line, since 400 logits down the screen help nobody.
+/// Indents objects but keeps lists of plain values on one line: a column of 400 logits helps nobody.
 struct Indented {
     depth: usize,
     /// For each open list, whether it holds objects.

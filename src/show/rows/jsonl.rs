@@ -1,4 +1,4 @@
-//! JSON lines: one object per line, flushed line by line.
+//! JSON lines: one object per line, flushed after each line.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use super::writer::RowWriter;
 use crate::recognise::Row;
 use crate::show::ending::Ending;
 
-/// Writes each row as one line and flushes it, so that a reader in a pipe gets it at once.
+/// Writes each row as one line and flushes it, so that a program reading the pipe gets it at once.
 #[derive(Debug)]
 pub struct JsonlWriter<W: Write> {
     sink: W,

@@ -13,7 +13,7 @@ pub enum ReadRowsError {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A line, or the list, is no JSON.
+    /// A line, or the list, is not JSON.
     #[error("{place}: not JSON ({reason})")]
     NotJson {
         /// Where.
@@ -21,7 +21,7 @@ pub enum ReadRowsError {
         /// What the parser found.
         reason: String,
     },
-    /// An object is no row.
+    /// An object is not a row.
     #[error("{place}: not a row of `eco classify` ({reason})")]
     NotARow {
         /// Where.
@@ -52,7 +52,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Hands each row of `source` to `take`, in order, and returns whether rows are missing. JSON lines are read one at a time; a
+/// Calls `take` for each row of `source`, in order, and returns whether rows are missing. JSON lines are read one at a time; a
 /// list, which begins with `[`, is read as a whole.
 ///
 /// # Errors
@@ -108,7 +108,7 @@ fn not_json(place: Place, error: &serde_json::Error) -> ReadRowsError {
     ReadRowsError::NotJson { place, reason }
 }
 
-/// The end of a list that is not complete.
+/// What the last element of an incomplete list says.
 fn cut(value: &Value) -> Option<Ending> {
     let cut = match value.get("incomplete")?.as_str()? {
         "interrupted" => Cut::Interrupted,

@@ -7,8 +7,8 @@ use crate::show::ending::Ending;
 
 /// Writes rows in the order given.
 ///
-/// Errors of the sink come back unchanged, [`io::ErrorKind::BrokenPipe`] too, so that the caller can end quietly when its
-/// reader has gone.
+/// Errors of the sink are returned unchanged, including [`io::ErrorKind::BrokenPipe`], so that the caller can end quietly when
+/// its reader has gone.
 pub trait RowWriter {
     /// Writes one row.
     ///
@@ -18,8 +18,8 @@ pub trait RowWriter {
 
     /// Writes what follows the last row and flushes. Call it once, at the end.
     ///
-    /// JSON and CSV, which look complete as soon as they have an end, say when rows are missing; text and JSON lines are rows
-    /// and nothing else.
+    /// JSON and CSV say when rows are missing, because their end makes them look complete. Text and JSON lines contain nothing
+    /// but rows.
     ///
     /// # Errors
     /// Those of the sink.

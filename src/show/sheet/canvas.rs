@@ -41,7 +41,7 @@ impl Canvas {
             .draw_pixmap(left, top, picture.as_ref(), &paint, as_it_is, None);
     }
 
-    /// A filled bar with round ends; one shorter than it is high is drawn as short as it is.
+    /// A filled bar with round ends. A bar that is shorter than it is high keeps its length; its ends become flatter.
     pub fn bar(&mut self, left: f32, top: f32, width: f32, height: f32, colour: Rgb) {
         let radius = (height / 2.0).min(width / 2.0);
         let Some(rect) = Rect::from_xywh(left, top, width, height) else {

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use cosmic_text::{
     Align, Attrs, Buffer, Color, Ellipsize, EllipsizeHeightLimit, Family, FontSystem, Metrics,
-    Shaping, SwashCache, Wrap, fontdb,
+    Shaping, SwashCache, Weight, Wrap, fontdb,
 };
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// Which end of a text is left out where it is too long.
+/// Which end of a text is cut when it is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shorten {
-    /// Of a path, the end says most.
+    /// The start, as the end of a path says most.
     Start,
-    /// Of a name, the start says most.
+    /// The end, as the start of a name says most.
     End,
 }
 
@@ -28,11 +28,13 @@ pub struct Line {
     baseline: f32,
 }
 
-/// The fonts. Text is set in the embedded one; those of the system are read when it lacks a character, as reading them takes
-/// longer than drawing a sheet.
+/// The fonts. Text uses the embedded font. The system's fonts are loaded only when a character is missing from it, because
+/// loading them takes longer than drawing a sheet.
 pub struct Words {
     fonts: FontSystem,
+    /// Name and weight of the embedded font.
     family: String,
+    weight: Weight,
     cache: SwashCache,
     has_system_fonts: bool,
     /// Characters that no font has.
@@ -44,11 +46,13 @@ impl Words {
     pub fn new() -> Self {
         let mut database = fontdb::Database::new();
         database.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
-        let families = database.faces().flat_map(|face| &face.families);
-        let family = families.map(|(name, _)| name.clone()).next();
+        let embedded = database.faces().next();
+        let family = embedded.and_then(|face| Some(face.families.first()?.0.clone()));
+        let weight = embedded.map(|face| face.weight);
         Self {
             fonts: FontSystem::new_with_locale_and_db(locale(), database),
             family: family.unwrap_or_default(),
+            weight: weight.unwrap_or_default(),
             cache: SwashCache::new(),
             has_system_fonts: false,
             missing: BTreeSet::new(),
@@ -78,7 +82,8 @@ impl Words {
             Shorten::End => Ellipsize::End(one_line),
         });
         buffer.set_size(Some(room), None);
-        let attributes = Attrs::new().family(Family::Name(&self.family));
+        let family = Family::Name(&self.family);
+        let attributes = Attrs::new().family(family).weight(self.weight);
         // Names from right to left, too, stand at the left of their column.
         buffer.set_text(text, &attributes, Shaping::Advanced, Some(Align::Left));
         buffer.shape_until_scroll(&mut self.fonts, false);
@@ -91,7 +96,8 @@ impl Words {
         }
     }
 
-    /// Hands the pixels of `line`, drawn from `left` on `baseline`, to `put`: place, colour and opacity (0 to 255).
+    /// Draws `line` with its left end and its baseline at the given place. `put` receives each pixel: x, y, colour and opacity
+    /// (0 to 255).
     pub fn draw(
         &mut self,
         line: &mut Line,
@@ -114,7 +120,7 @@ impl Words {
         line.buffer.draw(&mut self.fonts, &mut self.cache, ink, put);
     }
 
-    /// The characters that no font has: they were drawn as boxes.
+    /// The characters that no font has. They were drawn as boxes.
     pub fn into_missing(self) -> String {
         self.missing.into_iter().collect()
     }
@@ -167,8 +173,11 @@ mod tests {
     fn characters_that_no_font_has_are_named() {
         let mut words = Words::new();
         // Private use: a font may have it, but none that comes with a system.
+        let latin = |words: &mut Words| words.line("Growing", 20.0, 1000.0, Shorten::End).width;
+        let before = latin(&mut words);
         words.line("a\u{10fffd}b", 20.0, 1000.0, Shorten::End);
         assert!(words.has_system_fonts);
+        assert_eq!(latin(&mut words), before, "other text keeps its font");
         assert_eq!(words.into_missing(), "\u{10fffd}");
     }
 }

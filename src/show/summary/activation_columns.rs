@@ -6,7 +6,7 @@ use crate::text::number::thousands;
 
 type OutputColumn = Column<Activation>;
 
-/// What is shown of every output.
+/// The columns of every table of activations.
 pub const COLUMNS: [OutputColumn; 7] = [
     OutputColumn::words("Name", "name", |row| row.name.clone()),
     OutputColumn::words("Type", "type", |row| row.type_name.to_owned()).optional(1),
@@ -29,7 +29,7 @@ pub const COLUMNS: [OutputColumn; 7] = [
     .optional(5),
 ];
 
-/// What a comparison adds.
+/// The columns that a comparison adds.
 pub const COMPARED: [OutputColumn; 3] = [
     OutputColumn::numbers(
         "Max diff",
@@ -68,7 +68,7 @@ impl Activation {
     }
 }
 
-/// Why there are no numbers.
+/// Why there is no difference to show.
 fn note(row: &Activation) -> String {
     match &row.comparison {
         Some(Comparison::Shape(shape)) => format!("has {shape:?}"),

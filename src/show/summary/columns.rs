@@ -72,7 +72,7 @@ pub const COLUMNS: [ModuleColumn; 11] = [
     .optional(5),
 ];
 
-/// What programs need to tell blocks from layers. A block's numbers contain those of its layers: to add up, take the lines
+/// Columns that let programs tell blocks from layers. A block's numbers include those of its layers, so sums are over the lines
 /// whose `is_layer` is true.
 pub const PLACE: [ModuleColumn; 2] = [
     ModuleColumn::numbers(
@@ -106,7 +106,7 @@ pub const WEIGHTS: [ModuleColumn; 4] = [
     .optional(10),
 ];
 
-/// The last part of the name below its parent, which stands above it.
+/// The last part of the name, indented below its parent.
 fn leaf(row: &Row) -> String {
     let name = row.name.rsplit('.').next().unwrap_or_default();
     format!(
@@ -151,7 +151,7 @@ fn repeated(runs: usize) -> String {
     }
 }
 
-/// Nothing where there is nothing, so that the numbers that matter stand out.
+/// Empty for zero, so that the other numbers stand out.
 fn count(value: usize) -> String {
     if value == 0 {
         String::new()

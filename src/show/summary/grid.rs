@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::text::terminal::end_of;
 
-/// Where a column's text stands.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// For names and shapes.
@@ -18,18 +18,18 @@ pub enum Align {
 /// Cells of text. The first line has titles, the first column names.
 pub struct Grid {
     pub lines: Vec<Vec<String>>,
-    /// Which columns are left out first; `None` for those that stay.
+    /// Columns with the lowest rank are dropped first; `None` is never dropped.
     pub ranks: Vec<Option<u8>>,
     pub aligns: Vec<Align>,
 }
 
 /// Spaces between two columns.
 const GAP: &str = "  ";
-/// Columns of the terminal that names have at least.
+/// The least width of names.
 const NAMES: usize = 24;
 
 impl Grid {
-    /// Columns of the terminal that all of it takes.
+    /// Width of the whole grid.
     pub fn width(&self) -> usize {
         let widths = self.widths();
         widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
@@ -47,8 +47,8 @@ impl Grid {
             .collect()
     }
 
-    /// Leaves out columns until the others have room in `width`, then cuts the beginnings of names. Returns the titles of the
-    /// columns that are left out, as they stood from left to right.
+    /// Drops columns until the rest fits in `width`, then cuts the start of long names. Returns the titles of the dropped
+    /// columns, from left to right.
     pub fn fit(&mut self, width: usize) -> Vec<String> {
         let titles = self.lines[0].clone();
         let names = self.widths()[0];

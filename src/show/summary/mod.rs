@@ -133,7 +133,7 @@ impl Summary {
         }
     }
 
-    /// What stands below the table.
+    /// The lines below the table.
     fn lines(&self) -> impl Iterator<Item = (String, String)> {
         let origin = self.weights.as_ref().map(WeightsOrigin::lines);
         self.totals

@@ -31,13 +31,13 @@ pub struct Column<R> {
     key: &'static str,
     align: Align,
     value: Value<R>,
-    /// What stands for the value where there is little room.
+    /// A shorter form of the value, for narrow terminals.
     short: Option<fn(&R) -> String>,
-    /// Which columns are left out first where there is no room for all; `None` for those that stay.
+    /// Columns with the lowest rank are dropped first on narrow terminals; `None` is never dropped.
     rank: Option<u8>,
 }
 
-/// What a column takes from a row.
+/// How a column shows a row.
 enum Value<R> {
     /// The same words for people and for programs.
     Words(fn(&R) -> String),
@@ -93,13 +93,13 @@ impl<R> Column<R> {
         }
     }
 
-    /// The same column, with a shorter form of its value for where there is little room.
+    /// Adds a shorter form of the value, for narrow terminals.
     pub const fn or_short(mut self, short: fn(&R) -> String) -> Self {
         self.short = Some(short);
         self
     }
 
-    /// The same column, which is left out where there is no room: those of the lowest rank go first.
+    /// Lets the column be dropped on narrow terminals; the lowest rank goes first.
     pub const fn optional(mut self, rank: u8) -> Self {
         self.rank = Some(rank);
         self
@@ -164,8 +164,8 @@ impl<R> Table<'_, R> {
         Ok(())
     }
 
-    /// Aligned columns between two rules. Where they are wider than `width`, names are shortened and columns left out, those
-    /// first that say least; a line below says which.
+    /// Aligned columns between two rules. When they are wider than `width`, names are shortened and the least important columns
+    /// dropped; a line below names them.
     pub fn text(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let titles = self.columns.iter().map(|column| column.title.to_owned());
         let rows = self.rows.iter().map(|row| self.cells(row));

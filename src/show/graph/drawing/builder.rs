@@ -125,7 +125,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The block that a node disappears in.
+    /// The folded block that contains a node.
     fn folded_into(&self, node: &Node) -> Option<String> {
         let depth = self.depth?;
         let parts: Vec<&str> = node
@@ -136,7 +136,8 @@ impl<'a> Builder<'a> {
         (parts.len() >= depth).then(|| parts[..depth].join("."))
     }
 
-    /// The box that a node continues: it works element by element, in the same block, on a value that nobody else reads.
+    /// The box that a node joins instead of getting its own: the node works element by element, in the same block, and is the
+    /// only reader of that box's value.
     fn extends(&self, node: &Node) -> Option<usize> {
         let &[input] = &node.inputs[..] else {
             return None;
@@ -213,7 +214,7 @@ impl<'a> Builder<'a> {
         unit
     }
 
-    /// Draws where the output leaves.
+    /// Adds the output.
     fn add_output(&mut self) {
         let source = self.graph.output();
         self.drawing.units.push(Unit {
@@ -234,7 +235,7 @@ impl<'a> Builder<'a> {
         );
     }
 
-    /// What leads only to a shortcut is part of it, such as a convolution that changes the size of what is added.
+    /// Marks boxes that feed only a shortcut as part of it, such as the convolution that resizes the shortcut's value.
     fn finish(mut self) -> Drawing {
         for unit in (0..self.drawing.units.len()).rev() {
             let edges = &mut self.drawing.edges;

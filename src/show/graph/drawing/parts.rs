@@ -17,7 +17,7 @@ pub struct Drawing {
     pub groups: Vec<Group>,
 }
 
-/// One box: a layer with the elementwise layers that follow it and it alone, an operator, or a folded block.
+/// One box: an operator, a folded block, or a layer together with the elementwise layers that only it feeds.
 #[derive(Debug)]
 pub struct Unit {
     /// Full name of the first layer.
@@ -72,12 +72,12 @@ pub struct Edge {
     pub flow: Flow,
 }
 
-/// What an edge is to a residual block.
+/// The role of an edge in a residual block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// An edge like any other.
+    /// Any other edge.
     Main,
-    /// On the way to what is added to the main path.
+    /// Part of the shortcut around a residual block.
     Shortcut,
 }
 
@@ -92,7 +92,7 @@ pub struct Group {
     pub type_name: &'static str,
     /// The frame around it.
     pub parent: Option<usize>,
-    /// Frames around it.
+    /// How many frames are around it.
     pub depth: usize,
     /// Costs of what is in it, in words.
     pub cost: String,
@@ -104,14 +104,14 @@ impl Drawing {
         self.units.iter().map(|unit| unit.macs).max().unwrap_or(0)
     }
 
-    /// Cost of a box on a scale from 0 to 1 that leaves small ones visible.
+    /// Cost of a box from 0 to 1, on a square-root scale, so that cheap boxes still differ.
     pub fn heat(&self, unit: &Unit) -> f64 {
         (unit.macs as f64 / self.most_macs().max(1) as f64).sqrt()
     }
 }
 
 impl Unit {
-    /// What the costs are, in words; empty where they are none or negligible.
+    /// The cost in words; empty when there is none worth showing.
     pub fn cost(&self) -> String {
         if self.macs == 0 || self.part == Part::Pointwise {
             return String::new();

@@ -16,7 +16,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Makes the picture at least this wide, its content in the middle.
+    /// Widens the picture to at least `width` and centres its content.
     pub fn widen(&mut self, width: f64) {
         let room = (width - self.width).max(0.0);
         self.width += room;

@@ -1,4 +1,4 @@
-//! Where the boxes of a drawing stand: layers from top to bottom, as in Sugiyama, Tagawa and Toda, "Methods for Visual
+//! Positions of the boxes of a drawing: layers from top to bottom, as in Sugiyama, Tagawa and Toda, "Methods for Visual
 //! Understanding of Hierarchical System Structures" (1981), in one or two columns.
 
 mod geometry;
@@ -47,7 +47,7 @@ pub fn layout(
     layout
 }
 
-/// Leads the edge between two columns down, through the gutter and up again.
+/// Routes the edge between two columns down, through the gutter and up again.
 fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut Layout) {
     let [first, second] = columns else { return };
     for (index, edge) in drawing.edges.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::slots::Slots;
 use crate::show::graph::drawing::Drawing;
 
 impl Slots {
-    /// Writes the column into the layout, right of what is there.
+    /// Adds the column to the layout, to the right of earlier columns.
     pub fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
         self.align();
         let side = |sign: f64| {

@@ -1,15 +1,15 @@
-//! Which row each box stands in, and which rows make a column.
+//! The row of each box, and the rows of each column.
 
 use super::geometry::{BEND, FOOT, HEADING, ROW_GAP};
 use crate::show::graph::drawing::Drawing;
 
-/// A picture taller than this is broken into two columns.
+/// A taller picture is split into two columns.
 const TALL: f64 = 900.0;
 
 /// Consecutive rows.
 pub type Range = std::ops::Range<usize>;
 
-/// Boxes by the longest way that leads to them.
+/// Boxes assigned to rows by the longest path that leads to them.
 pub struct Rows {
     /// Row of each box.
     pub of_unit: Vec<usize>,
@@ -83,7 +83,7 @@ pub fn is_inside(drawing: &Drawing, group: Option<usize>, outer: usize) -> bool 
     false
 }
 
-/// The rows of each column. A picture is broken where one value leads from one half to the other and no frame is cut.
+/// The rows of each column. A picture is split where a single value crosses and no frame is cut.
 #[allow(
     clippy::single_range_in_vec_init,
     reason = "one column is one range of rows"

@@ -1,4 +1,4 @@
-//! Where in its row each box stands, and each edge that passes the row.
+//! The position of each box, and of each edge that passes a row, within its row.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use crate::show::graph::drawing::{Drawing, Edge, Flow};
 
 /// Between two things in a row.
 const GAP: f64 = 14.0;
-/// Room that an edge needs which passes a row.
+/// Width kept for an edge that passes a row.
 const LANE: f64 = 12.0;
-/// How often the rows are pulled towards their neighbours; more changes nothing that can be seen.
+/// Passes over all rows, each pulling slots towards their neighbours. More passes make no visible difference.
 const SWEEPS: usize = 1000;
 
 /// A box, or the place where an edge passes a row.
@@ -22,8 +22,9 @@ pub struct Slot {
     pub x: f64,
 }
 
-/// How strongly the two slots of a piece of `edge`, which leads from slot `ends.0` to `ends.1`, should stand above each
-/// other: a path is straight until it splits or joins, and what splits or joins stands in the middle of its branches.
+/// How strongly the two slots of `piece` want to be vertically aligned; `piece` is a part of `edge`, which leads from slot
+/// `ends.0` to `ends.1`. Strong links keep a path straight until it splits or joins; weak links let a box that splits or joins
+/// settle in the middle of its branches.
 fn weight(drawing: &Drawing, edge: &Edge, piece: (usize, usize), ends: (usize, usize)) -> f64 {
     if edge.flow == Flow::Shortcut {
         let is_end = piece.0 == ends.0 || piece.1 == ends.1;
@@ -40,7 +41,7 @@ fn weight(drawing: &Drawing, edge: &Edge, piece: (usize, usize), ends: (usize, u
     if splits || joins { 1.0 } else { 100.0 }
 }
 
-/// The pull of what passes beside the main path, too weak to bend it.
+/// The pull of shortcuts, too weak to bend the main path.
 const BESIDE: f64 = 1e-4;
 
 /// All slots of a column and what connects them.
@@ -48,7 +49,7 @@ pub struct Slots {
     pub slots: Vec<Slot>,
     /// Slots of each row from left to right.
     rows: Vec<Vec<usize>>,
-    /// Upper slot, lower slot, how strongly the two should stand above each other.
+    /// Upper slot, lower slot, and how strongly the two want to be aligned.
     links: Vec<(usize, usize, f64)>,
     /// The slots of each edge in this column.
     pub chains: HashMap<usize, Vec<usize>>,
@@ -56,7 +57,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The slots of the rows `range`, in the order in which they stand.
+    /// The slots of the rows `range`, ordered within each row.
     pub fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)], range: Range) -> Self {
         let mut column = Self {
             slots: Vec::new(),
@@ -102,8 +103,8 @@ impl Slots {
         self.slots.len() - 1
     }
 
-    /// Puts every row in the order of what is above it; boxes of the main path come before what passes beside them, and
-    /// otherwise in the order in which they run.
+    /// Orders every row by the positions of the slots above. At equal positions, boxes of the main path come before edges and
+    /// shortcuts, then whatever runs first.
     fn sort(&mut self) {
         let mut position = vec![0.0; self.slots.len()];
         for row in 0..self.rows.len() {
@@ -132,7 +133,7 @@ impl Slots {
         }
     }
 
-    /// Moves every slot towards the slots it is linked with, the order in the rows kept.
+    /// Moves every slot towards the slots it is linked to, without changing the order within rows.
     pub fn align(&mut self) {
         for row in self.rows.clone() {
             self.settle(&row, &vec![0.0; row.len()]);
@@ -151,7 +152,7 @@ impl Slots {
         self.straighten();
     }
 
-    /// Takes the last small kinks out of edges that pass rows.
+    /// Straightens edges that are almost straight.
     fn straighten(&mut self) {
         for chain in self.chains.values() {
             let passing = &chain[1..chain.len() - 1];
@@ -168,7 +169,7 @@ impl Slots {
         }
     }
 
-    /// The place where a slot would like to be.
+    /// The weighted mean position of the slots that a slot is linked to.
     fn pull(&self, slot: usize) -> f64 {
         let mut place = 0.0;
         let mut total = 0.0;
@@ -188,7 +189,7 @@ impl Slots {
         }
     }
 
-    /// How much a slot matters to its row.
+    /// The weight of a slot when its row is settled.
     fn strength(&self, slot: usize) -> f64 {
         let above = self.links.iter().filter(|link| link.1 == slot);
         let strongest = above.map(|link| link.2).reduce(f64::max);
@@ -196,7 +197,8 @@ impl Slots {
         strongest.map_or(1.0, |weight| weight.min(1.0))
     }
 
-    /// Gives a row the places nearest to `wanted` that do not overlap: an isotonic regression by pooling neighbours.
+    /// Moves the slots of a row as close to `wanted` as possible without overlap: isotonic regression by pooling adjacent
+    /// violators.
     fn settle(&mut self, row: &[usize], wanted: &[f64]) {
         let mut offsets = vec![0.0; row.len()];
         for i in 1..row.len() {

@@ -1,8 +1,8 @@
 //! Event files that TensorBoard reads.
 //!
-//! An event file is a sequence of framed protocol buffers: here one that names the version of the format, and one that
-//! holds the graph. Sources: `tensorboard/compat/proto/{event,graph,node_def,attr_value,tensor_shape}.proto` for the
-//! messages, TensorFlow's `core/lib/io/record_writer` for the frames.
+//! An event file is a sequence of framed protocol buffers. Ours has two: the version of the format, and the graph. Sources:
+//! `tensorboard/compat/proto/{event,graph,node_def,attr_value,tensor_shape}.proto` for the messages, TensorFlow's
+//! `core/lib/io/record_writer` for the frames.
 
 mod graph_def;
 mod proto;
@@ -18,9 +18,9 @@ use crate::file::{self, FileError};
 use crate::network::Graph;
 use proto::{Event, What};
 
-/// Writes `graph` into a new event file in `folder`, which is made if need be, and returns the file's path.
+/// Writes `graph` to a new event file in `folder` and returns the file's path. The folder is created if it does not exist.
 ///
-/// Files that are there stay: TensorBoard shows the graph of the newest.
+/// Earlier event files stay; TensorBoard shows the graph of the newest.
 ///
 /// # Errors
 /// [`FileError::Create`] when the folder or a file in it cannot be made, [`FileError::Write`] when the disk is full.

@@ -9,7 +9,7 @@ pub fn append(out: &mut Vec<u8>, data: &[u8]) {
     out.extend(masked_checksum(data).to_le_bytes());
 }
 
-/// CRC-32C, rotated and shifted so that a checksum of data that holds checksums stays useful.
+/// CRC-32C, masked as TFRecord asks, because a CRC of data that contains CRCs is weak.
 fn masked_checksum(data: &[u8]) -> u32 {
     const DELTA: u32 = 0xa282_ead8;
     crc32c::crc32c(data).rotate_right(15).wrapping_add(DELTA)
