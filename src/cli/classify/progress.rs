@@ -1,28 +1,24 @@
 //! How far the work is, on standard error when that is a terminal.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::recognise::Stop;
 use crate::text::terminal;
 
 /// A line that is drawn over and over: a bar, what is done, how fast, and how long the rest will take.
-pub struct Progress(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    ended: Condvar,
+pub struct Progress {
+    line: ProgressBar,
+    state: Arc<Mutex<State>>,
 }
 
 /// What the line shows.
 #[derive(Default)]
 struct State {
-    /// Whether there is a line.
-    is_shown: bool,
-    /// What is going on before the first answer.
+    /// What is going on before the first clip begins.
     message: &'static str,
     /// Clips there are, where that is known.
     clips: Option<usize>,
@@ -41,100 +37,66 @@ impl Progress {
     /// Nothing is shown when `hidden`, and when standard error is no terminal. Neither is it when standard output is a pipe:
     /// whatever reads it, a pager for instance, probably writes to the same terminal.
     pub fn new(clips: Option<usize>, hidden: bool) -> Self {
-        let is_shown = !hidden && io::stderr().is_terminal() && !terminal::is_pipe(io::stdout());
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                is_shown,
-                clips,
-                ..State::default()
-            }),
-            ended: Condvar::new(),
-        });
-        if is_shown {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.draw());
+        let state = Arc::new(Mutex::new(State {
+            clips,
+            ..State::default()
+        }));
+        if hidden || !io::stderr().is_terminal() || terminal::is_pipe(io::stdout()) {
+            let line = ProgressBar::hidden();
+            return Self { line, state };
         }
-        Self(shared)
+        let shown = Arc::clone(&state);
+        let write = move |progress: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let width = terminal::width(io::stderr()).unwrap_or(80);
+            let tick = progress.elapsed().as_millis() as usize / TICK.as_millis() as usize;
+            let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            // A failed write leaves a gap in a line that is drawn again at once.
+            let _ = out.write_str(&state.line(width, tick));
+        };
+        let style = ProgressStyle::with_template("{line}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let line = ProgressBar::new_spinner().with_style(style.with_key("line", write));
+        line.enable_steady_tick(TICK);
+        Self { line, state }
     }
 
     /// What is going on.
     pub fn message(&self, message: &'static str) {
-        self.0.state().message = message;
+        self.change(|state| state.message = message);
     }
 
-    /// The first clip begins: what came before does not count for the rate. The line goes when `stop` is asked.
+    /// The first clip begins: what came before does not count for the rate. From when `stop` is asked on, the line says so.
     pub fn begin(&self, stop: Stop) {
-        let mut state = self.0.state();
-        state.message = "reading the first clip";
-        state.begun = Some(Instant::now());
-        state.stop = stop;
+        self.change(|state| {
+            state.message = "";
+            state.begun = Some(Instant::now());
+            state.stop = stop;
+        });
     }
 
     /// There is an answer for the clip at this place in the input, from 0: the `answer`th, from 0, of `answers`.
     pub fn answered(&self, clip: usize, answer: usize, answers: usize) {
-        let mut state = self.0.state();
-        state.clip = clip;
-        state.answered = answer + 1;
-        state.answers = answers;
-        state.total += 1;
+        self.change(|state| {
+            state.clip = clip;
+            state.answered = answer + 1;
+            state.answers = answers;
+            state.total += 1;
+        });
     }
 
-    /// Clears the line while `write`, which must not change the progress, writes to the terminal.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Clears the line while `write` writes to the terminal.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
-        let state = self.0.state();
-        if state.is_shown {
-            put(CLEAR);
-        }
-        write()
+        self.line.suspend(write)
     }
 
     /// Removes the line.
     pub fn end(&self) {
-        self.0.state().remove();
-        self.0.ended.notify_all();
+        self.line.finish_and_clear();
     }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Draws the line until it is removed.
-    fn draw(&self) {
-        let mut state = self.state();
-        for tick in 0.. {
-            if state.is_shown && state.stop.is_asked() {
-                state.remove();
-                put("eco: stopping after this answer; Ctrl-C again: at once\n");
-            }
-            if !state.is_shown {
-                return;
-            }
-            let width = terminal::width(io::stderr()).unwrap_or(80);
-            put(&format!("\r{}{REST}", state.line(width, tick)));
-            let waited = self.ended.wait_timeout(state, TICK);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-/// Clears the terminal from the cursor to the end of its line.
-const REST: &str = "\x1b[K";
-/// Clears the line that the cursor is in.
-const CLEAR: &str = "\r\x1b[K";
-
-/// Writes to standard error at once. A failed write leaves a gap in a line that is drawn again.
-fn put(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes());
-    let _ = stderr.flush();
 }
 
 /// From one drawing of the line to the next.
@@ -166,14 +128,14 @@ impl State {
         }
     }
 
-    fn remove(&mut self) {
-        if std::mem::take(&mut self.is_shown) {
-            put(CLEAR);
-        }
-    }
-
     /// What is done, how fast, how long the rest takes: the later parts are left out where there is no room.
     fn parts(&self, elapsed: Duration) -> Vec<String> {
+        if self.stop.is_asked() {
+            return vec![
+                "stopping after this clip".into(),
+                "Ctrl-C again: at once".into(),
+            ];
+        }
         if self.total == 0 {
             return vec![self.message.to_owned()];
         }
@@ -278,5 +240,16 @@ mod tests {
                 assert!(line.chars().count() + FREE <= width, "{width}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn a_stop_that_was_asked_for_is_shown() {
+        let state = state(Some(1), 0, 312, 1200);
+        state.stop.ask();
+        assert!(
+            state
+                .line(80, 0)
+                .ends_with("stopping after this clip  Ctrl-C again: at once")
+        );
     }
 }

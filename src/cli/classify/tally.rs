@@ -24,8 +24,7 @@ impl Tally {
     /// Counts an answer, which `row` shows.
     pub fn add(&mut self, answer: &Answer, row: &Row) {
         self.rows += 1;
-        let (place, answers) = answer.outcome.place();
-        self.clips = answer.clip + usize::from(place + 1 == answers);
+        self.clips = answer.clip + 1;
         self.forward += answer.outcome.forward();
         if let Some(loaded) = answer.outcome.loaded() {
             self.decode += loaded.elapsed;
@@ -36,7 +35,7 @@ impl Tally {
         }
     }
 
-    /// Clips with an answer; those with windows, with all of them.
+    /// Clips with an answer, or with some of their windows'.
     pub fn clips(&self) -> usize {
         self.clips
     }
