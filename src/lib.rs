@@ -22,7 +22,7 @@
 //! | module | knows |
 //! |---|---|
 //! | [`text`] | words and numbers as people read them |
-//! | [`file`] | files that appear whole or not at all |
+//! | [`mod@file`] | files that appear whole or not at all |
 //! | [`recipe`] | how a clip becomes the network's input, in numbers |
 //! | [`network`] | what ECO is, without tensors |
 //! | [`clip`] | from files to pixels |

@@ -1,6 +1,5 @@
 //! Files for the fuzzer to start from.
 
-#[allow(dead_code, reason = "only the sound files are used")]
 mod forge;
 
 use std::path::PathBuf;

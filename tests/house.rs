@@ -275,7 +275,9 @@ fn the_front_page_of_the_docs_shows_the_same_rooms() {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     for (name, what) in ROOMS {
-        let row = format!("//! | [`{name}`] | {what} |");
+        // There is a macro of that name as well.
+        let link = if name == "file" { "mod@file" } else { name };
+        let row = format!("//! | [`{link}`] | {what} |");
         assert!(page.contains(&row), "lib.rs lacks: {row}");
     }
 }

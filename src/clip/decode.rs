@@ -28,7 +28,7 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// [`ClipError::FrameVanished`] when the file does not exist, [`ClipError::PermissionDenied`],
-/// [`ClipError::Truncated`], [`ClipError::TooLarge`] beyond [`MAX_SIDE`], [`MAX_PIXELS`] or
+/// [`ClipError::Truncated`], [`ClipError::TooLarge`] beyond `MAX_SIDE`, `MAX_PIXELS` or
 /// [`MAX_FILE_BYTES`], [`ClipError::Decode`] for anything that is not an image of a known format,
 /// [`ClipError::Io`] for the rest.
 pub fn decode(path: &Path) -> Result<Image> {

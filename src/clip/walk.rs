@@ -59,7 +59,7 @@ impl Finder {
     /// the error where the clip's answer would be.
     ///
     /// # Errors
-    /// Those of [`read_error`]; [`ClipError::NoFrames`] for a directory without any clip.
+    /// A path that cannot be read; [`ClipError::NoFrames`] for a directory without any clip.
     pub fn find(&mut self, entry: ClipEntry) -> Result<Found> {
         let path = &entry.path;
         let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;

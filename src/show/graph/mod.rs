@@ -1,7 +1,6 @@
 //! The network as a graph of operators, traced from a forward pass, and its drawings.
 //!
-//! Nothing here is specific to ECO: every node, scope, shape and cost comes from running the modules under an
-//! [`Observer`](crate::network::Observer).
+//! Nothing here is specific to ECO: every node, scope, shape and cost comes from the traced [`Graph`].
 
 mod dot;
 mod drawing;

@@ -73,7 +73,7 @@ impl Import {
     /// A mismatch is no error here: it is the verdict of [`Import::report`].
     ///
     /// # Errors
-    /// The errors of [`super::open`] other than a mismatch, and [`WeightsError::Labels`].
+    /// The errors of [`open`](crate::weights::open) other than a mismatch, and [`WeightsError::Labels`].
     pub fn prepare(
         path: &Path,
         spec: &[TensorSpec],

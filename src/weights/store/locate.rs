@@ -1,7 +1,7 @@
 //! Where weights are kept, and which ones are used when none are named.
 //!
 //! `eco load-weights` writes into the user's data directory and notes the file in the record of imports there (see
-//! [`super::imported`]). A search takes the first of: the file asked for, the environment variable `ECO_WEIGHTS`, what the
+//! `imported.rs`). A search takes the first of: the file asked for, the environment variable `ECO_WEIGHTS`, what the
 //! record says is used. Nothing in the current directory is ever used unasked. The embedded demo is used only when asked
 //! for by name.
 

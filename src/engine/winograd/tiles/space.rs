@@ -140,9 +140,9 @@ fn tiles_to_points<S: Simd, X: Axis, const N: usize>(
                     at: at + channel,
                 };
                 if whole {
-                    patch.to_points::<S, X, N, true>(s, corner, from, w);
+                    patch.into_points::<S, X, N, true>(s, corner, from, w);
                 } else {
-                    patch.to_points::<S, X, N, false>(s, corner, from, w);
+                    patch.into_points::<S, X, N, false>(s, corner, from, w);
                 }
             }
         }
@@ -182,10 +182,10 @@ fn tiles_to_pixels<S: Simd, X: Axis, const N: usize>(
                     at: at + c,
                 };
                 match (block.convolution.max_pool, whole) {
-                    (false, true) => patch.to_pixels::<S, X, N, false, true>(s, outputs),
-                    (false, false) => patch.to_pixels::<S, X, N, false, false>(s, outputs),
-                    (true, true) => patch.to_pixels::<S, X, N, true, true>(s, outputs),
-                    (true, false) => patch.to_pixels::<S, X, N, true, false>(s, outputs),
+                    (false, true) => patch.into_pixels::<S, X, N, false, true>(s, outputs),
+                    (false, false) => patch.into_pixels::<S, X, N, false, false>(s, outputs),
+                    (true, true) => patch.into_pixels::<S, X, N, true, true>(s, outputs),
+                    (true, false) => patch.into_pixels::<S, X, N, true, false>(s, outputs),
                 }
             }
         }
@@ -195,7 +195,7 @@ fn tiles_to_pixels<S: Simd, X: Axis, const N: usize>(
 impl Patch<'_> {
     /// The corner is the first pixel, which may lie outside the image.
     #[inline(always)]
-    fn to_points<S: Simd, X: Axis, const N: usize, const WHOLE: bool>(
+    fn into_points<S: Simd, X: Axis, const N: usize, const WHOLE: bool>(
         self,
         s: S,
         [top, left]: [usize; 2],
@@ -242,7 +242,7 @@ impl Patch<'_> {
 
     /// To pixels or, where there is a max pool, to its windows.
     #[inline(always)]
-    fn to_pixels<S: Simd, X: Axis, const N: usize, const POOL: bool, const WHOLE: bool>(
+    fn into_pixels<S: Simd, X: Axis, const N: usize, const POOL: bool, const WHOLE: bool>(
         self,
         s: S,
         outputs: &Outputs,
