@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -36,6 +36,9 @@ pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) ->
 /// A folder that `fill` makes once for this content of `scripts/`, and that later runs find again: scripts import one
 /// another, so that a change of any makes everything anew. `purpose` tells apart what one script makes.
 pub fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    // Tests of one process run side by side: one makes, the others find.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let content = scripts_hash();
     let folder =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{purpose}-{content:016x}"));
