@@ -1,6 +1,6 @@
 //! The columns of the table of activations.
 
-use super::activations::{Activation, Comparison};
+use super::activation::{Activation, Comparison};
 use super::table::Column;
 use crate::text::number::thousands;
 

@@ -1,5 +1,6 @@
 //! The network as a table: what every layer is, what goes in and out, and what it costs; and what passes through it.
 
+mod activation;
 mod activation_columns;
 pub mod activations;
 mod columns;
