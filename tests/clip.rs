@@ -72,11 +72,7 @@ fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
 /// The decoded pixels as the reference has them.
 fn reference_image(folder: &Path, case: &Case) -> Image {
     let pixels = fs::read(folder.join(&case.decoded)).unwrap();
-    Image {
-        pixels,
-        width: case.width,
-        height: case.height,
-    }
+    Image::new(pixels, case.width, case.height)
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn splits_of_data_sets_are_known_by_their_names() {
     );
     assert_eq!(
         list.note.as_deref(),
-        Some("1 clips for testing taken, 2 others left out")
+        Some("1 of 3 taken, those for testing")
     );
     let train = clips(
         folder,
@@ -218,6 +218,8 @@ fn splits_of_data_sets_are_known_by_their_names() {
         "Archery/v_Archery_g02_c05.avi 3\n",
     );
     assert_eq!(train, ["Archery/v_Archery_g02_c05.avi - \"Archery\""]);
+    let test = clips(folder, "testlist01.txt", "Archery/v_Archery_g02_c05.avi\n");
+    assert_eq!(test, train);
 }
 
 #[test]

@@ -313,3 +313,51 @@ fn grey_video_of_more_than_8_bits_is_scaled_to_8() {
         assert!(most <= Some(1), "{name}: {most:?}");
     }
 }
+
+/// The frames that `from` and `to` select.
+fn selected(path: &Path, from: f64, to: f64) -> (std::ops::Range<usize>, Option<(f64, f64)>) {
+    let options = LoadOptions {
+        segments: 4,
+        from: Some(Position::Seconds(from)),
+        to: Some(Position::Seconds(to)),
+        ..LoadOptions::default()
+    };
+    let mut found = None;
+    load_clip(&path.to_path_buf().into(), &options, &mut |loaded| {
+        found = Some((loaded.range, loaded.seconds));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    found.unwrap()
+}
+
+#[test]
+fn seconds_count_as_players_count_them() {
+    let Some(folder) = changing() else { return };
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let folder = folder.path();
+    let mpeg4 = ["-c:v", "mpeg4", "-q:v", "5"];
+    part(folder, "25.mkv", SMALL, 0, 200, &mpeg4);
+    // The sound begins five seconds before the picture.
+    let sound = ["-f", "lavfi", "-i", "sine=duration=14"];
+    let picture = ["-itsoffset", "5", "-i", "25.mkv", "-c:v", "copy"];
+    ffmpeg(folder, &[&sound[..], &picture, &["late.mkv"]].concat());
+    assert_eq!(selected(&folder.join("late.mkv"), 7.0, 8.0).0, 50..75);
+    // A stream that was recorded from its middle on.
+    let copy = ["-i", "25.mkv", "-c", "copy"];
+    let shifted = ["-output_ts_offset", "101.6", "shifted.mkv"];
+    ffmpeg(folder, &[&copy[..], &shifted].concat());
+    let found = selected(&folder.join("shifted.mkv"), 7.0, 7.8);
+    assert_eq!(found, (175..195, Some((7.0, 7.8))));
+    // Nothing new for three seconds.
+    let gap = [
+        "-i",
+        "25.mkv",
+        "-vf",
+        "select='lt(t,2)+gt(t,5)'",
+        "-vsync",
+        "vfr",
+    ];
+    ffmpeg(folder, &[&gap[..], &mpeg4, &["gap.mkv"]].concat());
+    assert_eq!(selected(&folder.join("gap.mkv"), 3.0, 4.0).0, 49..50);
+}

@@ -38,6 +38,7 @@ fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
 
 fn for_clip(error: &ClipError) -> Option<&'static str> {
     match error {
+        ClipError::SeveralSeries { .. } => Some("--frames PATTERN chooses one"),
         ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
         ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
         _ => None,

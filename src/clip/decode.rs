@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use image::{ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::error::{ClipError, Result};
 use super::jpeg;
@@ -55,14 +55,15 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Image> {
     decoder
         .read_image(&mut raw)
         .map_err(|error| from_image_error(error, path))?;
+    let is_bright = |sample: &[u8]| u16::from_ne_bytes([sample[0], sample[1]]) > 255;
+    let is_clipped = color == ColorType::L16 && raw.chunks_exact(2).any(is_bright);
     let pixels = to_rgb8(raw, color).ok_or_else(|| ClipError::Decode {
         path: path.to_path_buf(),
         reason: format!("its pixels are {color:?}, which is not supported"),
     })?;
     Ok(Image {
-        pixels,
-        width: width as usize,
-        height: height as usize,
+        is_clipped,
+        ..Image::new(pixels, width as usize, height as usize)
     })
 }
 

@@ -115,6 +115,10 @@ impl FrameDir {
                 )
             ));
         }
+        if self.skipped.directories > 0 {
+            let directories = count(self.skipped.directories, "sub-directory", "sub-directories");
+            parts.push(format!("{directories} not looked into"));
+        }
         if let Some(gaps) = &self.gaps {
             parts.push(format!(
                 "{} missing in the numbering (the first after {})",

@@ -25,6 +25,8 @@ pub struct SourceFrame {
     pub width: usize,
     /// Height before any resize, in pixels.
     pub height: usize,
+    /// Whether samples of 16-bit grey were clipped at 255, as Pillow does it.
+    pub is_clipped: bool,
 }
 
 impl SourceFrame {
@@ -111,6 +113,7 @@ impl Cropped {
             path: path.map(Path::to_path_buf),
             width,
             height,
+            is_clipped: image.is_clipped,
         };
         Cropped {
             source,

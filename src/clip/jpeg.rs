@@ -42,11 +42,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Image> {
             "its header and its data disagree about the size",
         ));
     }
-    Ok(Image {
-        pixels,
-        width,
-        height,
-    })
+    Ok(Image::new(pixels, width, height))
 }
 
 /// Pillow's conversion, without colour profiles: `(255 - c) * (255 - k) / 255`, rounded.

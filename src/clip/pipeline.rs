@@ -13,7 +13,8 @@ use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::frames::Frames;
 use super::opened::{Clip, OpenOptions, Views};
-use super::timeline::{Position, Sliding};
+use super::position::Position;
+use super::timeline::Sliding;
 use super::turns::Turns;
 use crate::recipe::{DEFAULT_SEGMENTS, Preprocess, Sampling};
 
@@ -132,7 +133,8 @@ fn load_source(
         None => vec![whole],
     };
     let answers: Vec<Views> = ranges.iter().map(|range| views(range, options)).collect();
-    let mut note = note(source, stated_frames);
+    let mut notes = notes(source, stated_frames);
+    let mut is_clipping_said = false;
     let mut stopwatch = options.turns.stopwatch();
     source.load_each(
         &answers,
@@ -141,6 +143,14 @@ fn load_source(
         &options.turns,
         &mut |number, views| {
             let elapsed = stopwatch.elapsed();
+            let mut frames = views.iter().flat_map(Frames::sources);
+            if !is_clipping_said && frames.any(|frame| frame.is_clipped) {
+                is_clipping_said = true;
+                notes.push(format!(
+                    "{}: 16-bit grey is clipped at 255, as Pillow does it; frames of 8 bits keep their greys",
+                    source.path().display()
+                ));
+            }
             let range = ranges[number].clone();
             let flow = emit(Loaded {
                 seconds: timeline.span(&range),
@@ -149,7 +159,7 @@ fn load_source(
                 answer: number,
                 answers: ranges.len(),
                 views,
-                note: note.take(),
+                note: (!notes.is_empty()).then(|| std::mem::take(&mut notes).join("; ")),
                 elapsed,
             });
             // Waiting for a place in the queue is not loading.
@@ -159,7 +169,8 @@ fn load_source(
     )
 }
 
-fn note(source: &Clip, stated_frames: Option<usize>) -> Option<String> {
+/// What is to be said about a clip.
+fn notes(source: &Clip, stated_frames: Option<usize>) -> Vec<String> {
     let found = source.frame_count();
     let disagreement = stated_frames
         .filter(|&stated| stated != found)
@@ -169,11 +180,7 @@ fn note(source: &Clip, stated_frames: Option<usize>) -> Option<String> {
                 source.path().display()
             )
         });
-    let notes: Vec<String> = [source.note(), disagreement]
-        .into_iter()
-        .flatten()
-        .collect();
-    (!notes.is_empty()).then(|| notes.join("; "))
+    source.note().into_iter().chain(disagreement).collect()
 }
 
 fn views(range: &Range<usize>, options: &LoadOptions) -> Views {

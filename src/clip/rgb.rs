@@ -22,17 +22,26 @@ pub struct Image {
     pub width: usize,
     /// Rows.
     pub height: usize,
+    /// Whether it is of 16-bit grey with samples beyond 255, which became 255.
+    pub is_clipped: bool,
 }
 
 impl Image {
+    /// An image of `height * width * 3` bytes.
+    pub fn new(pixels: Vec<u8>, width: usize, height: usize) -> Self {
+        Image {
+            pixels,
+            width,
+            height,
+            is_clipped: false,
+        }
+    }
+
     /// Its top left corner; the image must be large enough.
     pub(super) fn top_left(&self, width: usize, height: usize) -> Image {
         let rows = self.pixels.chunks_exact(self.width * 3).take(height);
-        Image {
-            pixels: rows.flat_map(|row| &row[..width * 3]).copied().collect(),
-            width,
-            height,
-        }
+        let pixels = rows.flat_map(|row| &row[..width * 3]).copied().collect();
+        Image::new(pixels, width, height)
     }
 
     /// The image turned clockwise by this many quarters.
@@ -44,6 +53,7 @@ impl Image {
             pixels,
             width,
             height,
+            ..
         } = &self;
         let mut turned = Vec::with_capacity(pixels.len());
         for x in 0..*width {
@@ -52,12 +62,7 @@ impl Image {
                 turned.extend_from_slice(&pixels[at..at + 3]);
             }
         }
-        let once = Image {
-            pixels: turned,
-            width: *height,
-            height: *width,
-        };
-        once.turned(quarters - 1)
+        Image::new(turned, *height, *width).turned(quarters - 1)
     }
 
     /// The image, borrowed.

@@ -1,54 +1,13 @@
-//! Parts of a clip: positions in frames or seconds, ranges, and windows that slide over it.
+//! Parts of a clip: ranges of frames, and windows that slide over it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::error::{ClipError, Result};
+use super::position::Position;
 
 /// Seconds that two times may differ by and still be the same: containers round to milliseconds.
 const SAME: f64 = 1e-6;
-
-/// A place in a clip, or a length: a number of frames (`120`) or a time (`4.5s`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Position {
-    /// Frames, counted from 0.
-    Frames(usize),
-    /// Seconds after the first frame.
-    Seconds(f64),
-}
-
-/// Why a text is no [`Position`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither a number of frames (120) nor a time in seconds (4.5s)")]
-pub struct ParsePositionError(String);
-
-impl FromStr for Position {
-    type Err = ParsePositionError;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        let invalid = || ParsePositionError(text.to_owned());
-        let Some(seconds) = text.strip_suffix('s') else {
-            return text.parse().map(Position::Frames).map_err(|_| invalid());
-        };
-        let seconds: f64 = seconds.trim_end().parse().map_err(|_| invalid())?;
-        let is_time = seconds.is_finite() && seconds >= 0.0;
-        if is_time {
-            Ok(Position::Seconds(seconds))
-        } else {
-            Err(invalid())
-        }
-    }
-}
-
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Position::Frames(frames) => write!(f, "{frames}"),
-            Position::Seconds(seconds) => write!(f, "{seconds}s"),
-        }
-    }
-}
 
 /// A window that slides over a clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +17,9 @@ pub struct Sliding {
     /// From the start of one window to the start of the next.
     pub stride: Position,
 }
+
+/// A frame stays long on screen if it stays this many times as long as is usual.
+const LONG: f64 = 1.5;
 
 /// When a clip's frames are shown.
 #[derive(Clone, Debug)]
@@ -118,14 +80,28 @@ impl Timeline {
 
     /// The frames from `from` (with it) to `to` (without it); all frames by default.
     ///
+    /// A time means the first frame that begins then or later. But where that is a while off, or where no frame begins
+    /// between two times, the range begins with the frame that is on screen.
+    ///
     /// # Errors
     /// [`ClipError::EmptyRange`] when no frame lies between, [`ClipError::NoFrameRate`].
     pub fn range(&self, from: Option<Position>, to: Option<Position>) -> Result<Range<usize>> {
-        let start = from.map_or(Ok(0), |position| self.index(position))?;
+        let mut start = from.map_or(Ok(0), |position| self.index(position))?;
         let end = to
             .map_or(Ok(self.frames), |position| self.index(position))?
             .min(self.frames);
-        if start < end {
+        if let Some(Position::Seconds(from)) = from {
+            let is_shown = start > 0 && from < self.time(self.frames)?;
+            let to_next = self.time(start)? - from;
+            if is_shown && (start >= end || to_next > LONG * self.usual_distance()) {
+                start -= 1;
+            }
+        }
+        let is_ordered = match (from, to) {
+            (Some(Position::Seconds(from)), Some(Position::Seconds(to))) => from < to,
+            _ => true,
+        };
+        if start < end && is_ordered {
             return Ok(start..end);
         }
         let text = |position: Option<Position>, default: &str| {
@@ -202,6 +178,23 @@ impl Timeline {
         }
     }
 
+    /// The median distance of two frames, in seconds; 0 without frame rate.
+    fn usual_distance(&self) -> f64 {
+        match &self.times {
+            Times::Unknown => 0.0,
+            Times::Rate(rate) => rate.recip(),
+            Times::Stamps(stamps) => {
+                let pairs = stamps.windows(2);
+                let mut distances: Vec<f64> = pairs.map(|pair| pair[1] - pair[0]).collect();
+                let middle = distances.len() / 2;
+                match distances.get(middle) {
+                    Some(_) => *distances.select_nth_unstable_by(middle, f64::total_cmp).1,
+                    None => 0.0,
+                }
+            }
+        }
+    }
+
     fn index(&self, position: Position) -> Result<usize> {
         match position {
             Position::Frames(index) => Ok(index),
@@ -259,17 +252,6 @@ mod tests {
     }
 
     #[test]
-    fn positions_are_frames_or_seconds() {
-        assert_eq!("120".parse(), Ok(Frames(120)));
-        assert_eq!("4.5s".parse(), Ok(Seconds(4.5)));
-        assert_eq!(Frames(7).to_string().parse(), Ok(Frames(7)));
-        assert_eq!(Seconds(1.5).to_string().parse(), Ok(Seconds(1.5)));
-        for wrong in ["", "s", "-1", "1.5", "-2s", "NaNs", "inf s", "ten"] {
-            assert!(wrong.parse::<Position>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_range_includes_its_start_and_not_its_end() {
         let clip = at_25(100);
         assert_eq!(clip.range(None, None).unwrap(), 0..100);
@@ -285,6 +267,26 @@ mod tests {
         assert_eq!(clip.range(None, Some(Frames(999))).unwrap(), 0..100);
         let error = clip.range(Some(Frames(100)), None).unwrap_err().to_string();
         assert!(error.contains("100 frames, 4.000 s"), "{error}");
+    }
+
+    #[test]
+    fn a_range_that_begins_in_a_gap_begins_with_the_frame_on_screen() {
+        // Ten frames in a second, then one that stays for nine, then ten again.
+        let mut stamps: Vec<f64> = (0..10).map(|index| f64::from(index) / 10.0).collect();
+        stamps.extend((0..=10).map(|index| 9.9 + f64::from(index) / 10.0));
+        let clip = Timeline::of_video(Path::new("clip"), stamps);
+        let range = |from, to: Option<f64>| clip.range(Some(Seconds(from)), to.map(Seconds));
+        assert_eq!(range(4.0, Some(8.0)).unwrap(), 9..10);
+        assert_eq!(range(4.0, None).unwrap(), 9..20);
+        assert_eq!(range(9.9, None).unwrap(), 10..20);
+        // Between two frames that follow each other as usual.
+        assert_eq!(range(0.25, None).unwrap(), 3..20);
+        assert_eq!(range(0.25, Some(0.28)).unwrap(), 2..3);
+        assert!(range(11.0, None).is_err() && range(8.0, Some(4.0)).is_err());
+        assert_eq!(
+            at_25(100).range(Some(Seconds(3.97)), None).unwrap(),
+            99..100
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! dates, what fits a terminal.
 
 mod date;
+mod encoding;
 mod names;
 mod natural;
 pub mod number;
@@ -11,6 +12,7 @@ mod shell;
 pub mod terminal;
 
 pub use date::iso_date;
+pub use encoding::without_mark;
 pub use names::UnknownName;
 pub(crate) use names::names;
 pub use natural::natural_order;

@@ -122,9 +122,10 @@ fn line_list(
     let mut entries = Vec::new();
     let mut not_tested = 0;
     for (line, record) in &records {
-        let meaning = match standing(record) {
-            Some(_) => Some(Meaning::Row(Row::of(record))),
-            None => form.parse(record, places),
+        let is_path = !matches!(form, Form::Split(_)) && standing(record).is_some();
+        let meaning = match is_path {
+            true => Some(Meaning::Row(Row::of(record))),
+            false => form.parse(record, places),
         };
         match meaning {
             Some(Meaning::Row(row)) => entries.push(entry(row, *line, places)?),
@@ -141,12 +142,9 @@ fn line_list(
         return Err(ClipError::EmptyList);
     }
     agree_on_labels(&mut entries);
-    let note = (not_tested > 0).then(|| {
-        format!(
-            "{} clips for testing taken, {not_tested} others left out",
-            entries.len()
-        )
-    });
+    let taken = entries.len();
+    let note = (not_tested > 0)
+        .then(|| format!("{taken} of {} taken, those for testing", taken + not_tested));
     Ok(List {
         entries,
         form: form.words(),
@@ -159,19 +157,23 @@ pub fn read_stream<R: BufRead>(
     reader: R,
     separator: Separator,
 ) -> impl Iterator<Item = Result<ClipEntry>> {
-    let (reader, failure) = match utf8(reader) {
-        Ok(reader) => (Some(reader), None),
-        Err(error) => (None, Some(Err(bad_entry(1, None, error.to_string())))),
-    };
-    let records = reader
-        .into_iter()
-        .flat_map(move |reader| Records::new(reader, separator));
+    // Not before the first entry is asked for: the reader may have to wait for it.
+    let records = std::iter::once_with(|| utf8(reader)).flat_map(move |reader| {
+        let (reader, failure) = match reader {
+            Ok(reader) => (Some(Records::new(reader, separator)), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        failure.into_iter().chain(reader.into_iter().flatten())
+    });
     let places = Places::default();
     let mut form: Option<Form> = None;
-    let entries = records.filter_map(move |record| {
+    records.filter_map(move |record| {
         let (place, record) = match record {
             Ok(record) => record,
-            Err(error) => return Some(Err(bad_entry(0, None, error.to_string()))),
+            Err(source) => {
+                let path = "the list".into();
+                return Some(Err(ClipError::Io { path, source }));
+            }
         };
         if separator == Separator::Zero || places.as_it_stands(&record).is_some() {
             return Some(entry(Row::of(&record), place, &places));
@@ -203,8 +205,7 @@ pub fn read_stream<R: BufRead>(
             None => Row::of(&record),
         };
         Some(entry(row, place, &places))
-    });
-    failure.into_iter().chain(entries)
+    })
 }
 
 fn is_comment(record: &[u8], places: &Places) -> bool {

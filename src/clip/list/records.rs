@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use crate::text::without_mark;
+
 /// What ends an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Separator {
@@ -63,33 +65,15 @@ impl<R: BufRead> Iterator for Records<R> {
 /// # Errors
 /// Those of reading; [`io::ErrorKind::InvalidData`] for damaged UTF-16.
 pub(super) fn utf8<R: BufRead>(mut reader: R) -> io::Result<impl BufRead> {
-    let start = reader.fill_buf()?;
-    let wide: Option<fn([u8; 2]) -> u16> = match start {
-        [0xFF, 0xFE, ..] => Some(u16::from_le_bytes),
-        [0xFE, 0xFF, ..] => Some(u16::from_be_bytes),
-        _ => None,
-    };
-    let mark = if start.starts_with("\u{feff}".as_bytes()) {
-        3
-    } else {
-        0
-    };
-    reader.consume(mark);
-    let mut decoded = Vec::new();
-    if let Some(wide) = wide {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes)?;
-        let (pairs, rest) = bytes[2..].as_chunks();
-        let text =
-            char::decode_utf16(pairs.iter().copied().map(wide)).collect::<Result<String, _>>();
-        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "its UTF-16 is damaged");
-        decoded = text
-            .ok()
-            .filter(|_| rest.is_empty())
-            .ok_or_else(damaged)?
-            .into_bytes();
+    let mut text = Vec::new();
+    if matches!(reader.fill_buf()?, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
+        reader.read_to_end(&mut text)?;
+    } else if reader.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
+        reader.consume(3);
     }
-    Ok(io::Cursor::new(decoded).chain(reader))
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "its UTF-16 is damaged");
+    let text = without_mark(text).ok_or_else(damaged)?;
+    Ok(io::Cursor::new(text).chain(reader))
 }
 
 #[cfg(test)]

@@ -54,11 +54,7 @@ pub(super) fn read_frame(
         samples = samples.chunks_exact(2).map(high_byte).collect();
         color = ColorType::L8;
     }
-    let converted = to_rgb8(samples, color).map(|pixels| Image {
-        pixels,
-        width,
-        height,
-    });
+    let converted = to_rgb8(samples, color).map(|pixels| Image::new(pixels, width, height));
     Ok(Some(converted.ok_or_else(|| {
         decode_error(path, "its pixel format is not supported")
     })))

@@ -34,7 +34,9 @@ impl Process {
     /// Starts `command`, which may be silent for `patience`.
     pub(super) fn start(mut command: Command, patience: Duration) -> Result<Self> {
         let program = PathBuf::from(command.get_program());
+        // Colours would hide the numbers among the messages.
         command
+            .env("AV_LOG_FORCE_NOCOLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -82,11 +82,7 @@ mod tests {
         assert_eq!(shapes.sizes, [(2, 1), (4, 2)]);
         assert!(shapes.filter().ends_with("pad=w=4:h=2:x=0:y=0:eval=frame"));
         let pixels = (0..24).collect();
-        let canvas = Image {
-            pixels,
-            width: 4,
-            height: 2,
-        };
+        let canvas = Image::new(pixels, 4, 2);
         let first = shapes.cut(&canvas, 0).unwrap();
         // Turned clockwise: what was left is on top.
         assert_eq!((first.width, first.height), (1, 2));
