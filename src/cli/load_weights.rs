@@ -38,7 +38,8 @@ pub struct Args {
     /// Rename tensors before they are matched; may be repeated
     #[arg(long, value_name = "REGEX=REPLACEMENT", value_parser = parse_rename)]
     rename: Vec<Rename>,
-    /// Class names: kinetics400, ucf101, hmdb51, or a file (lines, CSV of indices and labels, JSON list or map)
+    /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
+    /// (lines, a table, JSON)
     /// [default: kinetics400 for 400 classes]
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,

@@ -37,7 +37,7 @@ pub struct Args {
     /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
     #[arg(long, value_name = "PATTERN", help_heading = "Input")]
     pub frames: Option<NamePattern>,
-    /// Begin here: a frame, from 0 (50), or a time (2.5s)
+    /// Begin here: a frame, from 0 (50), or a time (2.5s, 500ms, 00:01:30)
     #[arg(long, value_name = "POSITION", help_heading = "Input")]
     pub from: Option<Position>,
     /// End before this frame or time
@@ -63,7 +63,8 @@ pub struct Args {
 
     #[command(flatten)]
     pub weights: WeightsFlags,
-    /// Class names: kinetics400, ucf101, hmdb51, or a file [default: the weights']
+    /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
+    /// [default: the weights']
     #[arg(long, value_name = "NAME|FILE", help_heading = NETWORK)]
     pub labels: Option<String>,
     #[command(flatten)]
