@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::series::SeriesCount;
+use super::grouping::SeriesCount;
 use super::skipped::Skipped;
 
 /// Result of every fallible function of [`clip`](crate::clip).

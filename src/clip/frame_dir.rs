@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::contents::Contents;
 use super::error::{ClipError, Result};
 use super::gaps::Gaps;
+use super::grouping::SeriesCount;
 use super::pattern::NamePattern;
-use super::series::{self, SeriesCount};
+use super::series;
 use super::skipped::{Skipped, count};
 
 /// A directory's frames and a count of what else it holds.

@@ -1,9 +1,9 @@
-//! Clips: finding frames, choosing segments, decoding and preprocessing pixels.
+//! Clips: from paths to the frames that the network looks at.
 //!
-//! [`FrameDir::list`] finds a directory's frames, [`Sampling::indices`](crate::recipe::Sampling::indices) picks one per segment, and
-//! [`load`] decodes, resizes and crops those: [`Frames`], which write themselves as the network's
-//! input. [`Clip`] is the same for a clip of any kind, [`list`] knows where clips are found, and
-//! [`load_ahead`] runs all of it for many clips, ahead of the network.
+//! [`read_list`] and [`Finder`] turn lists and directories into one [`ClipEntry`] per clip. [`Clip::of`] opens one, a directory
+//! of frames ([`FrameDir`]) or a [`Video`]. [`Timeline`] says which of its frames a part or a window has,
+//! [`Sampling`](crate::recipe::Sampling) picks one per segment, and [`Clip::load`] decodes, resizes and crops those: [`Frames`],
+//! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network.
 
 mod contents;
 pub mod crops;
@@ -14,7 +14,9 @@ pub mod extensions;
 pub mod frame_dir;
 mod frames;
 mod gaps;
+mod grouping;
 mod jpeg;
+mod left_out;
 pub mod list;
 mod numbered;
 pub mod opened;
@@ -36,12 +38,12 @@ pub use entry::{ClipEntry, Label};
 pub use error::{ClipError, Result};
 pub use frame_dir::FrameDir;
 pub use frames::{Frames, SourceFrame, load, load_views};
+pub use grouping::SeriesCount;
 pub use list::{List, Separator, read_list, read_stream};
 pub use opened::{Clip, OpenOptions};
 pub use pattern::{NamePattern, PatternTooLong};
 pub use pipeline::{Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};
 pub use position::{ParsePositionError, Position};
-pub use series::SeriesCount;
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;
 pub use video::ffmpeg::Ffmpeg;

@@ -8,10 +8,10 @@ use super::contents::Contents;
 use super::entry::{ClipEntry, Label};
 use super::error::{ClipError, Result};
 use super::frame_dir::FrameDir;
+use super::left_out::LeftOut;
 use super::pattern::NamePattern;
 use super::reading::read_error;
 use super::series::has_series;
-use super::skipped::count;
 use crate::text::natural_order;
 
 /// Frames whose names are kept from looking through directories to opening the clips, about 30 MB; the clips beyond are
@@ -198,52 +198,6 @@ impl Walk<'_> {
             self.finder.room = room;
             clip.frames = Some(Arc::new(frames));
         }
-    }
-}
-
-/// What is in directories of clips and is no clip.
-#[derive(Default)]
-struct LeftOut {
-    files: usize,
-    file: Option<PathBuf>,
-    directories: usize,
-    directory: Option<PathBuf>,
-}
-
-impl LeftOut {
-    fn add_files(&mut self, names: &[std::ffi::OsString]) {
-        self.files += names.len();
-        let first = names.iter().min().map(PathBuf::from);
-        self.file = self.file.take().or(first);
-    }
-
-    fn add_directory(&mut self, path: &Path) {
-        self.directories += 1;
-        self.directory.get_or_insert_with(|| path.to_path_buf());
-    }
-
-    fn note(&self, path: &Path) -> Option<String> {
-        let example = |count: String, name: &Option<PathBuf>| {
-            let name = name.as_ref()?;
-            Some(format!("{count} (such as {})", name.display()))
-        };
-        let files = count(
-            self.files,
-            "file that is no clip",
-            "files that are no clips",
-        );
-        let directories = count(
-            self.directories,
-            "directory without frames or videos",
-            "directories without frames or videos",
-        );
-        let parts = [
-            example(files, &self.file),
-            example(directories, &self.directory),
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        let note = || format!("{}: left out: {}", path.display(), parts.join(" and "));
-        (!parts.is_empty()).then(note)
     }
 }
 
