@@ -1,8 +1,9 @@
-//! `eco classify`: clips go in, rows and files come out.
+//! `eco classify`: clips in, rows and files out.
 
 mod about;
 mod args;
 mod inputs;
+mod narrow;
 mod progress;
 mod sinks;
 mod tally;
@@ -90,12 +91,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     tally.verdict(interrupted, missing)
 }
 
-/// All that stays the same from clip to clip.
+/// What stays the same from clip to clip.
 struct Session<'a> {
     recogniser: &'a Recogniser,
     progress: &'a Progress,
     rows: RowOptions,
-    /// Whether notes about clips are said.
+    /// Whether notes about clips are printed.
     notes: bool,
     signals: Signals,
 }
@@ -117,7 +118,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The row of an answer; where there is none, with the flag that may help.
+    /// The row of an answer. The error of a failed clip is followed by the flag that may help.
     fn row(&self, answer: &Answer) -> Row {
         let mut row = self.recogniser.row(answer, &self.rows);
         if let (Row::Failed(failure), Some(advice)) = (&mut row, advice::for_answer(answer)) {

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::narrow::{self, FREE, NarrowTerminal};
 use crate::recognise::Stop;
 use crate::text::terminal;
 
@@ -47,7 +48,7 @@ impl Progress {
         }
         let shown = Arc::clone(&state);
         let write = move |progress: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let width = terminal::width(io::stderr()).unwrap_or(80);
+            let width = narrow::width();
             let tick = progress.elapsed().as_millis() as usize / TICK.as_millis() as usize;
             let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
             // A failed write leaves a gap in a line that is drawn again at once.
@@ -55,7 +56,9 @@ impl Progress {
         };
         let style = ProgressStyle::with_template("{line}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let line = ProgressBar::new_spinner().with_style(style.with_key("line", write));
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(NarrowTerminal), 20);
+        let line = ProgressBar::with_draw_target(None, target);
+        line.set_style(style.with_key("line", write));
         line.enable_steady_tick(TICK);
         Self { line, state }
     }
@@ -68,7 +71,7 @@ impl Progress {
     /// The first clip begins: what came before does not count for the rate. From when `stop` is asked on, the line says so.
     pub fn begin(&self, stop: Stop) {
         self.change(|state| {
-            state.message = "";
+            state.message = "reading the first clip";
             state.begun = Some(Instant::now());
             state.stop = stop;
         });
@@ -101,8 +104,6 @@ impl Progress {
 
 /// From one drawing of the line to the next.
 const TICK: Duration = Duration::from_millis(120);
-/// Columns at the end of the line that stay free, so that the `^C` which a terminal shows does not begin a new line.
-const FREE: usize = 4;
 /// The longest and the shortest bar.
 const BAR: (usize, usize) = (28, 4);
 const SPINNER: [&str; 8] = ["⠋", "⠙", "⠹", "⠸", "⠴", "⠦", "⠧", "⠇"];

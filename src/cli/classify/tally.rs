@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::recognise::{Answer, Row};
 
-/// How the clips fared.
+/// Counts answers and failures, and sums up times.
 #[derive(Default)]
 pub struct Tally {
     rows: usize,
@@ -24,7 +24,8 @@ impl Tally {
     /// Counts an answer, which `row` shows.
     pub fn add(&mut self, answer: &Answer, row: &Row) {
         self.rows += 1;
-        self.clips = answer.clip + 1;
+        let (place, answers) = answer.outcome.place();
+        self.clips = answer.clip + usize::from(place + 1 == answers);
         self.forward += answer.outcome.forward();
         if let Some(loaded) = answer.outcome.loaded() {
             self.decode += loaded.elapsed;
@@ -35,12 +36,12 @@ impl Tally {
         }
     }
 
-    /// Clips with an answer, or with some of their windows'.
+    /// Clips that are done: all of their windows have an answer or a failure.
     pub fn clips(&self) -> usize {
         self.clips
     }
 
-    /// Says on standard error where the time went.
+    /// Prints to standard error where the time went.
     pub fn explain(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         let rate = self.rows as f64 / seconds;
@@ -52,7 +53,7 @@ impl Tally {
         ));
     }
 
-    /// A failure when the work was interrupted (with that exit code), when a clip failed, and when there was none.
+    /// A failure when the work was interrupted (with that exit code), when a clip failed, or when there were no clips.
     pub fn verdict(&self, interrupted: Option<u8>, missing: Option<usize>) -> Result<(), Failure> {
         if let Some(code) = interrupted {
             let missing =
