@@ -1,4 +1,4 @@
-//! `eco summary --activations`: one clip on its way through the network.
+//! `eco summary --activations`: the output of every layer for one clip.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -18,23 +18,23 @@ use crate::show::summary::activations::{Activations, Reference};
 use crate::text::terminal;
 use crate::weights::{Dtype, RawTensor, write};
 
-/// What of the activations is asked for.
+/// The flags about activations.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Activations")]
 #[command(mut_arg("sampling", |arg| arg.requires("activations")))]
 #[command(mut_arg("preprocess", |arg| arg.requires("activations")))]
 pub struct ActivationsFlags {
-    /// Run this clip and show what every layer puts out: a directory of frames, a video, or a safetensors file with
+    /// Run this clip and show the output of every layer: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
     #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "batch", "table"])]
     pub activations: Option<PathBuf>,
     /// Compare with these activations of another implementation, and name the first layer that differs (exit code 1)
     #[arg(long, value_name = "FILE", requires = "activations")]
     compare: Option<PathBuf>,
-    /// Difference that rounding may make, relative to the length of an output
+    /// Largest relative difference (L2) that counts as rounding
     #[arg(long, value_name = "X", default_value_t = 1e-4, requires = "compare")]
     tolerance: f64,
-    /// Write the input and every output into this safetensors file
+    /// Write the input and every output to this safetensors file
     #[arg(long, value_name = "FILE", requires = "activations")]
     dump: Option<PathBuf>,
     #[command(flatten)]

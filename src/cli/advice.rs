@@ -1,4 +1,4 @@
-//! Which flag helps: the library says what is wrong, and knows no flags.
+//! Which flag helps. The library says what is wrong and knows no flags.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use crate::engine::{self, DeviceError};
 use crate::recognise::{Answer, Outcome, RecogniseError};
 use crate::weights::locate::LocateError;
 
-/// The flag that helps a clip that was not loaded.
+/// The flag that may help with a clip that was not loaded.
 pub fn for_answer(answer: &Answer) -> Option<&'static str> {
     match &answer.outcome {
         Outcome::NotLoaded { error } => for_clip(error),
@@ -15,7 +15,7 @@ pub fn for_answer(answer: &Answer) -> Option<&'static str> {
     }
 }
 
-/// The flag that helps where `error`, or one of its causes, ended a command.
+/// The flag that may help when `error`, or one of its causes, ended a command.
 pub fn for_failure(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(for_cause)
 }

@@ -1,4 +1,4 @@
-//! `eco doctor`: what this program has to work with, and what it would choose.
+//! `eco doctor`: what this machine offers, and what eco would use.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,9 +15,9 @@ use crate::clip::Ffmpeg;
 use crate::engine::{Device, DeviceRequest, EngineOptions};
 use crate::recognise::OpenWeights;
 
-/// Say what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
+/// Show what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
 ///
-/// The exit code is 0 whatever is found: what is missing is said, and may not be needed.
+/// The exit code is 0 even when something is missing, since it may not be needed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct Args {
     /// The ffmpeg program, or the folder it is in [default: the one on PATH]
     #[arg(long, value_name = "PATH")]
     ffmpeg: Option<PathBuf>,
-    /// Form of the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -33,20 +33,20 @@ pub struct Args {
 /// How the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Format {
-    /// One line for each
+    /// One line per item
     #[default]
     Text,
     /// A list of objects
     Json,
 }
 
-/// Something that eco uses.
+/// Something that eco can use.
 #[derive(Debug, Serialize)]
 struct Finding {
     name: &'static str,
-    /// Whether it is there.
+    /// Whether it was found.
     found: bool,
-    /// What and where it is, or why not.
+    /// What was found and where, or why nothing was.
     what: String,
 }
 
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Cores, and the instructions that the engines ask for.
+/// Cores, and the instruction sets that matter to the engines.
 fn cpu() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let features = features();
@@ -123,7 +123,7 @@ fn features() -> Vec<&'static str> {
     Vec::new()
 }
 
-/// What `--engine auto` takes for more than a few frames.
+/// The engine that `--engine auto` selects for more than a few frames.
 fn engine() -> String {
     let device = DeviceRequest::Auto.resolve().unwrap_or(Device::Cpu);
     let options = EngineOptions {
@@ -133,7 +133,7 @@ fn engine() -> String {
     format!("{} on {device}", options.kind())
 }
 
-/// The library that this process has loaded, with its version where a file beside it tells.
+/// The libtorch that this process has loaded, with its version where a file beside it states one.
 fn libtorch() -> Result<String, String> {
     let maps = fs::read_to_string("/proc/self/maps")
         .map_err(|error| format!("not known, since /proc/self/maps cannot be read: {error}"))?;
@@ -179,7 +179,7 @@ fn ffmpeg(given: Option<&Path>) -> Result<String, String> {
     Ok(format!("{version}, {ffmpeg}; {ffprobe}"))
 }
 
-/// The weights a command would use, and why.
+/// The weights that a command would use, and why.
 fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     let chosen = weights::find(asked_for).map_err(Failure::into_error)?;
     let weights = OpenWeights::open(chosen.source)?;

@@ -11,16 +11,16 @@ use crate::text::is_broken_pipe;
 use crate::weights::locate::LocateError;
 use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
-/// Something could not be done.
+/// Any other failure.
 pub const FAILED: u8 = 1;
 /// The flags or their values were wrong.
 pub const USAGE: u8 = 2;
-/// The weights are those of another network.
+/// The tensors do not match the network.
 pub const MISMATCH: u8 = 3;
 /// A file cannot be read as a checkpoint.
 pub const UNREADABLE: u8 = 4;
 
-/// What the codes mean, for the help texts.
+/// The codes, for the help text.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, 4 a file cannot be read as a \
 checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
@@ -46,7 +46,7 @@ impl Failure {
         Self::with_code(USAGE, error)
     }
 
-    /// The error alone.
+    /// The error without the exit code.
     pub fn into_error(self) -> anyhow::Error {
         self.error
     }

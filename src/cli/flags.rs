@@ -1,4 +1,4 @@
-//! Flags that several commands have, written once.
+//! Flags that commands share, written once.
 
 use std::path::{Path, PathBuf};
 
@@ -6,18 +6,18 @@ use super::values::one_of;
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, SEGMENTS_STEP, Sampling};
 
-/// Heading for the flags that say what the network is and sees.
+/// Help heading of the flags that select the network and its input.
 pub const NETWORK: &str = "Network";
-/// Heading for the flags that say how it runs.
+/// Help heading of the flags that say how the network runs.
 pub const RUNNING: &str = "Running";
 
 /// Which weights a command uses.
 #[derive(Debug, clap::Args)]
 pub struct WeightsFlags {
-    /// Weights: a file that `eco load-weights` wrote, a PyTorch checkpoint, or `demo`
+    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, or `demo`
     ///
-    /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it tells simple motions of
-    /// drawn shapes apart and shows that everything works; it knows nothing of Kinetics.
+    /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it recognises simple motions of
+    /// drawn shapes, which shows that everything works. It knows nothing about Kinetics.
     #[arg(short, long, value_name = "FILE", help_heading = NETWORK)]
     weights: Option<PathBuf>,
 }
@@ -32,19 +32,19 @@ impl WeightsFlags {
 /// How many frames the network sees.
 #[derive(Debug, clap::Args)]
 pub struct SegmentsFlags {
-    /// Frames the network looks at, a multiple of 4 [default: the weights']
+    /// Frames per clip that the network sees, a multiple of 4 [default: the weights', else 16]
     #[arg(long, value_name = "N", value_parser = parse_segments, help_heading = NETWORK)]
     pub segments: Option<usize>,
 }
 
-/// Which frames these are, and what is done with them.
+/// How frames are sampled and prepared.
 #[derive(Debug, clap::Args)]
 pub struct FrameFlags {
-    /// Which frames these are: official (the middle of each of N parts) or caffe (the same in whole numbers) [default: the
-    /// weights']
+    /// How frames are sampled: official (the middle of each of N equal parts) or caffe (the same in integer arithmetic)
+    /// [default: the weights']
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
-    /// How frames become the network's input: official, book or caffe [default: the weights']
+    /// How frames are resized, cropped and normalised: official, book or caffe [default: the weights']
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
 }
@@ -52,36 +52,35 @@ pub struct FrameFlags {
 /// What runs the network, and on what.
 #[derive(Debug, clap::Args)]
 pub struct EngineFlags {
-    /// auto, cpu, cuda or cuda:N
+    /// The device: auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", help_heading = RUNNING)]
     pub device: DeviceRequest,
-    /// What runs the network: libtorch (any device), winograd (the CPU), or auto: winograd on a CPU with AVX2 and FMA, else
-    /// libtorch
+    /// The engine: libtorch (any device), winograd (CPUs), or auto (winograd on a CPU with AVX2 and FMA, else libtorch)
     #[arg(long, value_parser = one_of(EngineChoice::ALL, EngineChoice::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub engine: EngineChoice,
-    /// Numbers the network computes with: fp32, or on a GPU fp16 or bf16
+    /// Number format of the computation: fp32, or on a GPU fp16 or bf16
     #[arg(long, value_parser = one_of(Precision::ALL, Precision::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub precision: Precision,
-    /// Views that go through the network together [default: 1 on the CPU, 8 on a GPU]
+    /// Views per batch [default: 1 on the CPU, 8 on a GPU]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = RUNNING)]
     pub batch: Option<usize>,
-    /// Threads in all: the network and the decoding of frames take turns [default: all cores]
+    /// Threads; decoding and the network take turns using them [default: all cores]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = RUNNING)]
     pub threads: Option<usize>,
 }
 
-/// What a command says on standard error.
+/// How much a command prints to standard error.
 #[derive(Debug, clap::Args)]
 pub struct SpeechFlags {
-    /// Say nothing but errors
+    /// Print nothing but errors to standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = RUNNING)]
     pub quiet: bool,
-    /// Say what is used and where the time goes
+    /// Print the settings in use and where the time went
     #[arg(short, long, help_heading = RUNNING)]
     pub verbose: bool,
 }
 
-/// A number of segments: the network halves it twice.
+/// Parses a number of segments. The network halves time twice, so it is a multiple of 4.
 pub fn parse_segments(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(segments) if segments > 0 && segments % SEGMENTS_STEP == 0 => Ok(segments),
@@ -89,7 +88,7 @@ pub fn parse_segments(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A number of things, of which there is at least one.
+/// Parses a whole number from 1.
 pub fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),

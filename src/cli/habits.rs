@@ -1,10 +1,10 @@
-//! Flags typed by habit, from other programs: what they are called here.
+//! Hints for flags that other programs have under these names.
 
 use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-/// Adds to an error about a flag that `command` does not know what to write instead, where that is known.
+/// Adds a hint to an error about an unknown flag, where it is known what was meant.
 pub fn explain(mut error: Error, command: &Command) -> Error {
     let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
@@ -19,7 +19,7 @@ pub fn explain(mut error: Error, command: &Command) -> Error {
     error
 }
 
-/// What to write in place of `flag`.
+/// What to write instead of `flag`.
 fn instead(flag: &str, command: &Command) -> Option<String> {
     let format = command.get_arguments().find(|arg| arg.get_id() == "format");
     let knows = |name: &str| {

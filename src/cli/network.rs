@@ -1,6 +1,7 @@
 use clap::ValueEnum;
 
 use super::exit::Failure;
+use super::flags::SegmentsFlags;
 use crate::network::Network;
 use crate::recipe::Architecture;
 use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
@@ -18,9 +19,8 @@ pub struct NetworkArgs {
     /// The network
     #[arg(long, value_enum, default_value_t = Arch::EcoLite)]
     arch: Arch,
-    /// Frames per clip, a multiple of 4 [default: the weights', else 16]
-    #[arg(long, value_name = "N", value_parser = super::flags::parse_segments)]
-    pub segments: Option<usize>,
+    #[command(flatten)]
+    pub segments: SegmentsFlags,
     /// Classes of the head [default: 400]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     classes: Option<i64>,
@@ -29,7 +29,7 @@ pub struct NetworkArgs {
 impl NetworkArgs {
     /// The network without weights.
     pub fn shapes(&self) -> Result<Network, Failure> {
-        let segments = self.segments.unwrap_or(DEFAULT_SEGMENTS);
+        let segments = self.segments.segments.unwrap_or(DEFAULT_SEGMENTS);
         let classes = self
             .classes
             .map_or(KINETICS_CLASSES, |classes| classes as usize);

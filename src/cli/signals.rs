@@ -1,4 +1,4 @@
-//! Signals that end the work: the answer at hand is completed, so that what was written is whole.
+//! Signals that end the work. The current answer is completed first, so that files and lists end properly.
 
 use std::io;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use signal_hook::flag;
 
 use crate::recognise::Stop;
 
-/// Ctrl-C, `kill`, a terminal that is closed.
+/// Ctrl-C, `kill`, and a terminal that is closed.
 #[cfg(unix)]
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 #[cfg(not(unix))]
 const ENDING: [i32; 2] = [SIGINT, SIGTERM];
 
-/// Which signal asked the work to end.
+/// Whether a signal asked the work to end, and which.
 #[derive(Default)]
 pub struct Signals {
     asked: Arc<AtomicBool>,
-    /// Its number; 0 while none came.
+    /// Number of the signal; 0 until one arrives.
     number: Arc<AtomicUsize>,
 }
 
 impl Signals {
-    /// Installs the handlers of Ctrl-C and its like: the first signal stops after the current clip, the second exits at once.
+    /// Installs the handlers: the first signal stops after the current clip, the second exits at once.
     ///
     /// # Errors
     /// What the system reports.
@@ -41,12 +41,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// What is asked when a signal comes.
+    /// Is asked when a signal arrives.
     pub fn stop(&self) -> Stop {
         Arc::clone(&self.asked).into()
     }
 
-    /// The exit code of programs that this signal ended; `None` while none came.
+    /// The exit code of a program that was ended by this signal; `None` until one arrives.
     pub fn exit_code(&self) -> Option<u8> {
         match self.number.load(Ordering::Relaxed) {
             0 => None,
@@ -55,7 +55,7 @@ impl Signals {
     }
 }
 
-/// As shells have it: 130 after Ctrl-C, 143 after `kill`.
+/// The convention of shells: 130 after Ctrl-C, 143 after `kill`.
 fn exit_code(signal: usize) -> u8 {
     128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX))
 }

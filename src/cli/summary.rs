@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             &args.activations,
             clip,
             &args.open()?,
-            args.network.segments,
+            args.network.segments.segments,
             args.format.unwrap_or_default(),
             args.depth,
             &mut out,
@@ -99,7 +99,7 @@ fn table(args: &Args) -> Result<Summary, Failure> {
         None => Summary::new(&args.network.shapes()?, batch)?,
         Some(_) => {
             let open = args.open()?;
-            let mut summary = Summary::new(&open.network(args.network.segments)?, batch)?;
+            let mut summary = Summary::new(&open.network(args.network.segments.segments)?, batch)?;
             summary.describe_weights(open.tensors(), open.source().to_string())?;
             summary
         }

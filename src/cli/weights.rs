@@ -1,4 +1,4 @@
-//! The weights a command runs with: found by the search rule, and said on standard error.
+//! Finds the weights that a command uses, and prints which they are.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use super::say::say;
 use crate::recognise::WeightsSource;
 use crate::weights::locate::{Found, Places};
 
-/// Said whenever the demo runs, so that nobody takes its answers for more than they are.
+/// Printed whenever the demo runs, so that nobody takes its answers for more than they are.
 pub const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
 
-/// Weights, and why these.
+/// Weights and why they were chosen.
 pub struct Chosen {
     /// Which weights.
     pub source: WeightsSource,
-    /// Why these: empty where the user named them.
+    /// Why they were chosen; empty when the user named them.
     pub reason: &'static str,
 }
 
-/// Finds the weights that were asked for, else those of the search rule.
+/// Finds the weights that the user named, else those of the search rule.
 pub fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
     Ok(
         match Places::current().find(asked_for.map(Path::as_os_str))? {
@@ -35,7 +35,7 @@ pub fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
 }
 
 impl Chosen {
-    /// Says on standard error which weights are used.
+    /// Prints to standard error which weights are used.
     pub fn announce(&self) {
         match &self.source {
             WeightsSource::Demo => say(format_args!("eco: weights: {DEMO_NOTICE}")),

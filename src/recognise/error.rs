@@ -4,14 +4,14 @@ use crate::weights::{LoadError, UnusableWeights};
 
 use super::{LabelCount, WeightsSource};
 
-/// Why there is no [`Recogniser`](super::Recogniser), or why its run ended.
+/// Why a [`Recogniser`](super::Recogniser) cannot be built, or why its run ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecogniseError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The weights cannot be read, or are not this network's.
+    /// The weights cannot be read or do not match the network.
     #[error(transparent)]
     Weights(#[from] LoadError),
     /// No network can be made of these weights.
@@ -22,16 +22,16 @@ pub enum RecogniseError {
         /// What is wrong with them.
         source: Box<UnusableWeights>,
     },
-    /// The class names are another network's.
+    /// There are more or fewer class names than classes.
     #[error(transparent)]
     Labels(#[from] LabelCount),
-    /// The engine cannot be made, or a batch not be run.
+    /// The engine cannot be built, or a batch cannot be run.
     #[error(transparent)]
     Engine(#[from] engine::Error),
     /// Frames do not make the network's input.
     #[error(transparent)]
     Clip(#[from] ClipError),
-    /// Rayon's threads were started before.
+    /// Rayon's threads have been started already.
     #[error("cannot bound the threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
 }

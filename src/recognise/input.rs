@@ -9,19 +9,19 @@ use crate::weights::{Checkpoint, Dtype, WeightsError};
 /// The tensor's name.
 pub const INPUT: &str = "input";
 
-/// Why a file is not the network's input.
+/// Why a file does not hold an input of the network.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The file cannot be read.
     #[error(transparent)]
     Unreadable(#[from] WeightsError),
-    /// It holds other tensors.
+    /// It has no tensor of that name.
     #[error("{} has no tensor called `{INPUT}`", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The tensor is something else.
+    /// The tensor has another type or shape.
     #[error(
         "{}: `{INPUT}` is {dtype:?} {shape:?}, not float [clips, segments, 3, 224, 224]", path.display()
     )]

@@ -1,8 +1,8 @@
-//! Class labels: the names behind the head's outputs.
+//! Class labels: the names of the classifier's outputs.
 
 use std::borrow::Cow;
 
-/// A list of labels that belongs to another head.
+/// A list of labels whose length is not the number of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there are {labels} labels for {classes} classes")]
 pub struct LabelCount {
@@ -28,7 +28,7 @@ impl Labels {
     /// The given names, one for each of `classes` classes.
     ///
     /// # Errors
-    /// [`LabelCount`] when their number is another.
+    /// [`LabelCount`] when there are more or fewer names than classes.
     pub fn from_names(names: Vec<String>, classes: usize) -> Result<Self, LabelCount> {
         let labels = names.len();
         match labels == classes {
@@ -37,7 +37,7 @@ impl Labels {
         }
     }
 
-    /// The label of class `index`; its number where the list has no name for it.
+    /// The label of class `index`; `class_{index}` where there is no name.
     pub fn get(&self, index: usize) -> Cow<'_, str> {
         match self.names.get(index) {
             Some(name) => Cow::Borrowed(name),

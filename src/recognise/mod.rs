@@ -1,4 +1,4 @@
-//! What `eco` does: weights and clips in, answers out.
+//! The product: weights and clips in, answers out.
 //!
 //! A [`Recogniser`] is built from [`Options`] and hands out one [`Answer`] per clip, in the order of the clips, while the next
 //! ones are being loaded. [`RowOptions`] turn an answer into a [`Row`], which every output format writes.

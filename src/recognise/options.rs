@@ -9,7 +9,7 @@ use crate::weights::LabelSource;
 /// Which weights to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightsSource {
-    /// The embedded demo: it tells simple motions of drawn shapes apart and knows nothing of Kinetics.
+    /// The embedded demo: it recognises simple motions of drawn shapes and knows nothing about Kinetics.
     Demo,
     /// A safetensors file or a PyTorch checkpoint.
     File(PathBuf),
@@ -25,8 +25,8 @@ impl fmt::Display for WeightsSource {
     }
 }
 
-/// What a [`Recogniser`](super::Recogniser) is made of and what it looks at. [`Options::new`] has the usual values, of which
-/// any can be replaced:
+/// How a [`Recogniser`](super::Recogniser) is built and how it looks at clips. Start from [`Options::new`] and replace what
+/// differs:
 ///
 /// ```
 /// use eco::recognise::{Options, WeightsSource};
@@ -40,13 +40,13 @@ impl fmt::Display for WeightsSource {
 pub struct Options {
     /// The weights.
     pub weights: WeightsSource,
-    /// Class names. By default the weights' own; Kinetics' for 400 classes without names; else numbers.
+    /// Class names. By default the weights' own; for 400 classes without names, Kinetics'; else numbers.
     pub labels: Option<LabelSource>,
     /// Where the network runs.
     pub device: DeviceRequest,
-    /// What runs it.
+    /// The implementation of the network.
     pub engine: EngineChoice,
-    /// The numbers it computes with.
+    /// The number format of the computation.
     pub precision: Precision,
     /// Threads of the network. By default one per core. Decoding uses rayon's global pool; see
     /// [`use_threads`](super::use_threads).
@@ -71,13 +71,13 @@ pub struct Options {
     pub sliding: Option<Sliding>,
     /// How clips are opened.
     pub open: OpenOptions,
-    /// How many clips will come, where that is known: compiling the fastest engine does not pay for a few frames, and loading
-    /// does not start more threads than there are clips.
+    /// The number of clips, where it is known. It is a hint: for a few frames the fastest engine is not worth compiling, and
+    /// no more loading threads are started than there are clips.
     pub expected_clips: Option<usize>,
 }
 
 impl Options {
-    /// The usual values: one view of the whole clip, prepared as the weights say, on the first GPU that works, else on the CPU.
+    /// The defaults: one view of the whole clip, prepared as the weights say, on the first usable GPU, else on the CPU.
     pub fn new(weights: WeightsSource) -> Self {
         Self {
             weights,

@@ -3,49 +3,49 @@ use std::time::Duration;
 use super::{ScoreError, Scores};
 use crate::clip::{ClipEntry, ClipError, Loaded};
 
-/// One clip, or one window of it, and what came of it.
+/// The result for one clip, or for one window of it.
 #[derive(Debug)]
 pub struct Answer {
     /// The clip.
     pub entry: ClipEntry,
-    /// The clip's place in the input, from 0.
+    /// Index of the clip in the input, from 0.
     pub clip: usize,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What came of a clip, or of one window of it.
+/// What became of a clip, or of one window of it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The network gave every class a score.
+    /// Every class has a score.
     Scored {
-        /// What was looked at.
+        /// The frames that were used.
         loaded: Loaded,
-        /// The mean over the views.
+        /// Averaged over the views.
         scores: Scores,
-        /// The values before the head, the mean over the views.
+        /// The values before the classifier, averaged over the views.
         features: Vec<f32>,
         /// The clip's share of the network's time.
         forward: Duration,
     },
-    /// The network ran, but its logits are no scores.
+    /// The network ran, but its logits give no scores.
     NotScored {
-        /// What was looked at.
+        /// The frames that were used.
         loaded: Loaded,
         /// What is wrong with the logits.
         error: ScoreError,
         /// The clip's share of the network's time.
         forward: Duration,
     },
-    /// The frames could not be had.
+    /// The frames could not be loaded.
     NotLoaded {
-        /// Why not.
+        /// Why.
         error: ClipError,
     },
 }
 
 impl Outcome {
-    /// What was looked at, where there was something.
+    /// The frames that were used, if any were loaded.
     pub fn loaded(&self) -> Option<&Loaded> {
         match self {
             Self::Scored { loaded, .. } | Self::NotScored { loaded, .. } => Some(loaded),

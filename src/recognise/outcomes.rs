@@ -17,13 +17,13 @@ pub struct Outcomes<'r> {
 #[derive(PartialEq)]
 enum State {
     Running,
-    /// No more clips are taken; what is complete is still handed out.
+    /// No more clips are taken; complete answers are still handed out.
     Ended,
 }
 
 impl<'r> Outcomes<'r> {
-    /// Puts what is `loaded` through the batcher. Waiting for the next clip is done on another thread, so that `stop` ends
-    /// the run even while standard input stays open.
+    /// Feeds loaded clips to the batcher. Another thread waits for the next clip, so that `stop` ends the run even while
+    /// standard input is silent.
     pub(super) fn new(
         loaded: impl Iterator<Item = Item> + Send + 'static,
         batcher: Batcher<'r>,
@@ -45,7 +45,7 @@ impl<'r> Outcomes<'r> {
         }
     }
 
-    /// The next clip; `None` at the end, and when the run is to stop.
+    /// The next clip; `None` at the end of the input, and when the run is to stop.
     fn next_loaded(&self) -> Option<Item> {
         const LOOK: Duration = Duration::from_millis(50);
         loop {
@@ -60,7 +60,7 @@ impl<'r> Outcomes<'r> {
         }
     }
 
-    /// Takes one more clip, or at the end of the clips runs what is left.
+    /// Takes the next clip, or, at the end of the input, runs the last incomplete batch.
     fn advance(&mut self) -> Result<(), RecogniseError> {
         match self.next_loaded() {
             Some(item) => self.batcher.push(item),

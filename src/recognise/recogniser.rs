@@ -9,14 +9,12 @@ use crate::clip::{self, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
-/// Clips that are loaded at a time, at most: more only wait for one another.
+/// Most clips that are loaded at the same time: more would only wait for each other.
 const MAX_WORKERS: usize = 8;
 /// Views per batch on a GPU.
 const GPU_BATCH: usize = 8;
 
-/// Recognises what happens in clips: weights, an engine, and how clips are looked at.
-///
-/// Built once, it answers any number of runs.
+/// Recognises what happens in clips. It is built once and can be used for any number of runs.
 pub struct Recogniser {
     weights: OpenWeights,
     engine: Box<dyn Engine>,
@@ -25,14 +23,14 @@ pub struct Recogniser {
     preprocess: Preprocess,
     sampling: Sampling,
     threads: usize,
-    /// Clips that are loaded at a time.
+    /// Clips that are loaded at the same time.
     workers: usize,
     batch: usize,
     turns: Turns,
 }
 
 impl Recogniser {
-    /// Opens the weights and makes the engine that `options` ask for.
+    /// Opens the weights and builds the engine that `options` ask for.
     ///
     /// # Errors
     /// [`RecogniseError`]: a device that cannot be used, weights that cannot be read or do not fit, labels of another network.
@@ -41,7 +39,7 @@ impl Recogniser {
         Self::with_weights(weights, options)
     }
 
-    /// As [`Recogniser::new`] with weights that are open already, whatever weights `options` name.
+    /// Like [`Recogniser::new`], with weights that are open already; `options.weights` is ignored.
     ///
     /// # Errors
     /// As [`Recogniser::new`].
@@ -77,9 +75,9 @@ impl Recogniser {
         })
     }
 
-    /// Answers for the clips at `paths`, in their order: directories of frames or videos.
+    /// Classifies the clips at `paths` (directories of frames or videos), in their order.
     ///
-    /// The next clips are loaded while the network runs. See [`Recogniser::recognise_until`] for what the items are.
+    /// The next clips are loaded while the network runs. For the items, see [`Recogniser::recognise_until`].
     pub fn recognise(&self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Outcomes<'_> {
         let entries = paths
             .into_iter()
@@ -87,10 +85,10 @@ impl Recogniser {
         self.recognise_until(&Stop::default(), entries.collect::<Vec<_>>())
     }
 
-    /// Answers for the clips of a list, in their order, until `stop` is asked: one [`Answer`] per clip or, with
-    /// [`Options::sliding`], per window. An entry that is an error becomes an answer with that error.
+    /// Classifies clips in their order until `stop` is asked. Yields one [`Answer`] per clip or, with [`Options::sliding`], per
+    /// window. An entry that is an error becomes an answer with that error.
     ///
-    /// `entries` is read lazily, on another thread; it may be standard input. An error item ends the run.
+    /// `entries` is read lazily, on another thread; it may be standard input. An `Err` item ends the run.
     pub fn recognise_until<I>(&self, stop: &Stop, entries: I) -> Outcomes<'_>
     where
         I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
@@ -117,7 +115,7 @@ impl Recogniser {
         &self.weights
     }
 
-    /// What runs the network.
+    /// The engine.
     pub fn engine(&self) -> &dyn Engine {
         self.engine.as_ref()
     }
@@ -127,7 +125,7 @@ impl Recogniser {
         &self.labels
     }
 
-    /// What it was made with.
+    /// The options it was built with.
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -142,12 +140,12 @@ impl Recogniser {
         self.sampling
     }
 
-    /// Threads in all.
+    /// Threads of the network.
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Views that go through the network together.
+    /// Views per batch.
     pub fn batch(&self) -> usize {
         self.batch
     }

@@ -1,4 +1,4 @@
-//! Rows of the output, put together from what was loaded and what the network said.
+//! Answers as rows of the output.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::clip::{ClipError, Loaded};
 pub struct RowOptions {
     /// Classes per row.
     pub topk: usize,
-    /// An answer whose best score is below is marked as uncertain.
+    /// Answers whose best score is below this are marked as uncertain.
     pub min_score: Option<f32>,
     /// Whether rows carry the logits of all classes.
     pub logits: Logits,
@@ -21,10 +21,10 @@ pub struct RowOptions {
 /// Whether rows carry the logits of all classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Logits {
-    /// Only those of the best classes.
+    /// No: only the best classes have theirs.
     #[default]
     Best,
-    /// All of them.
+    /// Yes.
     All,
 }
 
@@ -38,13 +38,13 @@ impl Default for RowOptions {
     }
 }
 
-/// What goes into rows beside the answers.
+/// Everything but the answer that goes into a row.
 pub(super) struct RowMaker<'a> {
     pub options: &'a RowOptions,
     pub labels: &'a Labels,
     /// The engine's name.
     pub engine: String,
-    /// Whether rows are about parts of clips, and say which.
+    /// Whether answers are about parts of clips, so that rows state the part.
     pub parts: bool,
 }
 
@@ -132,8 +132,7 @@ fn one_line(error: &ClipError) -> String {
     text
 }
 
-/// `value` to the nearest of so many steps per unit: a time that is written to the microsecond has no noise in its digits
-/// (12.8, not 12.799999999999999).
+/// Rounds `value` to a multiple of `1 / steps`, so that a time prints as 12.8 and not as 12.799999999999999.
 fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }

@@ -5,10 +5,10 @@ use super::{Class, Labels};
 /// Why logits give no scores.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScoreError {
-    /// A sum over nothing: the engine gave no class, or no view was averaged.
+    /// There was nothing to average: no classes or no views.
     #[error("the network gave no logits")]
     Empty,
-    /// Views of one clip must come from one head.
+    /// The views of one clip have different numbers of classes.
     #[error("the views of one clip have {found} and {expected} classes")]
     Classes {
         /// Classes of the first view.
@@ -16,7 +16,7 @@ pub enum ScoreError {
         /// Classes of the view that differs.
         found: usize,
     },
-    /// A ranking of such values would mean nothing, so none is made.
+    /// Some logits are NaN or infinite, so there is no meaningful ranking.
     #[error(
         "{count} of {classes} logits are not finite numbers (class {first} is {value}): the weights or the pixels are damaged"
     )]
@@ -35,7 +35,7 @@ pub enum ScoreError {
 /// Softmax scores of one clip with the logits they come from. Every value is finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// Kept in f64, where classes whose f32 score is zero can still be told apart.
+    /// In f64, where classes whose f32 score is zero still differ.
     scores: Vec<f64>,
     logits: Vec<f32>,
 }

@@ -23,11 +23,11 @@ use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine
 ///
-/// Times are milliseconds per clip. Without CLIP the forward pass is measured alone, on made-up frames; with CLIP also
-/// decoding it and the way from the file to the answer. On a GPU each time includes waiting for its end.
+/// Times are milliseconds per clip. Without CLIP only the forward pass is measured, on synthetic frames. With CLIP, decoding
+/// and the whole path from file to logits are measured as well. GPU times include synchronisation.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A directory of frames or a video, decoded anew in every run
+    /// A directory of frames or a video; it is decoded in every run
     #[arg(value_name = "CLIP")]
     clip: Option<PathBuf>,
     #[command(flatten)]
@@ -36,16 +36,16 @@ pub struct Args {
     segments: SegmentsFlags,
     #[command(flatten)]
     engine: EngineFlags,
-    /// Runs before the measured ones
+    /// Runs that are not measured, before the others
     #[arg(long, value_name = "N", default_value_t = 2)]
     warmup: u16,
     /// Measured runs
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// Form of the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Run on the tensor `input` of this safetensors file, `[clips, segments, 3, 224, 224]`, instead of made-up frames
+    /// Run on the tensor `input` of this safetensors file, `[clips, segments, 3, 224, 224]`, instead of synthetic frames
     #[arg(long, value_name = "FILE", conflicts_with_all = ["clip", "batch", "segments"])]
     input: Option<PathBuf>,
     /// Write the features and logits of the last run: .safetensors
@@ -66,7 +66,7 @@ enum Format {
 }
 
 impl Args {
-    /// What the flags ask of the library.
+    /// The library's options for these flags.
     fn options(
         &self,
         weights: &OpenWeights,
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs `work` once and notes how long it took.
+/// Runs `work` once and records how long it took.
 fn timed<T>(
     stages: &mut Vec<Stage>,
     name: &'static str,
@@ -151,7 +151,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs the batch as often as asked for; what the last run said comes with the times.
+    /// Runs the batch as often as asked for. Returns the times and the output of the last run.
     fn measure(&self, batch: &mut ClipBatch) -> anyhow::Result<(Vec<Stage>, Output)> {
         let (mut decode, mut forward, mut whole) = (Vec::new(), Vec::new(), Vec::new());
         let mut output = None;
@@ -194,7 +194,7 @@ impl Bench<'_> {
     }
 }
 
-/// Fills `values` with the same pixels each time: 0 to 255 less a mean. How long the network takes doesn't depend on them.
+/// Fills `values` with pseudo-random pixels, 0 to 255 less a mean, the same each time. Run time does not depend on the values.
 fn fill(values: &mut [f32]) {
     let mut state = 1_u32;
     for value in values {

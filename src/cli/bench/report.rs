@@ -1,4 +1,4 @@
-//! What was measured, and its forms.
+//! Measured times and their formats.
 
 use std::fs;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The stage of `times`, at least one, each for `clips` clips.
+    /// The stage with these times, at least one; each is for `clips` clips.
     pub fn new(name: &'static str, times: Vec<Duration>, clips: usize) -> Self {
         let mut ms: Vec<f64> = times
             .iter()
@@ -40,7 +40,7 @@ impl Stage {
     }
 }
 
-/// Everything `eco bench` says.
+/// Everything that `eco bench` prints.
 #[derive(Debug, Serialize)]
 pub struct Report {
     version: &'static str,
@@ -50,13 +50,13 @@ pub struct Report {
     segments: usize,
     batch: usize,
     warmup: u16,
-    /// Most memory the process had resident, in MB; `None` where the system does not tell.
+    /// Peak resident memory of the process, in MB; `None` where the system does not report it.
     peak_memory_mb: Option<f64>,
     stages: Vec<Stage>,
 }
 
 impl Report {
-    /// Puts the measured stages together with what they were measured on.
+    /// Combines the measured stages with what they were measured on.
     pub fn new(recogniser: &Recogniser, batch: usize, warmup: u16, stages: Vec<Stage>) -> Self {
         let engine = recogniser.engine();
         Self {
@@ -150,7 +150,7 @@ const HEADER: [&str; 12] = [
     "clips_per_second",
 ];
 
-/// The most memory this process had resident, of which Linux keeps a mark.
+/// Peak resident memory of this process, which Linux records.
 fn peak_memory_mb() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! What a run is made with, in words.
+//! Weights and settings in words.
 
 use crate::cli::weights::DEMO_NOTICE;
 use crate::recipe::KINETICS_CLASSES;
@@ -46,7 +46,7 @@ pub fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
     }
 }
 
-/// How the network looks at clips, in one line, and what of it nothing says: neither a flag nor the weights.
+/// Preprocessing, sampling, segments and labels on one line. What neither a flag nor the weights state is marked as assumed.
 pub fn usage(recogniser: &Recogniser) -> String {
     let (options, weights) = (recogniser.options(), recogniser.weights());
     let given = |about: &str| match about {
@@ -69,7 +69,7 @@ pub fn usage(recogniser: &Recogniser) -> String {
     said.join(", ")
 }
 
-/// Names and values in words; what is unknown is left out.
+/// Names and values; what is unknown is left out.
 #[derive(Default)]
 struct Facts(Vec<(String, String)>);
 

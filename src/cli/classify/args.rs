@@ -71,10 +71,10 @@ pub struct Args {
     pub segments: SegmentsFlags,
     #[command(flatten)]
     pub prepare: FrameFlags,
-    /// Look at each clip this often, at frames in between, and average the scores
+    /// Temporal views per clip; their frames interleave and their scores are averaged
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = NETWORK)]
     pub clips: usize,
-    /// Crops of each frame whose scores are averaged: 1, 3 or 10
+    /// Crops per frame: 1, 3 or 10; their scores are averaged
     #[arg(
         long,
         value_parser = one_of(Crops::ALL, Crops::name),
@@ -92,7 +92,7 @@ pub struct Args {
     pub speech: SpeechFlags,
 }
 
-/// What is written, and where.
+/// What is written and where.
 #[derive(Debug, clap::Args)]
 pub struct OutputFlags {
     /// How rows are written: text for people; json, a list; jsonl, one object per line as soon as its clip is done; csv, one
@@ -105,13 +105,13 @@ pub struct OutputFlags {
         help_heading = "Output"
     )]
     pub format: RowFormat,
-    /// How many classes to show
+    /// Classes to show per answer
     #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
     pub topk: usize,
     /// Mark answers whose best score is below this (0.5, 50%) as uncertain
     #[arg(long, value_name = "SCORE", value_parser = parse_score, help_heading = "Output")]
     pub min_score: Option<f32>,
-    /// Give the logits of all classes, too (with json, jsonl and csv)
+    /// Include the logits of all classes (json, jsonl and csv)
     #[arg(long, help_heading = "Output")]
     pub logits: bool,
     /// Write a web page with each clip's frames and answer
@@ -137,10 +137,10 @@ pub struct OutputFlags {
         help_heading = "Output"
     )]
     pub sheet: Option<PathBuf>,
-    /// Write the 512 values before the head, one line per answer: .safetensors or .npy
+    /// Write the 512 features of each answer, the values before the classifier: .safetensors or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub features: Option<PathBuf>,
-    /// Write the scores of all classes, one line per answer: .csv, .safetensors or .npy
+    /// Write the scores of all classes for each answer: .csv, .safetensors or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub scores: Option<PathBuf>,
 }
@@ -166,7 +166,7 @@ impl Args {
         self.output.check()
     }
 
-    /// What the flags ask of the library, for these weights and perhaps so many clips.
+    /// The library's options for these flags; `clips` is the number of clips, where it is known.
     pub fn options(&self, weights: WeightsSource, clips: Option<usize>) -> Options {
         Options {
             weights,
@@ -222,7 +222,7 @@ impl OutputFlags {
         self.check_files()
     }
 
-    /// No two outputs may be one file.
+    /// Refuses two outputs with the same path.
     fn check_files(&self) -> Result<(), Failure> {
         let files = [
             ("--report", &self.report),
