@@ -86,7 +86,7 @@ impl Display for Hint {
             ),
             Self::Labels { classes, lists } => write!(
                 f,
-                "the classifier has {classes} classes, as many as {} has names",
+                "the classifier has {classes} classes, as there are in {}",
                 lists.join(" and ")
             ),
         }
