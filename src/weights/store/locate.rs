@@ -8,7 +8,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::imported::{Choice, Imported, RecordError, State};
+use super::imported::{Choice, Imported, RecordError};
+use super::imported_file::State;
 
 /// Environment variable that names the weights.
 pub const ENVIRONMENT: &str = "ECO_WEIGHTS";
