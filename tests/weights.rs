@@ -287,6 +287,9 @@ fn what_cannot_be_represented_is_refused_by_its_name() {
             "the data.pkl of a checkpoint archive that was unpacked",
         ),
         ("numpy_big_endian.pth", "NumPy arrays are big-endian"),
+        ("numpy.npz", "a NumPy archive"),
+        ("numpy_object.npy", "a Python object that NumPy saved"),
+        ("numpy.npy", "one NumPy array"),
     ] {
         let error = match Checkpoint::open(&small().join("refused").join(name)) {
             Err(error) => error.to_string(),
@@ -315,6 +318,9 @@ fn a_recipe_that_is_printed_runs_when_it_is_pasted() {
         ("quantised.pth", ".state_dict.pth"),
         ("list.pth", ".state_dict.pth"),
         ("pickled.pkl", ".pth"),
+        ("numpy_big_endian.pth", ".state_dict.pth"),
+        ("numpy.npz", ".pth"),
+        ("numpy_object.npy", ".pth"),
     ] {
         // A name that a shell would take apart.
         let path = folder.path().join(format!("it's $HOME {name}"));

@@ -29,11 +29,6 @@ const MAGICS: &[Magic] = &[
         "an HDF5 file (Keras or Caffe)",
         "eco reads PyTorch checkpoints.",
     ),
-    (
-        b"\x93NUMPY",
-        "a NumPy array",
-        "eco reads PyTorch checkpoints.",
-    ),
     (b"GGUF", "a GGUF model", "eco reads PyTorch checkpoints."),
     (
         b"\x1f\x8b",
@@ -75,6 +70,17 @@ pub(super) fn file(path: &Path, head: &[u8], len: u64) -> WeightsError {
     }
     if head.iter().all(|&b| b == 0) {
         return not_a_checkpoint(path, "filled with zeros", DOWNLOAD_AGAIN);
+    }
+    if head.starts_with(b"\x93NUMPY") {
+        let holds_object = head.windows(5).take(128).any(|w| w == b"'|O',");
+        return match holds_object {
+            true => not_a_checkpoint(
+                path,
+                "a Python object that NumPy saved",
+                &recipe::save_arrays(path),
+            ),
+            false => not_a_checkpoint(path, "one NumPy array", "A checkpoint has many."),
+        };
     }
     if let Some((_, found, advice)) = MAGICS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return not_a_checkpoint(path, found, advice);

@@ -35,6 +35,9 @@ pub(super) enum Refusal {
     /// Tensors of `pickle.dump`.
     #[error("its tensors were written by pickle.dump, each as a file of its own in the pickle")]
     PickleDump,
+    /// NumPy arrays of a big-endian machine; `place` is the dictionary they are in, as Python finds it in the checkpoint `c`.
+    #[error("its NumPy arrays are big-endian")]
+    BigEndianArrays { place: String },
     /// References to storages that are not in the file.
     #[error(
         "it is the data.pkl of a checkpoint archive that was unpacked, without the tensors' values"
@@ -92,6 +95,7 @@ impl Refusal {
                 None => String::new(),
             },
             Self::PickleDump => recipe::save_pickled(path),
+            Self::BigEndianArrays { place } => recipe::save_turned(path, place),
             Self::DataPickle => recipe::pack_again(path),
         }
     }

@@ -134,8 +134,10 @@ fn hostile(path: &Path, reason: &str) -> WeightsError {
 /// Names a zip archive without a `data.pkl`.
 fn other_archive(path: &Path, records: &[Record]) -> WeightsError {
     let ends = |suffix: &str| records.iter().find(|record| record.name.ends_with(suffix));
+    if ends(".npy").is_some() {
+        return not_a_checkpoint(path, "a NumPy archive", &recipe::save_arrays(path));
+    }
     let kinds = [
-        (".npy", "a NumPy archive", "eco reads PyTorch checkpoints."),
         (
             "model.weights.h5",
             "a Keras model",
