@@ -175,12 +175,14 @@ fn averages_that_are_kept_flat_are_one_line() {
     let averages = model().into_iter();
     tensors
         .extend(averages.map(|(name, shape)| (format!("ema_{}", name.replace('.', "_")), shape)));
+    let counter = "ema_eco_2d_basic_conv_conv1_7x7_s2_bn_num_batches_tracked";
+    tensors.push((counter.to_string(), vec![]));
     let loaded = open(&zeros(&folder, &tensors), &spec()).unwrap();
     let [ignored] = &loaded.report().ignored[..] else {
         panic!("{:?}", loaded.report().ignored);
     };
     assert_eq!(ignored.key, "ema_*");
-    assert_eq!(ignored.what, "moving averages, 6 tensors");
+    assert_eq!(ignored.what, "moving averages, 7 tensors");
 }
 
 #[test]
@@ -461,7 +463,8 @@ fn differences_are_listed_by_the_models_names_in_its_order() {
     );
     let half = Change::Values {
         max_abs: 1.0,
-        relative_l2: 0.5,
+        relative_l2: Some(0.5),
+        non_finite: 0,
     };
     assert_eq!(found.changed[0].change, half);
     let shapes = Change::Shape {
