@@ -211,6 +211,26 @@ fn a_student_and_its_teacher_are_a_choice_between_keys_that_work() {
 }
 
 #[test]
+fn what_is_beside_the_chosen_key_is_counted_where_keys_are_flat() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["student.a", "student.b", "teacher.a", "teacher.b"];
+    let tensor = TensorForge::new("0", 2, 3).pickled(b"");
+    let mut items: Vec<_> = names.map(|name| (name, tensor.clone())).into();
+    items.push(("step", pickle::int(7)));
+    let path = zip(&folder, &dict(&items));
+    let options = LoadOptions {
+        key: Some("student".to_string()),
+        ..LoadOptions::default()
+    };
+    let Err(LoadError::Mismatch(report)) = open_with(&path, &spec(), &options) else {
+        panic!("it was loaded");
+    };
+    let ignored = report.ignored.iter();
+    let ignored: Vec<_> = ignored.map(|i| (i.key.as_str(), i.what.as_str())).collect();
+    assert_eq!(ignored, [("step", "int 7"), ("teacher", "2 tensors")]);
+}
+
+#[test]
 fn weights_of_the_notebook_ask_how_frames_were_prepared() {
     let folder = tempfile::tempdir().unwrap();
     let bare = zeros(&folder, &model());

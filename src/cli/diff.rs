@@ -9,6 +9,7 @@ use super::exit::{Failure, MISMATCH, UNREADABLE};
 use super::load_weights;
 use crate::network::Network;
 use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
+use crate::text::number::four_digits;
 use crate::text::printable;
 use crate::weights::diff::{Change, Diff, Side, diff};
 use crate::weights::{ErrorClass, Named};
@@ -112,12 +113,12 @@ fn text(found: &Diff, names: &[String; 2]) -> String {
                     relative_l2,
                     non_finite,
                 } => {
-                    let relative = relative_l2.map_or("-".to_owned(), |l2| format!("{l2:.3e}"));
+                    let relative = relative_l2.map_or("-".to_owned(), four_digits);
                     let non_finite = match non_finite {
                         0 => String::new(),
                         count => format!("  {count} not finite"),
                     };
-                    format!("{max_abs:>10.3e}  {relative:>11}{non_finite}")
+                    format!("{:>10}  {relative:>11}{non_finite}", four_digits(*max_abs))
                 }
                 Change::Shape { a, b } => format!("shape {a:?} and {b:?}"),
                 Change::Bytes => "bytes differ".to_string(),
