@@ -44,7 +44,7 @@ pub struct FrameFlags {
     /// [default: the weights']
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
-    /// How frames are resized, cropped and normalised: official, book or caffe [default: the weights']
+    /// How frames are resized, cropped and normalised: official, book, caffe or caffe-320x240 [default: the weights']
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
 }

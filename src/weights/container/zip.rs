@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::foreign::not_a_checkpoint;
+use super::foreign::{OTHER, not_a_checkpoint};
 use super::pickle::contents::contents;
 use super::pickle::machine::{MAX_OPS, Pickle};
 use super::pickle::tensors::Tensors;
@@ -135,12 +135,8 @@ fn hostile(path: &Path, reason: &str) -> WeightsError {
 fn other_archive(path: &Path, records: &[Record]) -> WeightsError {
     let ends = |suffix: &str| records.iter().find(|record| record.name.ends_with(suffix));
     let kinds = [
-        (".npy", "a NumPy archive", "eco reads PyTorch checkpoints."),
-        (
-            "model.weights.h5",
-            "a Keras model",
-            "eco reads PyTorch checkpoints.",
-        ),
+        (".npy", "a NumPy archive", OTHER),
+        ("model.weights.h5", "a Keras model", OTHER),
         (
             "[Content_Types].xml",
             "an office document",

@@ -1,0 +1,114 @@
+//! Writes Caffe models field by field, as protobuf does it.
+
+use eco::weights::TensorSpec;
+
+/// A number of seven bits a byte, lowest first.
+pub fn varint(mut number: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+    out
+}
+
+/// A field with a number.
+pub fn number(field: u64, value: u64) -> Vec<u8> {
+    [varint(field << 3), varint(value)].concat()
+}
+
+/// A field with a text, a message or a packed list.
+pub fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
+    [
+        &varint(field << 3 | 2)[..],
+        &varint(value.len() as u64),
+        value,
+    ]
+    .concat()
+}
+
+pub fn text(field: u64, value: &str) -> Vec<u8> {
+    bytes(field, value.as_bytes())
+}
+
+pub fn packed(values: &[f32]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}
+
+/// The field `shape` of a blob.
+pub fn shape(extents: &[u64]) -> Vec<u8> {
+    let dims: Vec<u8> = extents.iter().flat_map(|&extent| varint(extent)).collect();
+    bytes(7, &bytes(1, &dims))
+}
+
+/// A blob as Caffe writes it: its values, then its shape.
+pub fn blob(extents: &[u64], values: &[f32]) -> Vec<u8> {
+    [bytes(5, &packed(values)), shape(extents)].concat()
+}
+
+pub fn layer(name: &str, kind: &str, blobs: &[Vec<u8>]) -> Vec<u8> {
+    let blobs: Vec<u8> = blobs.iter().flat_map(|blob| bytes(7, blob)).collect();
+    [
+        text(1, name),
+        text(2, kind),
+        text(3, "in"),
+        blobs,
+        number(10, 0),
+    ]
+    .concat()
+}
+
+/// A model of these layers.
+pub fn net(name: &str, layers: &[Vec<u8>]) -> Vec<u8> {
+    let layers: Vec<u8> = layers.iter().flat_map(|layer| bytes(100, layer)).collect();
+    [text(1, name), layers].concat()
+}
+
+/// The layer that reads clips in training: no blobs, and fields that only ECO's branch of Caffe has.
+pub fn video_data() -> Vec<u8> {
+    let source = [text(1, "list.txt"), number(4, 17), number(9, 320)].concat();
+    [layer("data", "VideoData", &[]), bytes(140, &source)].concat()
+}
+
+/// The layers of a network with this state_dict as Caffe has them, the head under the name `head`, with others between
+/// that have no blobs. `value` gives the values of a tensor.
+pub fn layers(
+    spec: &[TensorSpec],
+    head: &str,
+    value: impl Fn(&TensorSpec) -> Vec<f32>,
+) -> Vec<Vec<u8>> {
+    let mut layers = vec![video_data(), layer("label_data_1_split", "Split", &[])];
+    let name = |spec: &TensorSpec| spec.name.rsplit('.').nth(1).unwrap().to_string();
+    let tensors: Vec<&TensorSpec> = spec.iter().filter(|spec| !spec.is_counter()).collect();
+    for parts in tensors.chunk_by(|a, b| name(a) == name(b)) {
+        let is_norm = parts.len() == 4;
+        let blobs: Vec<Vec<u8>> = parts
+            .iter()
+            .map(|spec| {
+                let mut extents: Vec<u64> =
+                    spec.shape.iter().map(|&extent| extent as u64).collect();
+                if is_norm {
+                    extents.insert(0, 1);
+                }
+                blob(&extents, &value(spec))
+            })
+            .collect();
+        let name = name(parts[0]);
+        let (called, kind) = match (name.as_str(), is_norm) {
+            ("fc_final", _) => (head, "InnerProduct"),
+            ("res3a_2", _) => ("res3a_2n", "Convolution"),
+            (name, true) => (name, "BN"),
+            (name, false) => (name, "Convolution"),
+        };
+        layers.push(layer(called, kind, &blobs));
+        if is_norm {
+            layers.push(layer(&format!("{called}_relu"), "ReLU", &[]));
+        }
+    }
+    layers.push(layer("loss", "SoftmaxWithLoss", &[]));
+    layers
+}
