@@ -14,7 +14,7 @@ pub const RUNNING: &str = "Running";
 /// Which weights a command uses.
 #[derive(Debug, clap::Args)]
 pub struct WeightsFlags {
-    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, or `demo`
+    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, a Caffe model, or `demo`
     ///
     /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it recognises simple motions of
     /// drawn shapes, which shows that everything works. It knows nothing about Kinetics.
