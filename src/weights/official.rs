@@ -18,11 +18,14 @@ const SOMETHING_V1: usize = 174;
 /// Completes what a Caffe model says about its use, which is nothing, by what the number of its classes tells.
 ///
 /// For other numbers, as someone's own training has, the preparation of frames is assumed: whether they were resized is
-/// not known.
+/// not known. Nothing is said of a network without a head, which is yet to be trained.
 ///
 /// # Errors
 /// None with the lists that are built in.
 pub(super) fn describe_caffe(metadata: &mut Metadata) -> Result<(), WeightsError> {
+    if metadata.classes.is_none() {
+        return Ok(());
+    }
     let (preprocess, labels) = match metadata.classes {
         Some(KINETICS_CLASSES) => (Preprocess::Caffe, Some("kinetics400")),
         Some(UCF101) => (Preprocess::Caffe, Some("ucf101")),

@@ -135,8 +135,8 @@ fn binary(head: &[u8], len: u64) -> Option<(&'static str, &'static str)> {
     }
     if caffe::is_solver_state(head, len) {
         return Some((
-            "a solver's state of Caffe (.solverstate), which training is resumed from",
-            "Give the .caffemodel beside it.",
+            "the state of Caffe's solver (.solverstate)",
+            "Training is resumed from it. The weights are in the .caffemodel beside it.",
         ));
     }
     if caffe::is_blob(head, len) {
@@ -249,7 +249,7 @@ mod tests {
             name(b"\x08\x07\x12\x07pytorch\x1a\x052.1.0"),
             "an ONNX model"
         );
-        assert!(name(b"\x08\x0a\x12\x11eco_10.caffemodel\x1a\x00").starts_with("a solver's state"));
+        assert!(name(b"\x08\x0a\x12\x11eco_10.caffemodel\x1a\x00").starts_with("the state of"));
         assert!(name(b"\x08\x01\x10\x03\x18\x02\x20\x02\x2a\x30").starts_with("a single blob"));
         assert!(name(b"name: \"ECO\"\nlayer {\n  name: \"data\"").starts_with("a Caffe network"));
         assert_eq!(

@@ -88,8 +88,8 @@ impl Display for Hint {
             ),
             Self::Labels { classes, lists } => write!(
                 f,
-                "the classifier has {classes} classes, as many as {} has names",
-                lists.join(" and ")
+                "the classifier has {classes} classes, and there are as many names in {}",
+                lists.join(" and in ")
             ),
         }
     }
