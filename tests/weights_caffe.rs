@@ -321,7 +321,7 @@ fn variances_that_are_none_are_refused_with_their_place() {
             "conv1_7x7_s2_bn",
             Some(layer("conv1_7x7_s2_bn", "BN", &blobs)),
         ));
-        let error = match Import::prepare(&file.path, &spec_of_five(), &ImportOptions::default()) {
+        let error = match Import::prepare(&file.path, &spec(5), &ImportOptions::default()) {
             Err(error) => error.to_string(),
             Ok(_) => panic!("{bad} was read"),
         };
@@ -330,7 +330,7 @@ fn variances_that_are_none_are_refused_with_their_place() {
             "{error}"
         );
         assert!(error.contains("conv1_7x7_s2_bn"), "{error}");
-        let loaded = open(&file.path, &spec_of_five()).unwrap();
+        let loaded = open(&file.path, &spec(5)).unwrap();
         assert!(
             loaded
                 .tensor("eco_2d.basic_conv.conv1_7x7_s2_bn.running_var")
@@ -342,10 +342,6 @@ fn variances_that_are_none_are_refused_with_their_place() {
                 .is_ok()
         );
     }
-}
-
-fn spec_of_five() -> Vec<TensorSpec> {
-    spec(5)
 }
 
 #[test]

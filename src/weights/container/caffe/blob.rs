@@ -109,7 +109,8 @@ impl Blob {
         if let Some(at) = &self.whole {
             return Ok(Cow::Borrowed(bytes(at)));
         }
-        let mut values = Vec::new();
+        let count: usize = self.shape.iter().product();
+        let mut values = Vec::with_capacity(count * self.dtype.bitsize() / 8);
         for field in Message::new(file, self.at.clone()) {
             let field = field?;
             if let (

@@ -23,7 +23,9 @@ pub(in crate::weights::container) fn is_model(head: &[u8], len: u64) -> bool {
                     return false;
                 }
             }
-            (100, Value::Bytes(at)) => return head.get(at.start) == Some(&LAYER_NAME),
+            (100, Value::Bytes(at)) => {
+                return place > 0 || head.get(at.start) == Some(&LAYER_NAME);
+            }
             (2, Value::Bytes(at)) if place > 0 => {
                 let first = head.get(at.start);
                 return first.is_some_and(|first| OLD_LAYER_STARTS.contains(first));
