@@ -1,98 +1,20 @@
-//! Caffe models: those of ECO's authors, those that others have, and those that are no ECO.
+//! Caffe models as ECO's authors and others have them: every form gives the same tensors, and the use of the weights follows.
 
 mod forge;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eco::network::Network;
 use eco::recipe::{Architecture, Preprocess, Sampling};
 use eco::weights::{
-    Checkpoint, Container, Dtype, Hint, Import, ImportOptions, Inspector, LoadError, LoadOptions,
-    Metadata, Strictness, TensorSpec, Verdict, open,
+    Checkpoint, Container, Dtype, Hint, Import, ImportOptions, Inspector, Metadata, open,
 };
 use forge::caffe::{
-    blob, bytes, layer, layers, net, number, packed, shape, text, varint, video_data,
+    blob, bytes, layer, layers, model, net, number, packed, shape, spec, values, varint,
+    with_layer, written,
 };
 use prost::Message;
-use tempfile::TempDir;
-
-/// The parts of ECO-Lite in small: a convolution with its batch norm, the first 3D convolution, the head.
-fn spec(classes: usize) -> Vec<TensorSpec> {
-    let spec = |(name, shape): (&str, &[usize])| TensorSpec {
-        name: name.to_string(),
-        shape: shape.to_vec(),
-    };
-    let norm = "eco_2d.basic_conv.conv1_7x7_s2_bn";
-    let vectors = ["weight", "bias", "running_mean", "running_var"];
-    let vectors = vectors.map(|part| (format!("{norm}.{part}"), vec![4]));
-    let mut all: Vec<TensorSpec> = [
-        ("eco_2d.basic_conv.conv1_7x7_s2.weight", &[4, 3, 1, 1][..]),
-        ("eco_2d.basic_conv.conv1_7x7_s2.bias", &[4]),
-    ]
-    .map(spec)
-    .into();
-    all.extend(vectors.map(|(name, shape)| TensorSpec { name, shape }));
-    all.push(spec((&format!("{norm}.num_batches_tracked"), &[])));
-    all.extend(
-        [
-            ("eco_3d.res_3d_3.res3a_2.weight", &[1, 96, 1, 1, 1][..]),
-            ("eco_3d.res_3d_3.res3a_2.bias", &[1]),
-            ("fc_final.weight", &[classes, 2]),
-            ("fc_final.bias", &[classes]),
-        ]
-        .map(spec),
-    );
-    all
-}
-
-/// Values that tell tensors and places apart; all can be variances.
-fn values(spec: &TensorSpec) -> Vec<f32> {
-    let start = spec.name.len() as f32 + 0.25;
-    let count = spec.shape.iter().product::<usize>();
-    (0..count)
-        .map(|place| start + place as f32 / 1024.0)
-        .collect()
-}
-
-fn model(classes: usize) -> Vec<u8> {
-    net("o3d", &layers(&spec(classes), "fc8u", values))
-}
-
-/// The small model with the layer `name` in another form, or without it.
-fn with_layer(name: &str, other: Option<Vec<u8>>) -> Vec<u8> {
-    let start = text(1, name);
-    let layers = layers(&spec(5), "fc8", values).into_iter();
-    let changed = layers.filter_map(|layer| match layer.starts_with(&start) {
-        true => other.clone(),
-        false => Some(layer),
-    });
-    net("o3d", &changed.collect::<Vec<_>>())
-}
-
-struct Written {
-    path: PathBuf,
-    _folder: TempDir,
-}
-
-fn written(content: &[u8]) -> Written {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.caffemodel");
-    std::fs::write(&path, content).unwrap();
-    Written {
-        path,
-        _folder: folder,
-    }
-}
-
-/// The error that opening these bytes ends in.
-fn refused(content: &[u8]) -> String {
-    let file = written(content);
-    match Checkpoint::open(&file.path) {
-        Err(error) => error.to_string(),
-        Ok(_) => panic!("was read"),
-    }
-}
 
 /// Whether every tensor of the small model has its values, bit for bit.
 fn assert_is_the_model(content: &[u8]) {
@@ -133,7 +55,7 @@ fn every_tensor_of_eco_lite_arrives_bit_for_bit() {
 
 #[test]
 fn blobs_in_every_form_that_protobuf_allows_are_the_same() {
-    assert_is_the_model(&with_layer("none", None));
+    assert_is_the_model(&model(5));
     let conv = &spec(5)[..2];
     let (weight, bias) = (values(&conv[0]), values(&conv[1]));
     let extents = [4, 3, 1, 1];
@@ -187,7 +109,7 @@ fn blobs_in_every_form_that_protobuf_allows_are_the_same() {
     ] {
         println!("{form}");
         let other = layer("conv1_7x7_s2", "Convolution", &[weight, blob(&[4], &bias)]);
-        assert_is_the_model(&with_layer("conv1_7x7_s2", Some(other)));
+        assert_is_the_model(&with_layer("conv1_7x7_s2", other));
     }
 }
 
@@ -208,13 +130,10 @@ fn the_four_axes_of_old_files_are_taken_for_what_they_are() {
         .iter()
         .map(|spec| old([1, 1, 1, 4], &values(spec)))
         .collect();
-    assert_is_the_model(&with_layer(
-        "fc8",
-        Some(layer("fc8", "InnerProduct", &head)),
-    ));
+    assert_is_the_model(&with_layer("fc8", layer("fc8", "InnerProduct", &head)));
     assert_is_the_model(&with_layer(
         "conv1_7x7_s2_bn",
-        Some(layer("conv1_7x7_s2_bn", "BN", &norm)),
+        layer("conv1_7x7_s2_bn", "BN", &norm),
     ));
 }
 
@@ -306,238 +225,6 @@ fn what_is_said_at_import_goes_before_what_the_classes_tell() {
         (metadata.sampling, metadata.segments),
         (Some(Sampling::Official), 8)
     );
-}
-
-#[test]
-fn variances_that_are_none_are_refused_with_their_place() {
-    for (bad, shown) in [(-0.5, "-0.5"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
-        let norm = &spec(5)[2..6];
-        let mut blobs: Vec<Vec<u8>> = norm
-            .iter()
-            .map(|spec| blob(&[1, 4], &values(spec)))
-            .collect();
-        blobs[3] = blob(&[1, 4], &[1.0, 0.0, bad, 2.0]);
-        let file = written(&with_layer(
-            "conv1_7x7_s2_bn",
-            Some(layer("conv1_7x7_s2_bn", "BN", &blobs)),
-        ));
-        let error = match Import::prepare(&file.path, &spec(5), &ImportOptions::default()) {
-            Err(error) => error.to_string(),
-            Ok(_) => panic!("{bad} was read"),
-        };
-        assert!(
-            error.contains(&format!("the variance of channel 2 is {shown}")),
-            "{error}"
-        );
-        assert!(error.contains("conv1_7x7_s2_bn"), "{error}");
-        let loaded = open(&file.path, &spec(5)).unwrap();
-        assert!(
-            loaded
-                .tensor("eco_2d.basic_conv.conv1_7x7_s2_bn.running_var")
-                .is_err()
-        );
-        assert!(
-            loaded
-                .tensor("eco_2d.basic_conv.conv1_7x7_s2_bn.running_mean")
-                .is_ok()
-        );
-    }
-}
-
-#[test]
-fn models_of_other_kinds_are_named_for_what_they_are() {
-    let one = || vec![blob(&[1], &[1.0])];
-    let old_format = [
-        text(1, "CaffeNet"),
-        bytes(2, &[text(4, "conv1"), number(5, 4)].concat()),
-    ];
-    let scale = |kind: &str, blobs: usize| {
-        let blobs: Vec<Vec<u8>> = (0..blobs).map(|_| blob(&[4], &[1.0; 4])).collect();
-        with_layer(
-            "conv1_7x7_s2_bn",
-            Some(layer("conv1_7x7_s2_bn", kind, &blobs)),
-        )
-    };
-    let raw = layer(
-        "conv1",
-        "Convolution",
-        &[[number(10, 2), bytes(12, b"12"), shape(&[1])].concat()],
-    );
-    for (content, words) in [
-        (old_format.concat(), "old format of Caffe (V1"),
-        (scale("BatchNorm", 3), "BatchNorm and Scale"),
-        (scale("Scale", 2), "BatchNorm and Scale"),
-        (scale("BN", 3), "BatchNorm and Scale"),
-        (scale("BN", 5), "BatchNorm and Scale"),
-        (net("x", &[raw]), "raw_data"),
-        (
-            net("x", &[video_data()]),
-            "none of its 1 layers holds weights",
-        ),
-        (
-            net(
-                "x",
-                &[layer("a", "Convolution", &[one(), one(), one()].concat())],
-            ),
-            "3 blobs",
-        ),
-        (net("x", &[layer("", "Convolution", &one())]), "no name"),
-    ] {
-        let error = refused(&content);
-        assert!(error.contains(words), "{error}");
-        assert!(error.contains("(Caffe model)"), "{error}");
-        assert!(error.lines().count() == 2, "no advice: {error}");
-    }
-}
-
-#[test]
-fn what_the_training_of_eco_starts_from_is_named_and_read_in_part() {
-    let conv = |name: &str, extents: &[u64]| {
-        let count = extents.iter().product::<u64>() as usize;
-        let bias = vec![0.5; extents[0] as usize];
-        layer(
-            name,
-            "Convolution",
-            &[
-                blob(extents, &vec![0.25; count]),
-                blob(&[extents[0]], &bias),
-            ],
-        )
-    };
-    let fc = |name: &str, classes: u64, inputs: u64| {
-        let weight = blob(&[classes, inputs], &vec![0.0; (classes * inputs) as usize]);
-        layer(
-            name,
-            "InnerProduct",
-            &[weight, blob(&[classes], &vec![0.0; classes as usize])],
-        )
-    };
-    let c3d = net(
-        "C3D",
-        &[
-            conv("conv1", &[1, 3, 1, 1, 1]),
-            conv("res2a_1", &[1, 1, 1, 1, 1]),
-            conv("res3a_1", &[1, 1, 1, 1, 1]),
-            conv("res3a_2", &[1, 128, 1, 1, 1]),
-            conv("res3b_1", &[1, 1, 1, 1, 1]),
-            fc("fc", 101, 512),
-        ],
-    );
-    let inception = net(
-        "BN-Inception",
-        &[
-            conv("conv1_7x7_s2", &[4, 3, 1, 1]),
-            conv("inception_4a_1x1", &[1, 1, 1, 1]),
-            conv("inception_5b_1x1", &[1, 1, 1, 1]),
-            fc("fc_action", 5, 1024),
-        ],
-    );
-    for (content, words, taken) in [
-        (c3d, "C3D-ResNet18", "eco_3d.res_3d_3.res3a_2.bias"),
-        (
-            inception,
-            "BN-Inception alone",
-            "eco_2d.basic_conv.conv1_7x7_s2.weight",
-        ),
-    ] {
-        let file = written(&content);
-        let Err(LoadError::Mismatch(report)) = open(&file.path, &spec(5)) else {
-            panic!("{words}: was loaded");
-        };
-        let [hint @ Hint::StartingPoint(_)] = &report.hints[..] else {
-            panic!("{:?}", report.hints);
-        };
-        assert!(hint.to_string().contains(words), "{hint}");
-        let options = ImportOptions {
-            load: LoadOptions {
-                strictness: Strictness::Partial,
-                ..LoadOptions::default()
-            },
-            ..ImportOptions::default()
-        };
-        let import = Import::prepare(&file.path, &spec(5), &options).unwrap();
-        assert_eq!(import.report().verdict, Verdict::Partial);
-        let missing = &import.metadata().missing;
-        assert!(!missing.iter().any(|name| name == taken), "{missing:?}");
-        assert!(
-            missing.iter().any(|name| name == "fc_final.bias"),
-            "{missing:?}"
-        );
-        assert_eq!(import.metadata().classes, None);
-    }
-}
-
-#[test]
-fn names_that_would_be_one_are_refused() {
-    let conv = |name: &str| layer(name, "Convolution", &[blob(&[1, 96], &[1.0; 96])]);
-    let twice = refused(&net("x", &[conv("a"), conv("a")]));
-    assert!(twice.contains("two of its layers are called a"), "{twice}");
-    refused(&net("x", &[conv("res3a_2n"), conv("res3a_2")]));
-    // Layers for training and for testing have one name, but no blobs.
-    let data = [video_data(), video_data(), conv("a")];
-    assert!(Checkpoint::open(&written(&net("x", &data)).path).is_ok());
-}
-
-#[test]
-fn shapes_and_lengths_that_lie_are_refused_with_their_place() {
-    let values = bytes(5, &packed(&[1.0; 6]));
-    let with = |blob: Vec<u8>| refused(&net("x", &[layer("conv1", "Convolution", &[blob])]));
-    for (shape, words) in [
-        (shape(&[2, 4]), "a blob of shape [2, 4] holds 6 values"),
-        (shape(&[2, 2]), "a blob of shape [2, 2] holds 6 values"),
-        (shape(&[0, 6]), "the extent 0"),
-        (shape(&[u64::MAX, 6]), "the extent -1"),
-        (shape(&[1 << 33, 1 << 33]), "more values than any memory"),
-        (shape(&[1 << 62, 4, 6]), "more values than any memory"),
-        (shape(&[1; 40]), "more than 32 axes"),
-        (shape(&[]), "6 values and no shape"),
-        (number(1, 6), "the extent 0"),
-        (number(7, 6), "another type"),
-        (bytes(7, b"\x0d1234"), "another type"),
-        (bytes(7, b"\x0a\x02\x80\x80"), "ends inside a number"),
-        (bytes(7, b"\x0a\x7f\x01"), "claims 127 bytes"),
-    ] {
-        let error = with([values.clone(), shape].concat());
-        assert!(error.contains(words), "{error}");
-        assert!(error.contains("layer conv1 (at byte 6)"), "{error}");
-    }
-    let both = [values.clone(), bytes(8, &[0; 48]), shape(&[6])].concat();
-    assert!(with(both).contains("32 and of 64 bits"));
-    assert!(with([bytes(5, b"12345"), shape(&[1])].concat()).contains("5 bytes"));
-    assert!(with(shape(&[1])).contains("holds 0 values"));
-    let long = refused(&net(
-        "x",
-        &[layer(
-            &"n".repeat(300),
-            "Convolution",
-            &[blob(&[1], &[1.0])],
-        )],
-    ));
-    assert!(long.contains("its name is no text"), "{long}");
-    let many: Vec<Vec<u8>> = (0..65).map(|_| blob(&[1], &[1.0])).collect();
-    assert!(refused(&net("x", &[layer("a", "PReLU", &many)])).contains("more than 64 blobs"));
-    let layers: Vec<Vec<u8>> = (0..10_001)
-        .map(|n| layer(&n.to_string(), "PReLU", &[blob(&[1], &[1.0])]))
-        .collect();
-    assert!(refused(&net("x", &layers)).contains("more than 10000 layers"));
-}
-
-#[test]
-fn a_model_that_is_cut_is_called_damaged() {
-    let whole = model(5);
-    let start = whole.len() - 400;
-    for len in (start..whole.len() - 40).step_by(7) {
-        let file = written(&whole[..len]);
-        match open(&file.path, &spec(5)).err() {
-            // Cut between two layers.
-            Some(LoadError::Mismatch(report)) => assert!(!report.missing.is_empty()),
-            Some(error) => assert!(error.to_string().contains("download it again"), "{error}"),
-            None => panic!("cut at {len} and read"),
-        }
-    }
-    // What a download that reserved its space and was stopped leaves.
-    let zeros = [&whole[..whole.len() - 100], &[0; 100][..]].concat();
-    assert!(refused(&zeros).contains("download it again"));
 }
 
 #[test]
@@ -671,39 +358,4 @@ fn the_command_line_imports_a_model_and_says_how_it_is_used() {
         Some("x.caffemodel")
     );
     assert!(loaded.tensor("fc_final.bias").is_ok());
-}
-
-#[test]
-fn what_lies_beside_models_is_named() {
-    let mean = [
-        number(1, 1),
-        number(2, 3),
-        number(3, 1),
-        number(4, 1),
-        bytes(5, &[0; 12]),
-    ]
-    .concat();
-    let state = [
-        number(1, 4000),
-        text(2, "eco_iter_4000.caffemodel"),
-        bytes(3, &[0; 90]),
-    ]
-    .concat();
-    for (content, words) in [
-        (state, ".solverstate"),
-        (mean, ".binaryproto"),
-        (
-            b"name: \"o3d\"\nlayer {\n  name: \"data\"\n}\n".to_vec(),
-            "prototxt",
-        ),
-        (b"\x89HDF\r\n\x1a\n\0\0\0\0".to_vec(), "HDF5"),
-        (
-            b"<!DOCTYPE html><html><head><title>Google Drive</title>".to_vec(),
-            "HTML",
-        ),
-    ] {
-        let error = refused(&content);
-        assert!(error.contains(words), "{error}");
-        assert_eq!(error.lines().count(), 2, "{error}");
-    }
 }

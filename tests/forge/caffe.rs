@@ -1,6 +1,9 @@
 //! Writes Caffe models field by field, as protobuf does it.
 
+use std::path::PathBuf;
+
 use eco::weights::TensorSpec;
+use tempfile::TempDir;
 
 /// A number of seven bits a byte, lowest first.
 pub fn varint(mut number: u64) -> Vec<u8> {
@@ -111,4 +114,76 @@ pub fn layers(
     }
     layers.push(layer("loss", "SoftmaxWithLoss", &[]));
     layers
+}
+
+/// The parts of ECO-Lite in small: a convolution with its batch norm, the first 3D convolution, the head.
+pub fn spec(classes: usize) -> Vec<TensorSpec> {
+    let spec = |(name, shape): (&str, &[usize])| TensorSpec {
+        name: name.to_string(),
+        shape: shape.to_vec(),
+    };
+    let norm = "eco_2d.basic_conv.conv1_7x7_s2_bn";
+    let vectors = ["weight", "bias", "running_mean", "running_var"];
+    let vectors = vectors.map(|part| (format!("{norm}.{part}"), vec![4]));
+    let mut all: Vec<TensorSpec> = [
+        ("eco_2d.basic_conv.conv1_7x7_s2.weight", &[4, 3, 1, 1][..]),
+        ("eco_2d.basic_conv.conv1_7x7_s2.bias", &[4]),
+    ]
+    .map(spec)
+    .into();
+    all.extend(vectors.map(|(name, shape)| TensorSpec { name, shape }));
+    all.push(spec((&format!("{norm}.num_batches_tracked"), &[])));
+    all.extend(
+        [
+            ("eco_3d.res_3d_3.res3a_2.weight", &[1, 96, 1, 1, 1][..]),
+            ("eco_3d.res_3d_3.res3a_2.bias", &[1]),
+            ("fc_final.weight", &[classes, 2]),
+            ("fc_final.bias", &[classes]),
+        ]
+        .map(spec),
+    );
+    all
+}
+
+/// Values that tell tensors and places apart; all can be variances.
+pub fn values(spec: &TensorSpec) -> Vec<f32> {
+    let letters = spec.name.bytes().map(u32::from);
+    let hash = letters.fold(7, |hash: u32, letter| {
+        hash.wrapping_mul(31).wrapping_add(letter)
+    });
+    let start = (hash % 4096) as f32;
+    let count = spec.shape.iter().product::<usize>();
+    (0..count)
+        .map(|place| start + (place % 4096) as f32 / 1024.0)
+        .collect()
+}
+
+/// A model of them, for so many classes.
+pub fn model(classes: usize) -> Vec<u8> {
+    net("o3d", &layers(&spec(classes), "fc8u", values))
+}
+
+/// The same for five classes, with the layer `name` in another form.
+pub fn with_layer(name: &str, other: Vec<u8>) -> Vec<u8> {
+    let start = text(1, name);
+    let mut layers = layers(&spec(5), "fc8", values);
+    let place = layers.iter().position(|layer| layer.starts_with(&start));
+    layers[place.unwrap()] = other;
+    net("o3d", &layers)
+}
+
+/// A file in a folder of its own.
+pub struct Written {
+    pub path: PathBuf,
+    _folder: TempDir,
+}
+
+pub fn written(content: &[u8]) -> Written {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.caffemodel");
+    std::fs::write(&path, content).unwrap();
+    Written {
+        path,
+        _folder: folder,
+    }
 }
