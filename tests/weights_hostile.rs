@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eco::weights::{Checkpoint, Inspector, LoadError, TensorSpec, WeightsError, open};
-use forge::{Member, Record, TensorForge, dict, floats, pickle};
+use forge::{Member, Record, TensorForge, caffe, dict, floats, pickle};
 use rayon::prelude::*;
 use tempfile::TempDir;
 
@@ -667,6 +667,32 @@ fn safetensors_headers_that_lie_are_refused() {
         bytes[..8].copy_from_slice(&length.to_le_bytes());
         refused(&bytes);
     }
+}
+
+#[test]
+fn caffe_models_of_a_million_parts_are_read_in_bounds() {
+    let empty = caffe::net("x", &vec![Vec::new(); 2_000_000]);
+    assert!(refused(&empty).contains("none of its 2000000 layers"));
+    // As many blobs as are read, of one value each.
+    let blobs = vec![caffe::blob(&[1], &[1.0]); 64];
+    let layers: Vec<Vec<u8>> = (0..10_000)
+        .map(|number: u32| caffe::layer(&number.to_string(), "PReLU", &blobs))
+        .collect();
+    refused(&caffe::net("x", &layers));
+    // One value in two million pieces, and a shape of as many extents.
+    let pieces = caffe::bytes(5, b"").repeat(2_000_000);
+    let weight = caffe::blob(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let weight = [pieces, weight].concat();
+    let sound = caffe::net("x", &[caffe::layer("a", "Convolution", &[weight])]);
+    assert_eq!(attack(&sound).unwrap(), floats(6));
+    let shape = caffe::shape(&vec![1; 2_000_000]);
+    let value = [caffe::bytes(5, &floats(1)), shape].concat();
+    let long = refused(&caffe::net(
+        "x",
+        &[caffe::layer("a", "Convolution", &[value])],
+    ));
+    assert!(long.contains("more than 32 axes"), "{long}");
+    assert!(peak_memory() < MEMORY, "{} KB", peak_memory());
 }
 
 /// Adding the header's size to the last offset must not wrap around to the size of the file.

@@ -14,7 +14,7 @@ pub const RUNNING: &str = "Running";
 /// Which weights a command uses.
 #[derive(Debug, clap::Args)]
 pub struct WeightsFlags {
-    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, or `demo`
+    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, a Caffe model, or `demo`
     ///
     /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it recognises simple motions of
     /// drawn shapes, which shows that everything works. It knows nothing about Kinetics.
@@ -44,7 +44,7 @@ pub struct FrameFlags {
     /// [default: the weights']
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
-    /// How frames are resized, cropped and normalised: official, book or caffe [default: the weights']
+    /// How frames are resized, cropped and normalised: official, book, caffe or caffe-320x240 [default: the weights']
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
 }

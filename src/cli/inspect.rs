@@ -12,7 +12,7 @@ use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector};
 
 /// List the tensors of any checkpoint, with what their values look like
 ///
-/// Reads PyTorch checkpoints of every version, safetensors files and sharded indices, one tensor at a
+/// Reads PyTorch checkpoints of every version, safetensors files, sharded indices and Caffe models, one tensor at a
 /// time. The file need not be an ECO model. Nothing in it is executed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -20,7 +20,7 @@ Mean, min and max are those of the finite values.
 Exit codes: 0 success, 1 some tensors could not be read, 2 wrong usage, 4 the file cannot be read as a \
 checkpoint")]
 pub struct Args {
-    /// The file: .pth, .pth.tar, .pt, .bin, .safetensors or .index.json
+    /// The file: .pth, .pth.tar, .pt, .bin, .safetensors, .index.json or .caffemodel
     file: PathBuf,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]

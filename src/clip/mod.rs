@@ -19,6 +19,7 @@ mod jpeg;
 mod left_out;
 pub mod list;
 mod numbered;
+mod opencv;
 pub mod opened;
 mod pattern;
 pub mod pipeline;

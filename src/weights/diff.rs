@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::container::checkpoint::Checkpoint;
-use super::matching::compare::compared_name;
+use super::matching::compare::{compared_name, squeezed};
 use super::matching::load::LoadError;
 use super::matching::report::{Named, below};
 use super::matching::select::select;
@@ -175,7 +175,7 @@ impl Tensors {
             &self.checkpoint.tensors()[a].shape,
             &other.checkpoint.tensors()[b].shape,
         );
-        if shapes.0 != shapes.1 {
+        if !is_same_shape(shapes.0, shapes.1) {
             return Ok(Some(Change::Shape {
                 a: shapes.0.clone(),
                 b: shapes.1.clone(),
@@ -190,6 +190,12 @@ impl Tensors {
             _ => Some(Change::Bytes),
         })
     }
+}
+
+/// Whether the shapes are the same, or those of one vector: `[1, C]` and `[C]`, as on import.
+fn is_same_shape(a: &[usize], b: &[usize]) -> bool {
+    let rank = a.len().min(b.len());
+    a == b || rank <= 1 && squeezed(a, rank) == squeezed(b, rank)
 }
 
 /// How two lists of as many values differ; `None` when they do not. NaN equals NaN.
@@ -232,6 +238,13 @@ mod tests {
         assert_eq!(between(&[3.0, 4.0], &[3.0, 6.0]), change(2.0, Some(0.4)));
         assert_eq!(between(&[0.0, 0.0], &[0.0, 6.0]), change(6.0, None));
         assert_eq!(between(&[1.0, -0.0], &[1.0, 0.0]), None);
+    }
+
+    #[test]
+    fn a_vector_with_an_axis_of_one_place_is_the_same_vector() {
+        assert!(is_same_shape(&[1, 64], &[64]) && is_same_shape(&[64], &[1, 64, 1]));
+        assert!(!is_same_shape(&[64], &[32]) && !is_same_shape(&[8, 8], &[64]));
+        assert!(!is_same_shape(&[64, 64, 1, 1], &[64, 64]));
     }
 
     #[test]

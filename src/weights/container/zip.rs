@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::foreign::not_a_checkpoint;
+use super::foreign::{OTHER, not_a_checkpoint};
 use super::pickle::contents::contents;
 use super::pickle::machine::{MAX_OPS, Pickle};
 use super::pickle::tensors::Tensors;
@@ -138,11 +138,7 @@ fn other_archive(path: &Path, records: &[Record]) -> WeightsError {
         return not_a_checkpoint(path, "a NumPy archive", &recipe::save_arrays(path));
     }
     let kinds = [
-        (
-            "model.weights.h5",
-            "a Keras model",
-            "eco reads PyTorch checkpoints.",
-        ),
+        ("model.weights.h5", "a Keras model", OTHER),
         (
             "[Content_Types].xml",
             "an office document",

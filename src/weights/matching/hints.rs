@@ -25,6 +25,8 @@ const MAJORITY: f64 = 0.5;
 pub enum Hint {
     /// A network that is related to ECO-Lite, in words.
     Relative(&'static str),
+    /// A network that a part of ECO-Lite starts its training from, in words.
+    StartingPoint(&'static str),
     /// Renaming rules that would make tensors match.
     Rename {
         /// `REGEX=REPLACEMENT`, each.
@@ -59,7 +61,7 @@ pub enum Hint {
 impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Relative(what) => f.write_str(what),
+            Self::Relative(what) | Self::StartingPoint(what) => f.write_str(what),
             Self::Rename { rules, explains } => write!(
                 f,
                 "{explains} of the unexpected names would match if renamed by {}",
@@ -86,8 +88,8 @@ impl Display for Hint {
             ),
             Self::Labels { classes, lists } => write!(
                 f,
-                "the classifier has {classes} classes, as there are in {}",
-                lists.join(" and ")
+                "the classifier has {classes} classes, and there are as many names in {}",
+                lists.join(" and in ")
             ),
         }
     }
@@ -119,6 +121,9 @@ pub(super) fn hints(
     if found.fills_the_model() {
         return vec![Hint::OnlyExtra(found.unexpected.len())];
     }
+    if let Some(what) = starting_point(&all) {
+        return vec![Hint::StartingPoint(what)];
+    }
     let mut out: Vec<Hint> = Vec::new();
     let relative = relative(&all);
     out.extend(relative.map(Hint::Relative));
@@ -139,6 +144,23 @@ pub(super) fn hints(
         out.push(Hint::SameName);
     }
     out
+}
+
+/// Networks that the authors started the training of ECO's parts from.
+fn starting_point(names: &[String]) -> Option<&'static str> {
+    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
+    if has("res3b_1") && !has("inception_3a") {
+        return Some(
+            "this is the 3D ResNet-18 alone (C3D-ResNet18), the weights ECO's 3D net starts its training from, not a \
+             trained ECO",
+        );
+    }
+    if (has("inception_4a_") || has("inception_5b")) && !has("res3a") {
+        return Some(
+            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a trained ECO",
+        );
+    }
+    None
 }
 
 /// Networks that are related to ECO-Lite and cannot be loaded as it.
@@ -165,18 +187,6 @@ fn relative(names: &[String]) -> Option<&'static str> {
         return Some(
             "this is the re-saved ECO-Lite of omsmruti/ECO-Lite, whose layers have other names; \
              use the official ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
-    if has("inception_4a_") || (has("inception_5b") && !has("res3a")) {
-        return Some(
-            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a \
-             trained ECO",
-        );
-    }
-    if has("res3b_1") && !has("inception_3a") {
-        return Some(
-            "this is the 3D ResNet-18 alone, the weights ECO's 3D net starts its training from, \
-             not a trained ECO",
         );
     }
     if has("layer1.0.conv1") {

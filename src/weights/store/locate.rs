@@ -215,6 +215,7 @@ fn stem(checkpoint: &Path) -> String {
         ".ckpt",
         ".pkl",
         ".safetensors",
+        ".caffemodel",
     ] {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }
