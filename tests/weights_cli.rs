@@ -229,6 +229,10 @@ fn weights_of_the_current_directory_are_not_used_unasked() {
 #[test]
 fn imports_are_listed_and_one_is_chosen() {
     let folder = workplace();
+    assert!(
+        stdout(&run!(folder, "weights"))
+            .starts_with("nothing is used: no weights were named and none have been imported"),
+    );
     let sound = model(folder.path(), "sound.safetensors", |_| true);
     let empty = run!(folder, "weights");
     assert_eq!(code(&empty), 0);

@@ -92,7 +92,7 @@ pub enum LocateError {
     },
     /// Nothing was named and nothing imported.
     #[error(
-        "no weights: none were named and none have been imported\nimport a PyTorch checkpoint with: eco load-weights \
+        "no weights were named and none have been imported\nimport a PyTorch checkpoint with: eco load-weights \
          CHECKPOINT\nor name a file, or `{DEMO}` for the embedded motion demo (ECO_WEIGHTS names weights as well)"
     )]
     NoneImported,
