@@ -1,5 +1,6 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
+mod about;
 mod activations;
 mod advice;
 mod bench;
@@ -11,9 +12,11 @@ mod flags;
 mod generate;
 mod graph;
 mod habits;
+mod inputs;
 mod inspect;
 mod load_weights;
 mod network;
+mod progress;
 mod report;
 mod say;
 mod signals;

@@ -1,14 +1,16 @@
 //! How far the work is, on standard error when that is a terminal.
 
+mod narrow;
+
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::narrow::{self, FREE, NarrowTerminal};
 use crate::recognise::Stop;
 use crate::text::terminal;
+use narrow::{FREE, NarrowTerminal};
 
 /// A line that is drawn over and over: a bar, what is done, how fast, and how long the rest will take.
 pub struct Progress {
