@@ -61,13 +61,24 @@ pub struct Inputs {
 impl Inputs {
     /// Reads the list and looks into the directories; standard input is left for later.
     pub fn new(named: &[PathBuf], flags: &ClipFlags, quiet: bool) -> anyhow::Result<Self> {
+        let lists: Vec<PathBuf> = flags.list.iter().cloned().collect();
+        Self::all(named, &lists, flags, quiet)
+    }
+
+    /// The same with these lists instead of the flag's.
+    pub fn all(
+        named: &[PathBuf],
+        lists: &[PathBuf],
+        flags: &ClipFlags,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         let separator = match flags.null {
             true => Separator::Zero,
             false => Separator::Line,
         };
         let mut finder = Finder::new(flags.frames.clone());
         let mut known = Vec::new();
-        if let Some(path) = &flags.list {
+        for path in lists {
             let list = read_list(path, separator);
             let List { entries, note, .. } =
                 list.with_context(|| format!("cannot read the list {}", path.display()))?;

@@ -33,6 +33,8 @@ struct State {
     /// Answers of all clips.
     total: usize,
     begun: Option<Instant>,
+    /// Something about the answers so far.
+    note: Option<String>,
     stop: Stop,
 }
 
@@ -87,6 +89,11 @@ impl Progress {
             state.answers = answers;
             state.total += 1;
         });
+    }
+
+    /// Something about the answers so far, shown last.
+    pub fn note(&self, note: Option<String>) {
+        self.change(|state| state.note = note);
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -153,6 +160,7 @@ impl State {
             let left = elapsed.as_secs_f64() * (1.0 - done) / done;
             parts.push(format!("{} left", clock(left)));
         }
+        parts.extend(self.note.clone());
         parts
     }
 

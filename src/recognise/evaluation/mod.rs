@@ -6,15 +6,19 @@
 mod calibration;
 mod classes;
 mod counts;
+mod fusion;
 mod interval;
 mod judgement;
 mod measures;
+mod predictions;
 mod sample;
 
 pub use calibration::{BINS, Bin, Calibration};
 pub use classes::{ClassNames, TruthError};
 pub use counts::Evaluation;
+pub use fusion::{FusionError, fuse, latest};
 pub use interval::Interval;
 pub use judgement::Judgement;
 pub use measures::{ClassMeasures, Confusion, Share};
+pub use predictions::{Origin, Predictions, PredictionsError, write_origin, write_sample};
 pub use sample::Sample;
