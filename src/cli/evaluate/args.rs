@@ -48,7 +48,7 @@ pub struct Args {
     to: Option<Position>,
     /// The weight of each file of predictions, in their order [default: 1 each]
     #[arg(long = "weight", value_name = "WEIGHT", value_parser = parse_weight, requires = "from", help_heading = "Input")]
-    weights: Vec<f64>,
+    shares: Vec<f64>,
 
     #[command(flatten)]
     pub look: LookFlags,
@@ -167,8 +167,8 @@ impl Args {
             }
             _ => {}
         }
-        if !self.weights.is_empty() && self.weights.len() != files {
-            let found = self.weights.len();
+        if !self.shares.is_empty() && self.shares.len() != files {
+            let found = self.shares.len();
             let message =
                 format!("--weight is given {found} times for {files} files of predictions");
             return usage(&message);
@@ -193,7 +193,7 @@ impl Args {
             From::Predictions(path) => Some(path.as_path()),
             From::Position(_) => None,
         });
-        let weights = self.weights.iter().copied().chain(std::iter::repeat(1.0));
+        let weights = self.shares.iter().copied().chain(std::iter::repeat(1.0));
         files.zip(weights).collect()
     }
 

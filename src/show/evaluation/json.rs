@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -22,7 +21,7 @@ struct Json<'a> {
     classes: Vec<Class<'a>>,
     confusion: Vec<&'a [u64]>,
     failures: Vec<Failure<'a>>,
-    settings: &'a BTreeMap<String, String>,
+    settings: Vec<Setting<'a>>,
     rule: &'static str,
 }
 
@@ -67,6 +66,12 @@ struct Failure<'a> {
     #[serde(flatten)]
     clip: &'a ClipName,
     error: &'a str,
+}
+
+#[derive(Serialize)]
+struct Setting<'a> {
+    name: &'a str,
+    value: &'a str,
 }
 
 /// Writes the summary as one object; `docs/json.md` describes it.
@@ -123,7 +128,11 @@ pub fn write_json(mut sink: impl Write, summary: &Summary) -> io::Result<()> {
             .iter()
             .map(|(clip, error)| Failure { clip, error })
             .collect(),
-        settings: summary.settings,
+        settings: summary
+            .settings
+            .iter()
+            .map(|(name, value)| Setting { name, value })
+            .collect(),
         rule: RANK_RULE,
     };
     serde_json::to_writer(&mut sink, &json)?;
