@@ -100,7 +100,7 @@ fn everything_that_differs_is_in_one_report_with_both_shapes() {
     assert_eq!(report.unexpected[0].name, "eco_3d.res_3d_3.res3a_2x.weight");
     let text = ReportText(&report).to_string();
     for line in [
-        "matched 5 of 7 tensors",
+        "matched 5 of 7 tensors of ECO-Lite",
         "  container   safetensors, 7 tensors",
         "  eco_3d.res_3d_3.res3a_2.weight [2, 2]",
         "  eco_2d.basic_conv.conv1_7x7_s2.weight: file [2, 4], model [2, 3]",
