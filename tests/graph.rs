@@ -217,13 +217,16 @@ fn drawn(args: &[&str]) -> String {
 }
 
 #[test]
-fn the_picture_in_the_docs_is_what_the_command_draws() {
-    let picture = fs::read_to_string(common::root().join("docs/eco-lite.svg")).unwrap();
-    let drawn = drawn(&["--format", "svg"]);
-    assert!(
-        drawn == picture,
-        "run `eco graph --format svg -o docs/eco-lite.svg`"
-    );
+fn the_pictures_in_the_docs_are_what_the_command_draws() {
+    for arch in ["lite", "full"] {
+        let path = format!("docs/eco-{arch}.svg");
+        let picture = fs::read_to_string(common::root().join(&path)).unwrap();
+        let drawn = drawn(&["--arch", arch, "--format", "svg"]);
+        assert!(
+            drawn == picture,
+            "run `eco graph --arch {arch} --format svg -o {path}`"
+        );
+    }
 }
 
 /// Boxes of every kind, under the names of the notebook.

@@ -8,7 +8,7 @@ use super::exit::{Failure, UNREADABLE};
 use crate::text::number::four_digits;
 use crate::text::printable;
 use crate::text::terminal;
-use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, TensorInfo};
+use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, TensorInfo, network_in};
 
 /// List the tensors of any checkpoint, with what their values look like
 ///
@@ -87,6 +87,9 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {
     let tensors = checkpoint.tensors();
     let container = checkpoint.container().describe();
     writeln!(out, "container  {container}, {} bytes", checkpoint.len())?;
+    if let Some(network) = network_in(checkpoint) {
+        writeln!(out, "network    {network}")?;
+    }
     // A flat state_dict has nothing but tensors at the top, which are the rows below.
     let top = checkpoint.structure().top().iter();
     for top in top.filter(|top| !["tensor", "NumPy array"].contains(&top.what.as_str())) {
@@ -182,6 +185,7 @@ fn json(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure>
         "file": checkpoint.path().to_string_lossy(),
         "container": checkpoint.container(),
         "bytes": checkpoint.len(),
+        "network": network_in(checkpoint),
         "keys": checkpoint.structure().top(),
         "metadata": checkpoint.metadata(),
         "suspicious": checkpoint.structure().suspicious(),

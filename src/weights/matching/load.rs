@@ -10,6 +10,7 @@ use super::names::Rename;
 use super::report::MatchReport;
 use super::report_text::ReportText;
 use super::select::{SelectError, Selection, recognise, select};
+use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::structure::Scalar;
 use crate::weights::error::{ErrorClass, WeightsError};
@@ -91,6 +92,15 @@ pub fn open_with(path: &Path, models: &Models, options: &LoadOptions) -> Result<
         return Err(LoadError::Mismatch(Box::new(report)));
     }
     Loaded::new(checkpoint, model, &selection, report)
+}
+
+/// The network of which a file has all tensors, whatever else it has.
+pub fn network_in(checkpoint: &Checkpoint) -> Option<Architecture> {
+    let models = Models::every().ok()?;
+    let model = recognise(checkpoint, &models, None, &[]);
+    let selection = select(checkpoint, &model.tensors, None, &[]).ok()?;
+    let is_complete = selection.outcome.fills_the_model();
+    is_complete.then_some(model.architecture)
 }
 
 /// A file that was compared with a model.

@@ -11,7 +11,7 @@ pub(super) mod select;
 
 pub use compare::{Misfit, Strictness, Verdict};
 pub use hints::Hint;
-pub use load::{LoadError, LoadOptions, Loaded, open, open_with};
+pub use load::{LoadError, LoadOptions, Loaded, network_in, open, open_with};
 pub use model::{Model, Models};
 pub use names::Rename;
 pub use report::{
