@@ -1,15 +1,16 @@
 //! What an import found, as data. [`super::report_text`] words it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::compare::{Match, Misfit, Strictness, Verdict, compared_name, is_head};
+use super::compare::{Misfit, Strictness, Verdict, compared_name, is_head};
 use super::hints::{Hint, hints};
 use super::model::Model;
 use super::names::{Rename, is_ema};
 use super::select::Selection;
+use super::share::{Share, parts};
 use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
@@ -71,17 +72,6 @@ pub struct Converted {
     pub to: Dtype,
     /// Number of tensors.
     pub tensors: usize,
-}
-
-/// How much of a part of the network a file has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// The part, such as `eco_2d`.
-    pub name: String,
-    /// Its tensors that were found and fit.
-    pub matched: usize,
-    /// All its tensors.
-    pub total: usize,
 }
 
 /// Something in the file that was left alone.
@@ -267,28 +257,6 @@ fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<
 pub(in crate::weights) fn below<'n>(name: &'n str, key: &str) -> &'n str {
     name.strip_prefix(key)
         .map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
-}
-
-/// What was found of each module at the top of the network.
-fn parts(spec: &[TensorSpec], found: &Match) -> Vec<Share> {
-    let mut parts: Vec<Share> = Vec::new();
-    let taken = found.matched.iter().map(|&(wanted, _)| wanted);
-    let taken: HashSet<usize> = taken.chain(found.counters.iter().copied()).collect();
-    for (wanted, tensor) in spec.iter().enumerate() {
-        let (name, _) = tensor.name.split_once('.').unwrap_or((&tensor.name, ""));
-        if parts.last().is_none_or(|part| part.name != name) {
-            parts.push(Share {
-                name: name.to_string(),
-                matched: 0,
-                total: 0,
-            });
-        }
-        if let Some(part) = parts.last_mut() {
-            part.matched += usize::from(taken.contains(&wanted));
-            part.total += 1;
-        }
-    }
-    parts
 }
 
 /// Counts the element types that change on the way into float32 (or `float`) and counters.
