@@ -277,7 +277,10 @@ fn bn_inception_starts_the_2d_nets_of_both() {
         let mut import = import(&path, Some(asked), Strictness::Partial);
         assert_eq!(import.report().verdict, Verdict::Partial);
         assert_eq!(parts(import.report()), expected);
-        assert!(matches!(import.report().hints[..], [Hint::Start(_), ..]));
+        assert!(matches!(
+            import.report().hints[..],
+            [Hint::StartingPoint(_), ..]
+        ));
         import
             .write(&folder.path().join("out.safetensors"))
             .unwrap();

@@ -145,7 +145,7 @@ fn list(places: &Places, json: bool) -> Result<(), Failure> {
             writeln!(out, "used: {} ({})", path.display(), origin.reason())?;
         }
         Ok(Found::Demo) => writeln!(out, "used: the demo ({})", Origin::Environment.reason())?,
-        Err(error) => writeln!(out, "used: none: {error}")?,
+        Err(error) => writeln!(out, "nothing is used: {error}")?,
     }
     Ok(())
 }

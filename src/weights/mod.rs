@@ -14,6 +14,7 @@ mod header;
 mod labels;
 mod matching;
 mod metadata;
+mod official;
 mod opened;
 mod store;
 mod tensor;

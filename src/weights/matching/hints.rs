@@ -9,7 +9,7 @@ use strsim::levenshtein;
 use super::compare::{Match, is_head};
 use super::model::Model;
 use super::names::tail;
-use super::relatives::{other_network, relative, start};
+use super::relatives::{other_network, relative, starting_point};
 use crate::recipe::Architecture;
 use crate::text::{printable, visible};
 use crate::weights::container::checkpoint::Checkpoint;
@@ -28,8 +28,8 @@ const MAJORITY: f64 = 0.5;
 pub enum Hint {
     /// A network that is related to ECO, in words.
     Relative(&'static str),
-    /// Weights that the training of ECO starts from, in words.
-    Start(&'static str),
+    /// A network that a part of ECO starts its training from, in words.
+    StartingPoint(&'static str),
     /// The file has more of another network of the family.
     OtherNetwork {
         /// That network.
@@ -73,7 +73,7 @@ pub enum Hint {
 impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Relative(what) | Self::Start(what) => f.write_str(what),
+            Self::Relative(what) | Self::StartingPoint(what) => f.write_str(what),
             Self::OtherNetwork {
                 network,
                 matched,
@@ -105,8 +105,8 @@ impl Display for Hint {
             ),
             Self::Labels { classes, lists } => write!(
                 f,
-                "the classifier has {classes} classes, as many as {} has names",
-                lists.join(" and ")
+                "the classifier has {classes} classes, and there are as many names in {}",
+                lists.join(" and in ")
             ),
         }
     }
@@ -139,15 +139,15 @@ pub(super) fn hints(
     if found.fills_the_model() {
         return vec![Hint::OnlyExtra(found.unexpected.len())];
     }
+    if let Some(what) = starting_point(&all) {
+        return vec![Hint::StartingPoint(what)];
+    }
     let mut out: Vec<Hint> = Vec::new();
     let mut others = Architecture::ALL
         .into_iter()
         .filter(|&other| other != model.architecture);
-    let explained = start(&all)
-        .map(Hint::Start)
-        .or_else(|| {
-            others.find_map(|other| other_network(other, entries, &all, found.matched.len()))
-        })
+    let explained = others
+        .find_map(|other| other_network(other, entries, &all, found.matched.len()))
         .or_else(|| relative(&all).map(Hint::Relative));
     let is_explained = explained.is_some();
     out.extend(explained);

@@ -12,9 +12,11 @@ use super::report_text::ReportText;
 use super::select::{SelectError, Selection, recognise, select};
 use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
+use crate::weights::container::detect::Container;
 use crate::weights::container::structure::Scalar;
 use crate::weights::error::{ErrorClass, WeightsError};
 use crate::weights::metadata::Metadata;
+use crate::weights::official::describe_caffe;
 use crate::weights::tensor::{Dtype, RawTensor, TensorSpec, is_counter};
 
 /// How to look for the weights in a file.
@@ -296,7 +298,10 @@ fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, 
     if foreign {
         let name = checkpoint.path().file_name();
         metadata.source_file = name.map(|n| n.to_string_lossy().into_owned());
-        training_facts(checkpoint, &mut metadata);
+        match checkpoint.container() {
+            Container::Caffe => describe_caffe(&mut metadata)?,
+            _ => training_facts(checkpoint, &mut metadata),
+        }
     }
     Ok(metadata)
 }

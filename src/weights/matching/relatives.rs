@@ -24,19 +24,18 @@ pub(super) fn other_network(
     })
 }
 
-/// Weights that the training of ECO starts from.
-pub(super) fn start(names: &[String]) -> Option<&'static str> {
+/// Networks that the authors started the training of ECO's parts from.
+pub(super) fn starting_point(names: &[String]) -> Option<&'static str> {
     let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    if has("inception_4a_") && !has("res3a_2") {
+    if has("res3b_1") && !has("inception_3a") {
         return Some(
-            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a \
+            "this is the 3D ResNet-18 alone (C3D-ResNet18), the weights ECO's 3D net starts its training from, not a \
              trained ECO",
         );
     }
-    if has("res3b_1") && !has("inception_3a") {
+    if (has("inception_4a_") || has("inception_5b")) && !has("res3a") {
         return Some(
-            "this is the 3D ResNet-18 alone, the weights ECO's 3D net starts its training from, \
-             not a trained ECO",
+            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a trained ECO",
         );
     }
     None

@@ -300,16 +300,27 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
         let rest = selection.key.strip_prefix(top);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
+    let inside = |top: &str| {
+        let rest = top.strip_prefix(selection.key.as_str());
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
     let mut out: Vec<Ignored> = Vec::new();
     if !selection.key.is_empty() {
-        let beside = checkpoint
-            .structure()
-            .top()
-            .iter()
-            .filter(|top| !chosen(&top.key));
-        out.extend(beside.map(|top| Ignored {
-            key: top.key.clone(),
-            what: top.what.clone(),
+        let top = checkpoint.structure().top().iter();
+        let beside = top.filter(|top| !chosen(&top.key) && !inside(&top.key));
+        let mut tensors: BTreeMap<String, usize> = BTreeMap::new();
+        for top in beside {
+            match top.what.as_str() {
+                "tensor" => *tensors.entry(together(&top.key)).or_default() += 1,
+                what => out.push(Ignored {
+                    key: top.key.clone(),
+                    what: what.to_string(),
+                }),
+            }
+        }
+        out.extend(tensors.into_iter().map(|(key, tensors)| Ignored {
+            key,
+            what: counted(tensors),
         }));
     }
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
@@ -317,17 +328,16 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
         let name = below(&checkpoint.tensors()[entry].name, &selection.key);
         *counts.entry((together(name), why)).or_default() += 1;
     }
-    let counted = |((key, why), tensors): ((String, &str), usize)| {
-        let tensors = if tensors == 1 {
-            "1 tensor".to_string()
-        } else {
-            format!("{tensors} tensors")
-        };
-        Ignored {
-            key,
-            what: format!("{why}, {tensors}"),
-        }
-    };
-    out.extend(counts.into_iter().map(counted));
+    out.extend(counts.into_iter().map(|((key, why), tensors)| Ignored {
+        key,
+        what: format!("{why}, {}", counted(tensors)),
+    }));
     out
+}
+
+fn counted(tensors: usize) -> String {
+    match tensors {
+        1 => "1 tensor".to_string(),
+        _ => format!("{tensors} tensors"),
+    }
 }
