@@ -61,9 +61,9 @@ fn operator(node: &Node) -> Option<&str> {
 /// `eco_2d/.../conv1_7x7_s2/convolution` by us are both in `eco_2d. ... .conv1_7x7_s2`.
 fn module(name: &str) -> String {
     let (scope, _) = name.rsplit_once('/').unwrap_or_default();
-    let roots = ["ECO_Lite/", "ECO_Full/"];
-    let root = roots.iter().find_map(|root| scope.strip_prefix(root));
-    let scope = root.unwrap_or(scope);
+    let mut roots = ["ECO_Lite", "ECO_Full"].iter();
+    let inside = roots.find_map(|root| scope.strip_prefix(root));
+    let scope = inside.map_or(scope, |scope| scope.trim_start_matches('/'));
     let part = |part: &str| match part.split_once('[') {
         Some((_, name)) => name.trim_end_matches(']').to_owned(),
         None => part.to_owned(),

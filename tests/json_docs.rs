@@ -230,7 +230,9 @@ fn evaluate_is_as_documented() {
 fn the_table_of_summary_is_as_documented() {
     let plain = eco(&["summary", "--format", "json"]);
     let weights = eco(&["summary", "--weights", "demo", "--format", "json"]);
-    check("The table of modules", &[plain, weights]);
+    // Modules of several values are in this one.
+    let full = eco(&["summary", "--arch", "full", "--format", "json"]);
+    check("The table of modules", &[plain, weights, full]);
 }
 
 #[test]

@@ -146,9 +146,15 @@ pub(super) fn hints(
     let mut others = Architecture::ALL
         .into_iter()
         .filter(|&other| other != model.architecture);
-    let explained = others
-        .find_map(|other| other_network(other, entries, &all, found.matched.len()))
-        .or_else(|| relative(&all).map(Hint::Relative));
+    let other = others.find_map(|network| {
+        let [matched, total] = other_network(network, entries, &all, found.matched.len())?;
+        Some(Hint::OtherNetwork {
+            network,
+            matched,
+            total,
+        })
+    });
+    let explained = other.or_else(|| relative(&all).map(Hint::Relative));
     let is_explained = explained.is_some();
     out.extend(explained);
     if !is_explained {

@@ -208,7 +208,10 @@ impl Loaded {
             eco_version,
             ..
         } = &self.metadata;
-        self.nested_as_the_model && epoch.is_none() && arch.is_none() && eco_version.is_none()
+        // The book has no ECO-Full.
+        let is_in_the_book = self.metadata.architecture == Architecture::Lite;
+        let is_bare = epoch.is_none() && arch.is_none() && eco_version.is_none();
+        self.nested_as_the_model && is_in_the_book && is_bare
     }
 
     /// What comparing the file with the model found.

@@ -1,27 +1,23 @@
 //! Networks that a file may be of, when it is not the one that it was compared with.
 
 use super::compare::compare;
-use super::hints::Hint;
 use super::model::Model;
 use super::names::{NameMap, tail};
 use crate::recipe::Architecture;
 use crate::weights::tensor::TensorInfo;
 
-/// A network of which these tensors are all, or more than `matched`.
+/// A network of which these tensors are all, or more than `matched`: how many were found and fit, and how many it has.
 pub(super) fn other_network(
     network: Architecture,
     entries: &[TensorInfo],
     names: &[String],
     matched: usize,
-) -> Option<Hint> {
+) -> Option<[usize; 2]> {
     let spec = Model::of(network).ok()?.tensors;
     let members: Vec<(usize, String)> = names.iter().cloned().enumerate().collect();
     let found = compare(&spec, &NameMap::new(&spec), entries, &members, &[]);
-    (found.fills_the_model() || found.matched.len() > matched).then(|| Hint::OtherNetwork {
-        network,
-        matched: found.matched.len() + found.counters.len(),
-        total: spec.len(),
-    })
+    let explains = found.fills_the_model() || found.matched.len() > matched;
+    explains.then_some([found.matched.len() + found.counters.len(), spec.len()])
 }
 
 /// Networks that the authors started the training of ECO's parts from.
