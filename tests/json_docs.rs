@@ -77,6 +77,7 @@ fn is_type(value: &Value, name: &str) -> bool {
         "list of lists of integers" => all(|row| is_type(row, "list of integers")),
         "list of numbers" => all(Value::is_number),
         "list of texts" => all(Value::is_string),
+        "list of shapes" => all(|shape| is_type(shape, "list of integers")),
         "list of objects" => all(Value::is_object),
         other => panic!("the page has a type {other}"),
     }
@@ -229,7 +230,9 @@ fn evaluate_is_as_documented() {
 fn the_table_of_summary_is_as_documented() {
     let plain = eco(&["summary", "--format", "json"]);
     let weights = eco(&["summary", "--weights", "demo", "--format", "json"]);
-    check("The table of modules", &[plain, weights]);
+    // Modules of several values are in this one.
+    let full = eco(&["summary", "--arch", "full", "--format", "json"]);
+    check("The table of modules", &[plain, weights, full]);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use std::path::Path;
 use eco::network::Network;
 use eco::recipe::{Architecture, Preprocess, Sampling};
 use eco::weights::{
-    Checkpoint, Container, Dtype, Hint, Import, ImportOptions, Inspector, Metadata, open,
+    Checkpoint, Container, Dtype, Hint, Import, ImportOptions, Inspector, Metadata, Models, open,
 };
 use forge::caffe::{
-    blob, bytes, layer, layers, model, net, number, packed, shape, spec, values, varint,
+    blob, bytes, layer, layers, model, models, net, number, packed, shape, spec, values, varint,
     with_layer, written,
 };
 use prost::Message;
@@ -19,7 +19,7 @@ use prost::Message;
 /// Whether every tensor of the small model has its values, bit for bit.
 fn assert_is_the_model(content: &[u8]) {
     let file = written(content);
-    let loaded = open(&file.path, &spec(5)).unwrap_or_else(|error| panic!("{error}"));
+    let loaded = open(&file.path, &models(5)).unwrap_or_else(|error| panic!("{error}"));
     for spec in spec(5).iter().filter(|spec| !spec.is_counter()) {
         let tensor = loaded.tensor(&spec.name).unwrap();
         assert_eq!(tensor.shape, spec.shape, "{}", spec.name);
@@ -29,26 +29,35 @@ fn assert_is_the_model(content: &[u8]) {
 
 fn import(content: &[u8], classes: usize) -> (Metadata, Vec<Hint>) {
     let file = written(content);
-    let import = Import::prepare(&file.path, &spec(classes), &ImportOptions::default()).unwrap();
+    let import = Import::prepare(&file.path, &models(classes), &ImportOptions::default()).unwrap();
     (import.metadata().clone(), import.report().hints.clone())
 }
 
 #[test]
-fn every_tensor_of_eco_lite_arrives_bit_for_bit() {
-    let network = Network::new(Architecture::Lite, 400, 16).unwrap();
-    let spec = network.state_dict();
-    let file = written(&net("o3d", &layers(&spec, "fc8", values)));
-    let loaded = open(&file.path, &spec).unwrap_or_else(|error| panic!("{error}"));
-    let report = loaded.report();
-    assert_eq!((report.matched, report.total), (216, 216));
-    assert_eq!((report.counters_filled, report.squeezed), (30, 120));
-    assert_eq!(report.container, Container::Caffe);
-    for spec in &spec {
-        let tensor = loaded.tensor(&spec.name).unwrap();
-        assert_eq!(tensor.shape, spec.shape, "{}", spec.name);
-        match spec.is_counter() {
-            true => assert_eq!(tensor.data.as_ref(), [0; 8]),
-            false => assert!(tensor.data == packed(&values(spec)), "{}", spec.name),
+fn every_tensor_of_both_networks_arrives_bit_for_bit() {
+    for (architecture, total, norms) in
+        [(Architecture::Lite, 216, 30), (Architecture::Full, 566, 80)]
+    {
+        let network = Network::new(architecture, 400, 16).unwrap();
+        let spec = network.state_dict();
+        let file = written(&net("o3d", &layers(&spec, "fc8", values)));
+        let loaded = open(&file.path, &Models::every().unwrap());
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(loaded.metadata().architecture, architecture);
+        let report = loaded.report();
+        assert_eq!((report.matched, report.total), (total, total));
+        assert_eq!(
+            (report.counters_filled, report.squeezed),
+            (norms, 4 * norms)
+        );
+        assert_eq!(report.container, Container::Caffe);
+        for spec in &spec {
+            let tensor = loaded.tensor(&spec.name).unwrap();
+            assert_eq!(tensor.shape, spec.shape, "{}", spec.name);
+            match spec.is_counter() {
+                true => assert_eq!(tensor.data.as_ref(), [0; 8]),
+                false => assert!(tensor.data == packed(&values(spec)), "{}", spec.name),
+            }
         }
     }
 }
@@ -142,7 +151,7 @@ fn the_head_is_found_by_its_kind_whatever_its_name() {
     for head in ["fc8", "fc8N", "fc8u", "fc8h", "my_head", "fc_final"] {
         let file = written(&net("", &layers(&spec(51), head, values)));
         assert_eq!(
-            open(&file.path, &spec(400)).unwrap().classes(),
+            open(&file.path, &models(400)).unwrap().classes(),
             Some(51),
             "{head}"
         );
@@ -218,7 +227,7 @@ fn what_is_said_at_import_goes_before_what_the_classes_tell() {
         segments: Some(8),
         ..ImportOptions::default()
     };
-    let import = Import::prepare(&file.path, &spec(174), &options).unwrap();
+    let import = Import::prepare(&file.path, &models(174), &options).unwrap();
     let metadata = import.metadata();
     assert_eq!(metadata.preprocess, Preprocess::Caffe);
     assert_eq!(
@@ -351,7 +360,7 @@ fn the_command_line_imports_a_model_and_says_how_it_is_used() {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }
     let imported = folder.path().join("home/eco/weights/x.safetensors");
-    let loaded = open(&imported, &spec).unwrap();
+    let loaded = open(&imported, &Models::every().unwrap()).unwrap();
     assert_eq!(loaded.metadata().preprocess, Preprocess::Caffe320x240);
     assert_eq!(
         loaded.metadata().source_file.as_deref(),

@@ -6,7 +6,7 @@ use eco::weights::{
     Checkpoint, Hint, Import, ImportOptions, LoadError, LoadOptions, Strictness, Verdict, open,
 };
 use forge::caffe::{
-    blob, bytes, layer, model, net, number, packed, shape, spec, text, values, video_data,
+    blob, bytes, layer, model, models, net, number, packed, shape, spec, text, values, video_data,
     with_layer, written,
 };
 
@@ -32,7 +32,7 @@ fn variances_that_are_none_are_refused_with_their_place() {
             "conv1_7x7_s2_bn",
             layer("conv1_7x7_s2_bn", "BN", &blobs),
         ));
-        let error = match Import::prepare(&file.path, &spec(5), &ImportOptions::default()) {
+        let error = match Import::prepare(&file.path, &models(5), &ImportOptions::default()) {
             Err(error) => error.to_string(),
             Ok(_) => panic!("{bad} was read"),
         };
@@ -41,7 +41,7 @@ fn variances_that_are_none_are_refused_with_their_place() {
             "{error}"
         );
         assert!(error.contains("conv1_7x7_s2_bn"), "{error}");
-        let loaded = open(&file.path, &spec(5)).unwrap();
+        let loaded = open(&file.path, &models(5)).unwrap();
         assert!(
             loaded
                 .tensor("eco_2d.basic_conv.conv1_7x7_s2_bn.running_var")
@@ -149,7 +149,7 @@ fn what_the_training_of_eco_starts_from_is_named_and_read_in_part() {
         ),
     ] {
         let file = written(&content);
-        let Err(LoadError::Mismatch(report)) = open(&file.path, &spec(5)) else {
+        let Err(LoadError::Mismatch(report)) = open(&file.path, &models(5)) else {
             panic!("{words}: was loaded");
         };
         let [hint @ Hint::StartingPoint(_)] = &report.hints[..] else {
@@ -163,7 +163,7 @@ fn what_the_training_of_eco_starts_from_is_named_and_read_in_part() {
             },
             ..ImportOptions::default()
         };
-        let import = Import::prepare(&file.path, &spec(5), &options).unwrap();
+        let import = Import::prepare(&file.path, &models(5), &options).unwrap();
         assert_eq!(import.report().verdict, Verdict::Partial);
         let missing = &import.metadata().missing;
         assert!(!missing.iter().any(|name| name == taken), "{missing:?}");
@@ -236,7 +236,7 @@ fn a_model_that_is_cut_is_called_damaged() {
     let start = whole.len() - 400;
     for len in (start..whole.len() - 40).step_by(7) {
         let file = written(&whole[..len]);
-        match open(&file.path, &spec(5)).err() {
+        match open(&file.path, &models(5)).err() {
             // Cut between two layers.
             Some(LoadError::Mismatch(report)) => assert!(!report.missing.is_empty()),
             Some(error) => assert!(error.to_string().contains("download it again"), "{error}"),

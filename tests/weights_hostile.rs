@@ -6,7 +6,11 @@ mod forge;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eco::weights::{Checkpoint, Inspector, LoadError, TensorSpec, WeightsError, open};
+use eco::recipe::Architecture;
+use eco::weights::{
+    Checkpoint, Inspector, LoadError, Model, Models, TensorSpec, WeightsError, open,
+};
+
 use forge::{Member, Record, TensorForge, caffe, dict, floats, pickle};
 use rayon::prelude::*;
 use tempfile::TempDir;
@@ -18,11 +22,14 @@ const MUTATIONS: u64 = 20_000;
 /// Peak memory over all tests of this file, in KB.
 const MEMORY: u64 = 1_500_000;
 
-fn spec() -> Vec<TensorSpec> {
-    vec![TensorSpec {
-        name: "a.weight".to_string(),
-        shape: vec![2, 3],
-    }]
+fn models() -> Models {
+    Models::from(Model {
+        architecture: Architecture::Lite,
+        tensors: vec![TensorSpec {
+            name: "a.weight".to_string(),
+            shape: vec![2, 3],
+        }],
+    })
 }
 
 /// Lists a file and reads every value in it.
@@ -33,7 +40,7 @@ fn inspect(path: &Path) -> Result<usize, WeightsError> {
 
 /// Loads a file for a model with one tensor.
 fn load(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let loaded = open(path, &spec())?;
+    let loaded = open(path, &models())?;
     Ok(loaded.tensor("a.weight")?.data.into_owned())
 }
 
@@ -470,7 +477,7 @@ fn nothing_that_a_file_names_is_called() {
         refused(&zip_of(&call));
         let path = folder.path().join("named.pth");
         std::fs::write(&path, beside(&call)).unwrap();
-        let loaded = open(&path, &spec()).unwrap();
+        let loaded = open(&path, &models()).unwrap();
         assert_eq!(loaded.report().suspicious, [format!("{module}.{name}")]);
     }
     let inst = [&b"("[..], &command, b"iposix\nsystem\n"].concat();

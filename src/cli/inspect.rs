@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use self::table::table;
 use super::exit::{Failure, UNREADABLE};
 use crate::text::terminal;
-use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector};
+use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, network_in};
 
 /// List the tensors of any checkpoint, with what their values look like
 ///
@@ -75,6 +75,7 @@ fn json(out: &mut impl Write, checkpoint: &Checkpoint) -> Result<usize, Failure>
         "file": checkpoint.path().to_string_lossy(),
         "container": checkpoint.container(),
         "bytes": checkpoint.len(),
+        "network": network_in(checkpoint),
         "keys": checkpoint.structure().top(),
         "metadata": checkpoint.metadata(),
         "suspicious": checkpoint.structure().suspicious(),

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use eco::weights::TensorSpec;
+use eco::recipe::Architecture;
+use eco::weights::{Model, Models, TensorSpec};
 use tempfile::TempDir;
 
 /// A number of seven bits a byte, lowest first.
@@ -114,6 +115,14 @@ pub fn layers(
     }
     layers.push(layer("loss", "SoftmaxWithLoss", &[]));
     layers
+}
+
+/// ECO-Lite in small, for so many classes.
+pub fn models(classes: usize) -> Models {
+    Models::from(Model {
+        architecture: Architecture::Lite,
+        tensors: spec(classes),
+    })
 }
 
 /// The parts of ECO-Lite in small: a convolution with its batch norm, the first 3D convolution, the head.

@@ -101,7 +101,8 @@ pub struct OutputFlags {
         help_heading = "Output"
     )]
     pub sheet: Option<PathBuf>,
-    /// Write the 512 features of each answer, the values before the classifier: .safetensors or .npy
+    /// Write the features of each answer, the values before the classifier (512 of ECO-Lite, 1536 of ECO-Full): .safetensors
+    /// or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub features: Option<PathBuf>,
     /// Write the scores of all classes for each answer: .csv, .safetensors or .npy

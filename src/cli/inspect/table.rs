@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::text::number::four_digits;
 use crate::text::printable;
 use crate::text::terminal::start_of;
-use crate::weights::{Checkpoint, InspectedTensor, Inspector, TensorInfo};
+use crate::weights::{Checkpoint, InspectedTensor, Inspector, TensorInfo, network_in};
 
 /// How many keys of one kind are listed before the rest is only counted.
 const MAX_LISTED: usize = 8;
@@ -35,6 +35,9 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) 
     let tensors = checkpoint.tensors();
     let container = checkpoint.container().describe();
     writeln!(out, "container  {container}, {} bytes", checkpoint.len())?;
+    if let Some(network) = network_in(checkpoint) {
+        writeln!(out, "network    {network}")?;
+    }
     keys(out, checkpoint)?;
     for (key, value) in checkpoint.metadata() {
         let line = format!("metadata   {}: {}", printable(key), printable(value));

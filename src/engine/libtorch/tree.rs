@@ -90,8 +90,8 @@ impl Clone for Handle {
     }
 }
 
-/// Sees the output of every module: its full name, the module and the tensor.
-pub type Observer<'a> = dyn FnMut(&str, &Module, &Tensor) -> Result<()> + 'a;
+/// Sees every output of every module: the module's full name, the module, which of several outputs it is, and the tensor.
+pub type Observer<'a> = dyn FnMut(&str, &Module, Option<usize>, &Tensor) -> Result<()> + 'a;
 
 /// Computes layers on tensors.
 pub struct Forward<'a> {
@@ -210,11 +210,12 @@ impl Backend for Forward<'_> {
                 let kernel = kernel.map(|extent| extent as i64);
                 x.f_avg_pool3d(kernel, [1; 3], [0; 3], false, true, None::<i64>)?
             }
+            Layer::Dropout { .. } => x.shallow_clone(),
             Layer::Linear { .. } => x.f_linear(get("weight")?, Some(get("bias")?))?,
         }))
     }
 
-    fn function(&mut self, _: &str, function: &Function, inputs: &[&Handle]) -> Result<Handle> {
+    fn function(&mut self, _: &str, function: &Function, inputs: &[Handle]) -> Result<Handle> {
         let tensors: Vec<&Tensor> = inputs.iter().map(|Handle(tensor)| tensor).collect();
         Ok(Handle(match (function, &tensors[..]) {
             (Function::Concatenate, tensors) => Tensor::f_cat(tensors, 1)?,
@@ -225,9 +226,15 @@ impl Backend for Forward<'_> {
         }))
     }
 
-    fn leave(&mut self, path: &str, module: &Module, Handle(output): &Handle) -> Result<()> {
+    fn leave(&mut self, path: &str, module: &Module, outputs: &[Handle]) -> Result<()> {
         match &mut self.observer {
-            Some(observer) => observer(path, module, output),
+            Some(observer) => {
+                let mut outputs = outputs
+                    .iter()
+                    .enumerate()
+                    .map(|(index, Handle(output))| ((outputs.len() > 1).then_some(index), output));
+                outputs.try_for_each(|(index, output)| observer(path, module, index, output))
+            }
             None => Ok(()),
         }
     }

@@ -7,7 +7,10 @@ use serde::{Serialize, Serializer};
 use strsim::levenshtein;
 
 use super::compare::{Match, is_head};
+use super::model::Model;
 use super::names::tail;
+use super::relatives::{other_network, relative, starting_point};
+use crate::recipe::Architecture;
 use crate::text::{printable, visible};
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::tensor::TensorSpec;
@@ -23,10 +26,19 @@ const MAJORITY: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// A network that is related to ECO-Lite, in words.
+    /// A network that is related to ECO, in words.
     Relative(&'static str),
-    /// A network that a part of ECO-Lite starts its training from, in words.
+    /// A network that a part of ECO starts its training from, in words.
     StartingPoint(&'static str),
+    /// The file has more of another network of the family.
+    OtherNetwork {
+        /// That network.
+        network: Architecture,
+        /// Its tensors that were found and fit.
+        matched: usize,
+        /// All its tensors.
+        total: usize,
+    },
     /// Renaming rules that would make tensors match.
     Rename {
         /// `REGEX=REPLACEMENT`, each.
@@ -62,6 +74,11 @@ impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Relative(what) | Self::StartingPoint(what) => f.write_str(what),
+            Self::OtherNetwork {
+                network,
+                matched,
+                total,
+            } => write!(f, "{matched} of the {total} tensors of {network} are in the file"),
             Self::Rename { rules, explains } => write!(
                 f,
                 "{explains} of the unexpected names would match if renamed by {}",
@@ -104,13 +121,14 @@ impl Serialize for Hint {
 /// Hints for the differences in `found`. `compared` gives the cleaned form of a checkpoint's name.
 pub(super) fn hints(
     checkpoint: &Checkpoint,
-    spec: &[TensorSpec],
+    model: &Model,
     found: &Match,
     compared: impl Fn(&str) -> String,
 ) -> Vec<Hint> {
     if found.is_complete() {
         return Vec::new();
     }
+    let spec = &model.tensors;
     let entries = checkpoint.tensors();
     let left: Vec<String> = found
         .unexpected
@@ -125,9 +143,21 @@ pub(super) fn hints(
         return vec![Hint::StartingPoint(what)];
     }
     let mut out: Vec<Hint> = Vec::new();
-    let relative = relative(&all);
-    out.extend(relative.map(Hint::Relative));
-    if relative.is_none() {
+    let mut others = Architecture::ALL
+        .into_iter()
+        .filter(|&other| other != model.architecture);
+    let other = others.find_map(|network| {
+        let [matched, total] = other_network(network, entries, &all, found.matched.len())?;
+        Some(Hint::OtherNetwork {
+            network,
+            matched,
+            total,
+        })
+    });
+    let explained = other.or_else(|| relative(&all).map(Hint::Relative));
+    let is_explained = explained.is_some();
+    out.extend(explained);
+    if !is_explained {
         match rename_rule(spec, &left) {
             Some(rule) => out.push(rule),
             None => out.extend(nearest(checkpoint, spec, found, &compared)),
@@ -144,55 +174,6 @@ pub(super) fn hints(
         out.push(Hint::SameName);
     }
     out
-}
-
-/// Networks that the authors started the training of ECO's parts from.
-fn starting_point(names: &[String]) -> Option<&'static str> {
-    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    if has("res3b_1") && !has("inception_3a") {
-        return Some(
-            "this is the 3D ResNet-18 alone (C3D-ResNet18), the weights ECO's 3D net starts its training from, not a \
-             trained ECO",
-        );
-    }
-    if (has("inception_4a_") || has("inception_5b")) && !has("res3a") {
-        return Some(
-            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a trained ECO",
-        );
-    }
-    None
-}
-
-/// Networks that are related to ECO-Lite and cannot be loaded as it.
-fn relative(names: &[String]) -> Option<&'static str> {
-    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    let layer = |layer: &str| {
-        names
-            .iter()
-            .any(|n| tail(n).split('.').next() == Some(layer))
-    };
-    if layer("res3a_1") || (layer("res3a_2") && has("res4a_2") && !has("res4a_down")) {
-        return Some(
-            "this is the older ECO network of June 2018 (zhang-can/ECO-pytorch): it has res3a_1 \
-             and no res4a_down, and its weights fit no later network",
-        );
-    }
-    if has("inception_4a_") && has("res3a_2") {
-        return Some(
-            "this is ECO-Full (566 tensors, a 2D branch beside the 3D one), not ECO-Lite; the \
-             ECO-Lite file is ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
-    if has("inception_3a.branch") || (has("conv1.conv.weight") && has("fc1")) {
-        return Some(
-            "this is the re-saved ECO-Lite of omsmruti/ECO-Lite, whose layers have other names; \
-             use the official ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
-    if has("layer1.0.conv1") {
-        return Some("this is a torchvision ResNet, not ECO");
-    }
-    None
 }
 
 /// A rule for a classifier under another name: the only unexpected layer whose weight and bias have its shape.

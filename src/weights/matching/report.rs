@@ -7,8 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::compare::{Misfit, Strictness, Verdict, compared_name, is_head};
 use super::hints::{Hint, hints};
+use super::model::Model;
 use super::names::{Rename, is_ema};
 use super::select::Selection;
+use super::share::{Share, parts};
+use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
 use crate::weights::metadata::Fact;
@@ -38,6 +41,17 @@ pub struct Mismatched {
     pub file_dtype: Dtype,
     /// What does not fit.
     pub why: Misfit,
+}
+
+/// A tensor with more input channels than the model's, of which the first are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shortened {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape in the checkpoint.
+    pub file_shape: Vec<usize>,
+    /// The shape that is taken.
+    pub model_shape: Vec<usize>,
 }
 
 /// Several tensors of the checkpoint that would become one.
@@ -85,6 +99,8 @@ pub struct NonFinite {
 pub struct MatchReport {
     /// Whether the weights can be used.
     pub verdict: Verdict,
+    /// The network that the file was compared with.
+    pub architecture: Architecture,
     /// The checkpoint.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
@@ -96,6 +112,8 @@ pub struct MatchReport {
     pub matched: usize,
     /// Tensors of the model.
     pub total: usize,
+    /// The same, by the parts of the network.
+    pub parts: Vec<Share>,
     /// Tensors in the checkpoint, whatever they are.
     pub file_tensors: usize,
     /// Classes of the checkpoint's classifier.
@@ -106,6 +124,8 @@ pub struct MatchReport {
     pub counters_filled: usize,
     /// Tensors that lose axes of one place.
     pub squeezed: usize,
+    /// Tensors of which the first input channels are taken.
+    pub shortened: Vec<Shortened>,
     /// Element types converted.
     pub converted: Vec<Converted>,
     /// What is known and what is assumed about the use of the weights. Filled in by an import.
@@ -137,15 +157,16 @@ impl MatchReport {
     /// Words the outcome of a comparison.
     pub(super) fn new(
         checkpoint: &Checkpoint,
-        spec: &[TensorSpec],
+        model: &Model,
         selection: &Selection,
         rules: &[Rename],
         strictness: Strictness,
         float: Dtype,
     ) -> Self {
-        let entries = checkpoint.tensors();
+        let architecture = model.architecture;
+        let (spec, entries) = (&model.tensors, checkpoint.tensors());
         let found = &selection.outcome;
-        let model = |&wanted: &usize| Named {
+        let lacking = |&wanted: &usize| Named {
             name: spec[wanted].name.clone(),
             shape: spec[wanted].shape.clone(),
         };
@@ -174,11 +195,13 @@ impl MatchReport {
         let model_classes = spec.iter().find(|s| is_head(s)).map(|s| s.shape[0]);
         Self {
             verdict: found.verdict(strictness),
+            architecture,
             file: checkpoint.path().to_path_buf(),
             container: checkpoint.container(),
             key: selection.key.clone(),
             matched: found.matched.len() + found.counters.len(),
             total: spec.len(),
+            parts: parts(spec, found),
             file_tensors: entries.len(),
             classes: found.classes,
             model_classes,
@@ -191,16 +214,26 @@ impl MatchReport {
                         && spec[wanted].shape.len() < entries[entry].shape.len()
                 })
                 .count(),
+            shortened: found
+                .matched
+                .iter()
+                .filter(|(wanted, _)| found.shortened.contains(wanted))
+                .map(|&(wanted, entry)| Shortened {
+                    name: spec[wanted].name.clone(),
+                    file_shape: entries[entry].shape.clone(),
+                    model_shape: spec[wanted].shape.clone(),
+                })
+                .collect(),
             facts: Vec::new(),
             converted: conversions(checkpoint, spec, selection, float),
             ignored: ignored(checkpoint, selection),
-            missing: found.missing.iter().map(model).collect(),
+            missing: found.missing.iter().map(lacking).collect(),
             unexpected: found.unexpected.iter().map(file).collect(),
             mismatched: mismatched.collect(),
             collisions: collisions.collect(),
             non_finite: Vec::new(),
             suspicious: checkpoint.structure().suspicious().to_vec(),
-            hints: hints(checkpoint, spec, found, |name| {
+            hints: hints(checkpoint, model, found, |name| {
                 compared_name(below(name, &selection.key), rules)
             }),
             written: None,
