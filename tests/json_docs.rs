@@ -74,6 +74,7 @@ fn is_type(value: &Value, name: &str) -> bool {
         "boolean" => value.is_boolean(),
         "object" => value.is_object(),
         "list of integers" => all(Value::is_u64),
+        "list of lists of integers" => all(|row| is_type(row, "list of integers")),
         "list of numbers" => all(Value::is_number),
         "list of texts" => all(Value::is_string),
         "list of objects" => all(Value::is_object),
@@ -202,6 +203,26 @@ fn bench_is_as_documented() {
         "eco bench",
         &[eco(&[&["bench"], &small[..], &once].concat())],
     );
+}
+
+#[test]
+fn evaluate_is_as_documented() {
+    let folder = driver::folder();
+    clip(&folder.path().join("growing"), "a", 4);
+    let list = folder.path().join("list.csv");
+    fs::write(&list, "path,label\ngrowing/a,growing\ngrowing/b,growing\n").unwrap();
+    let list = list.display().to_string();
+    let small = ["evaluate", &list, "--weights", "demo", "--segments", "4"];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command.args(small).args(["--device", "cpu"]).args(more);
+        output(command.env_remove("ECO_WEIGHTS")).1
+    };
+    let measures = run(&["--format", "json", "--min-score", "0.5"]);
+    check("The measures", &[serde_json::from_str(&measures).unwrap()]);
+    let mut lines = driver::lines(&run(&["--format", "jsonl"]));
+    lines.pop();
+    check("A clip of an evaluation", &lines);
 }
 
 #[test]
