@@ -11,6 +11,8 @@ use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 pub enum Arch {
     /// The notebook's network: BN-Inception on every frame, then a 3D ResNet
     EcoLite,
+    /// The larger network: the whole of BN-Inception on every frame, beside the 3D ResNet
+    EcoFull,
 }
 
 /// Which network a command is about.
@@ -33,9 +35,10 @@ impl NetworkArgs {
         let classes = self
             .classes
             .map_or(KINETICS_CLASSES, |classes| classes as usize);
-        match self.arch {
-            Arch::EcoLite => Network::new(Architecture::Lite, classes, segments),
-        }
-        .map_err(Failure::usage)
+        let architecture = match self.arch {
+            Arch::EcoLite => Architecture::Lite,
+            Arch::EcoFull => Architecture::Full,
+        };
+        Network::new(architecture, classes, segments).map_err(Failure::usage)
     }
 }

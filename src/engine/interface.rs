@@ -67,8 +67,9 @@ impl ClipBatch {
     }
 }
 
-/// What the 2D net makes of some frames, one after the other. Each frame's part depends on that frame alone, so that parts
-/// can be kept and put together anew. How the values of a frame lie is the engine's business.
+/// What the network makes of some frames by themselves, one after the other: the map that the 3D net reads, and in ECO-Full
+/// the frame's features of the 2D net after it. Each frame's part depends on that frame alone, so that parts can be kept and
+/// put together anew. How the values of a frame lie is the engine's business.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Maps {
     values: Vec<f32>,
@@ -113,7 +114,7 @@ impl Maps {
 /// What the network says about a batch.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// `[clips, features]`, the values before the head: 512 of ECO-Lite.
+    /// `[clips, features]`, the values before the head: 512 of ECO-Lite, 1536 of ECO-Full.
     pub features: Vec<f32>,
     /// `[clips, classes]`, before softmax.
     pub logits: Vec<f32>,
@@ -163,7 +164,7 @@ pub trait Engine: Send {
         self.network().segments()
     }
 
-    /// Runs the 2D net on some frames, `[frames, 3, 224, 224]`.
+    /// Runs the 2D net on some frames, `[frames, 3, 224, 224]`: [`Network::map_len`] values of each.
     ///
     /// # Errors
     /// Values that are no whole frames, and what libtorch reports.
@@ -195,8 +196,11 @@ pub trait Engine: Send {
     /// [`Error::Length`].
     fn clips(&self, maps: &Maps) -> Result<usize> {
         let network = self.network();
-        let map: usize = network.map_shape().iter().product();
-        whole(maps.values().len(), network.segments() * map, "clips' maps")
+        whole(
+            maps.values().len(),
+            network.segments() * network.map_len(),
+            "clips' maps",
+        )
     }
 }
 

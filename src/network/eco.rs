@@ -1,11 +1,12 @@
 //! The whole network: what stands at the top of the tree.
 
 use super::eco_2d::{MAP_CHANNELS, eco_2d};
+use super::eco_2d_s::{self, eco_2d_s};
 use super::eco_3d::{FEATURES, eco_3d};
 use super::error::{Error, Result};
 use super::forward::{Backend, run, run_part};
 use super::layer::{COUNTER, Layer};
-use super::module::{Block, Function, Module, join};
+use super::module::{Block, Child, Function, Module, Part, Var, join};
 use super::trace::Graph;
 use crate::recipe::{Architecture, CHANNELS, FRAME_SIZE, SEGMENTS_STEP};
 
@@ -39,17 +40,20 @@ pub fn is_counter(name: &str) -> bool {
 /// ECO without tensors: `[batch, segments, 3, 224, 224]` to logits `[batch, classes]`.
 ///
 /// Input values are 0 to 255 minus the channel means, channels in blue, green, red order.
+///
+/// The forward pass has three parts, so that windows and streams can use what was computed of a frame again:
+/// [`maps`](Network::maps) works on frames by themselves, [`features_of`](Network::features_of) on the maps of whole clips,
+/// [`logits_of`](Network::logits_of) on their features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     architecture: Architecture,
     root: Module,
+    maps: Part,
+    features: Part,
+    logits: Part,
     segments: usize,
     classes: usize,
 }
-
-/// The part of the root's forward pass that makes the maps of the frames; features and logits come after it.
-const MAPS: std::ops::Range<usize> = 0..2;
-const FEATURES_PART: std::ops::Range<usize> = 2..4;
 
 impl Network {
     /// A network for `segments` frames per clip, with a head of `classes` classes.
@@ -63,25 +67,48 @@ impl Network {
         if classes == 0 {
             return Err(Error::Classes(classes));
         }
+        let is_full = architecture == Architecture::Full;
         let mut root = Block::new(match architecture {
             Architecture::Lite => "ECO_Lite",
+            Architecture::Full => "ECO_Full",
         });
+        let eco_2d = root.child("eco_2d", eco_2d(architecture));
+        let eco_3d = root.child("eco_3d", eco_3d(segments));
+        let full = is_full.then(|| Full::define(&mut root, segments));
         let head = Layer::Linear {
-            inputs: FEATURES,
+            inputs: features(architecture),
             outputs: classes,
         };
-        let eco_2d = root.child("eco_2d", eco_2d());
-        let eco_3d = root.child("eco_3d", eco_3d(segments));
         let fc_final = root.child("fc_final", head);
+
         let frames = view(&[CHANNELS, FRAME_SIZE, FRAME_SIZE]);
         let frames = root.compute(frames, &[Block::INPUT]);
-        let maps = root.run(frames, &[eco_2d]);
+        let made = root.call(eco_2d, &[frames]);
+        let mut kept = vec![made[0]];
+        if let Some(full) = &full {
+            kept.extend(root.call(full.eco_2d_s, &made));
+        }
+        let maps = root.part(0, &[Block::INPUT], &kept);
+
+        let from = root.len();
         let clips = view(&[segments, MAP_CHANNELS, MAP_SIZE, MAP_SIZE]);
-        let clips = root.compute(clips, &[maps]);
-        root.run(clips, &[eco_3d, fc_final]);
+        let clips = root.compute(clips, &kept[..1]);
+        let volume = root.run(clips, &[eco_3d]);
+        let joined = match &full {
+            None => volume,
+            Some(full) => full.join(&mut root, kept[1], volume, segments),
+        };
+        let features = root.part(from, &kept, &[joined]);
+
+        let from = root.len();
+        let logits = root.run(joined, &[fc_final]);
+        let logits = root.part(from, &[joined], &[logits]);
         Ok(Self {
             architecture,
             root: root.into(),
+            maps,
+            features,
+            logits,
             segments,
             classes,
         })
@@ -107,9 +134,9 @@ impl Network {
         self.classes
     }
 
-    /// Values per clip before the head.
+    /// Values per clip before the head: 512 of the 3D net; in ECO-Full 1024 of the 2D net before them.
     pub fn features(&self) -> usize {
-        FEATURES
+        features(self.architecture)
     }
 
     /// Shape of the input for `batch` clips: `[batch, segments, 3, 224, 224]`.
@@ -117,9 +144,20 @@ impl Network {
         [batch, self.segments, CHANNELS, FRAME_SIZE, FRAME_SIZE]
     }
 
-    /// Shape of the maps of one frame, which the 2D net hands to the 3D net: `[96, 28, 28]`.
-    pub fn map_shape(&self) -> [usize; 3] {
-        [MAP_CHANNELS, MAP_SIZE, MAP_SIZE]
+    /// Shapes of what [`Network::maps`] makes of one frame: `[96, 28, 28]` for the 3D net, and in ECO-Full the frame's
+    /// features of the 2D net, `[1024, 1, 1]`.
+    pub fn map_shapes(&self) -> Vec<[usize; 3]> {
+        let maps = [MAP_CHANNELS, MAP_SIZE, MAP_SIZE];
+        match self.architecture {
+            Architecture::Lite => vec![maps],
+            Architecture::Full => vec![maps, [eco_2d_s::FEATURES, 1, 1]],
+        }
+    }
+
+    /// Values of the maps of one frame: 96 * 28 * 28, and 1024 more in ECO-Full.
+    pub fn map_len(&self) -> usize {
+        let lengths = self.map_shapes().into_iter();
+        lengths.map(|shape| shape.iter().product::<usize>()).sum()
     }
 
     /// Names and shapes of all tensors, in the order of PyTorch's `state_dict()`.
@@ -168,10 +206,11 @@ impl Network {
         backend: &mut B,
         clips: B::Value,
     ) -> std::result::Result<B::Value, B::Error> {
-        run(backend, "", &self.root, clips)
+        only(run(backend, "", &self.root, vec![clips]))
     }
 
-    /// Runs the 2D net: frames, `[..., 3, 224, 224]`, to maps, `[frames, 96, 28, 28]`.
+    /// Runs what works on frames by themselves: frames, `[..., 3, 224, 224]`, to `[frames, 96, 28, 28]`, and in ECO-Full
+    /// `[frames, 1024, 1, 1]` after it.
     ///
     /// # Errors
     /// The backend's.
@@ -179,20 +218,21 @@ impl Network {
         &self,
         backend: &mut B,
         frames: B::Value,
-    ) -> std::result::Result<B::Value, B::Error> {
-        run_part(backend, "", &self.root, MAPS, frames)
+    ) -> std::result::Result<Vec<B::Value>, B::Error> {
+        run_part(backend, "", &self.root, &self.maps, vec![frames])
     }
 
-    /// Runs the 3D net: the maps of `segments` frames per clip to features, `[batch, features]`.
+    /// Runs what works on clips: what [`Network::maps`] made of `segments` frames per clip to features,
+    /// `[batch, features]`, in ECO-Full the 2D net's before the 3D net's.
     ///
     /// # Errors
     /// The backend's.
     pub fn features_of<B: Backend>(
         &self,
         backend: &mut B,
-        maps: B::Value,
+        maps: Vec<B::Value>,
     ) -> std::result::Result<B::Value, B::Error> {
-        run_part(backend, "", &self.root, FEATURES_PART, maps)
+        only(run_part(backend, "", &self.root, &self.features, maps))
     }
 
     /// Runs the head: features to logits, `[batch, classes]`.
@@ -204,18 +244,130 @@ impl Network {
         backend: &mut B,
         features: B::Value,
     ) -> std::result::Result<B::Value, B::Error> {
-        run_part(
+        only(run_part(
             backend,
             "",
             &self.root,
-            FEATURES_PART.end..FEATURES_PART.end + 1,
-            features,
-        )
+            &self.logits,
+            vec![features],
+        ))
     }
+}
+
+/// What ECO-Full has beyond ECO-Lite.
+struct Full {
+    eco_2d_s: Child,
+    consensus: Child,
+    drop: Child,
+}
+
+impl Full {
+    fn define(root: &mut Block, segments: usize) -> Self {
+        Self {
+            eco_2d_s: root.child("eco_2d_s", eco_2d_s()),
+            consensus: root.child(
+                "global_pool2D_reshape_consensus",
+                Layer::AvgPool3d([segments, 1, 1]),
+            ),
+            drop: root.child("global_pool3D_drop", Layer::Dropout { percent: 30 }),
+        }
+    }
+
+    /// The mean over the frames of a clip, and the 3D net's features after it: `[batch, 1536]`.
+    fn join(&self, root: &mut Block, frames: Var, volume: Var, segments: usize) -> Var {
+        let frames = root.compute(view(&[segments, eco_2d_s::FEATURES, 1, 1]), &[frames]);
+        let frames = root.compute(Function::Transpose(1, 2), &[frames]);
+        let mean = root.run(frames, &[self.consensus]);
+        let mean = root.compute(view(&[eco_2d_s::FEATURES]), &[mean]);
+        let volume = root.run(volume, &[self.drop]);
+        root.compute(Function::Concatenate, &[mean, volume])
+    }
+}
+
+fn features(architecture: Architecture) -> usize {
+    match architecture {
+        Architecture::Lite => FEATURES,
+        Architecture::Full => eco_2d_s::FEATURES + FEATURES,
+    }
+}
+
+/// The value of a part that makes one.
+fn only<V, E>(values: std::result::Result<Vec<V>, E>) -> std::result::Result<V, E> {
+    values.map(|mut values| values.swap_remove(0))
 }
 
 /// Items of this shape, as many as there are.
 fn view(item: &[usize]) -> Function {
     let item = item.iter().map(|&extent| extent as i64);
     Function::View([-1].into_iter().chain(item).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Node;
+
+    /// The state_dict of the official checkpoint, a name and a shape a line, without the `module.base_model.` before every
+    /// name: mzolfaghari/ECO-pytorch @ b175e7c, `tf_model_zoo/ECOfull/ECOfull.yaml`.
+    const OFFICIAL_FULL: &str = include_str!("../../tests/official/eco_full.txt");
+
+    fn full() -> Network {
+        Network::new(Architecture::Full, 400, 16).unwrap()
+    }
+
+    #[test]
+    fn eco_full_has_the_official_layers_in_the_official_order() {
+        let ours = full().state_dict().into_iter().map(|spec| {
+            let parts: Vec<&str> = spec.name.split('.').collect();
+            let layer = parts[parts.len() - 2..].join(".");
+            format!("{layer} {:?}", spec.shape)
+        });
+        let ours: Vec<String> = ours.collect();
+        let official: Vec<&str> = OFFICIAL_FULL.lines().collect();
+        assert_eq!(ours, official);
+        assert_eq!(ours.len(), 566);
+    }
+
+    #[test]
+    fn eco_full_has_eco_lites_tensors_but_for_the_head() {
+        let full = full().state_dict();
+        let lite = Network::new(Architecture::Lite, 400, 16).unwrap();
+        for spec in lite.state_dict() {
+            assert_eq!(
+                full.contains(&spec),
+                !spec.name.starts_with("fc_final.weight"),
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn eco_full_costs_what_the_official_definition_does() {
+        let mut parameters = 0;
+        full().root().walk(&mut |_, _, module| {
+            parameters += module.layer().map_or(0, Layer::parameters);
+        });
+        assert_eq!(parameters, 47_502_128);
+        // Of convolutions and the head, biases left out.
+        let macs = |node: &Node| {
+            let weight = node.tensors().into_iter().find(|t| t.shape.len() > 1);
+            let per_use = weight.map_or(0, |weight| weight.shape.iter().product::<usize>());
+            let parameters = node.layer().map_or(0, Layer::parameters);
+            node.macs() / parameters.max(1) * per_use
+        };
+        let total: usize = full().graph(1).unwrap().nodes.iter().map(macs).sum();
+        assert_eq!(total / 10_000_000, 6441);
+        assert_eq!(full().map_len(), 96 * 28 * 28 + 1024);
+        assert_eq!(full().features(), 1536);
+    }
+
+    #[test]
+    fn eco_full_makes_one_answer_per_clip_for_any_segments() {
+        for segments in [4, 8, 20] {
+            let network = Network::new(Architecture::Full, 7, segments).unwrap();
+            let graph = network.graph(3).unwrap();
+            assert_eq!(graph.nodes[graph.output()].shape, [3, 7]);
+        }
+    }
 }

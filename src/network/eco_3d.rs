@@ -1,7 +1,8 @@
 //! The 3D net: a ResNet over time, height and width. Every residual is taken before the batch norm that follows it.
 
 use super::eco_2d::MAP_CHANNELS;
-use super::layer::{Layer, Window, window};
+use super::inception::{HALF, SAME};
+use super::layer::{Layer, Window};
 use super::module::{Block, Child, Function};
 
 /// Values per clip that the 3D net makes.
@@ -9,9 +10,6 @@ pub const FEATURES: usize = 512;
 
 /// Rows and columns of the last stage's output.
 const LAST_MAP: usize = 7;
-
-const SAME: Window = window(3).padding(1);
-const HALF: Window = window(3).stride(2).padding(1);
 
 fn convolution([inputs, outputs]: [usize; 2], window: Window) -> Layer {
     Layer::Convolution {

@@ -1,9 +1,9 @@
 //! The forward pass of a tree of modules, for whatever computes it.
 
-use std::ops::Range;
+use std::collections::HashMap;
 
 use super::layer::Layer;
-use super::module::{Function, Instruction, Module, Var, join};
+use super::module::{Action, Function, Module, Part, Var, join};
 
 /// Computes layers and functions, on values of its own kind: libtorch on tensors, a trace on shapes.
 pub trait Backend {
@@ -31,27 +31,27 @@ pub trait Backend {
         &mut self,
         path: &str,
         function: &Function,
-        inputs: &[&Self::Value],
+        inputs: &[Self::Value],
     ) -> Result<Self::Value, Self::Error>;
 
     /// A module begins.
-    fn enter(&mut self, _path: &str, _module: &Module, _input: &Self::Value) {}
+    fn enter(&mut self, _path: &str, _module: &Module, _inputs: &[Self::Value]) {}
 
     /// A module has ended.
     ///
     /// # Errors
-    /// Whatever looking at the output reports.
+    /// Whatever looking at the outputs reports.
     fn leave(
         &mut self,
         _path: &str,
         _module: &Module,
-        _output: &Self::Value,
+        _outputs: &[Self::Value],
     ) -> Result<(), Self::Error> {
         Ok(())
     }
 }
 
-/// Runs `module`, whose full name is `path`, on `input`.
+/// Runs `module`, whose full name is `path`, on as many inputs as it takes.
 ///
 /// # Errors
 /// The backend's.
@@ -59,21 +59,18 @@ pub fn run<B: Backend>(
     backend: &mut B,
     path: &str,
     module: &Module,
-    input: B::Value,
-) -> Result<B::Value, B::Error> {
-    backend.enter(path, module, &input);
-    let output = match module {
-        Module::Layer(layer) => backend.layer(path, layer, &input)?,
-        Module::Block(_) => {
-            let all = 0..module.instructions().len();
-            run_part(backend, path, module, all, input)?
-        }
+    inputs: Vec<B::Value>,
+) -> Result<Vec<B::Value>, B::Error> {
+    backend.enter(path, module, &inputs);
+    let outputs = match module {
+        Module::Layer(layer) => vec![backend.layer(path, layer, &inputs[0])?],
+        Module::Block(block) => run_part(backend, path, module, &block.whole(), inputs)?,
     };
-    backend.leave(path, module, &output)?;
-    Ok(output)
+    backend.leave(path, module, &outputs)?;
+    Ok(outputs)
 }
 
-/// Runs some consecutive instructions of a block, of which the first ones read no value but `input`.
+/// Runs a part of a block, given the part's inputs; returns the part's outputs.
 ///
 /// # Errors
 /// The backend's.
@@ -81,40 +78,32 @@ pub(super) fn run_part<B: Backend>(
     backend: &mut B,
     path: &str,
     block: &Module,
-    part: Range<usize>,
-    input: B::Value,
-) -> Result<B::Value, B::Error> {
-    let instructions = &block.instructions()[part.clone()];
-    let mut values = vec![input];
+    part: &Part,
+    inputs: Vec<B::Value>,
+) -> Result<Vec<B::Value>, B::Error> {
+    // Values that will be read again, and no others: the memory of the rest is let go.
+    let mut values: HashMap<Var, B::Value> = part.inputs.iter().copied().zip(inputs).collect();
+    let instructions = &block.instructions()[part.instructions.clone()];
     for (at, instruction) in instructions.iter().enumerate() {
-        let place = |var: &Var| var.0 - part.start;
-        let output = match instruction {
-            Instruction::Run(child, var) => {
+        let inputs: Vec<B::Value> = instruction
+            .inputs
+            .iter()
+            .map(|var| values[var].clone())
+            .collect();
+        let later = &instructions[at + 1..];
+        values.retain(|var, _| {
+            part.outputs.contains(var) || later.iter().any(|step| step.inputs.contains(var))
+        });
+        let outputs = match &instruction.action {
+            Action::Run(child) => {
                 let (name, module) = &block.children()[*child];
-                run(
-                    backend,
-                    &join(path, name),
-                    module,
-                    values[place(var)].clone(),
-                )?
+                run(backend, &join(path, name), module, inputs)?
             }
-            Instruction::Compute(function, vars) => {
-                let inputs: Vec<&B::Value> = vars.iter().map(|var| &values[place(var)]).collect();
-                backend.function(path, function, &inputs)?
+            Action::Compute(function) => {
+                vec![backend.function(path, function, &inputs)?]
             }
         };
-        let later = &instructions[at + 1..];
-        for var in instruction.inputs() {
-            if !later
-                .iter()
-                .any(|instruction| instruction.inputs().contains(var))
-            {
-                // Never read again: a handle on the newest value in its place lets go of its memory.
-                values[place(var)] = output.clone();
-            }
-        }
-        values.push(output);
+        values.extend(instruction.outputs.iter().copied().zip(outputs));
     }
-    // There is one value at least, the input.
-    Ok(values.swap_remove(values.len() - 1))
+    Ok(part.outputs.iter().map(|var| values[var].clone()).collect())
 }

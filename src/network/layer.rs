@@ -105,6 +105,11 @@ pub enum Layer {
     AvgPool2d(Window),
     /// Mean over a window of time, height and width that moves by one and pads nothing.
     AvgPool3d([usize; 3]),
+    /// Zeroes values at random in training; hands on its input in inference.
+    Dropout {
+        /// The probability of a zero, in percent.
+        percent: u8,
+    },
     /// An affine map of the last axis.
     Linear {
         /// Length of the last axis of the input.
@@ -126,6 +131,7 @@ impl Layer {
             Self::MaxPool2d(_) => "MaxPool2d",
             Self::AvgPool2d(_) => "AvgPool2d",
             Self::AvgPool3d(_) => "AvgPool3d",
+            Self::Dropout { .. } => "Dropout",
             Self::Linear { .. } => "Linear",
         }
     }
@@ -139,6 +145,7 @@ impl Layer {
             Self::MaxPool2d(_) => "aten::max_pool2d",
             Self::AvgPool2d(_) => "aten::avg_pool2d",
             Self::AvgPool3d(_) => "aten::avg_pool3d",
+            Self::Dropout { .. } => "aten::dropout",
             Self::Linear { .. } => "aten::linear",
         }
     }
@@ -192,6 +199,10 @@ impl Layer {
                 Attribute::named("kernel_size", &kernel[..]),
                 Attribute::named("stride", 1_usize),
                 Attribute::named("padding", 0_usize),
+            ],
+            Self::Dropout { percent } => vec![
+                Attribute::named("p", f64::from(*percent) / 100.0),
+                Attribute::named("inplace", false),
             ],
             Self::Linear { inputs, outputs } => vec![
                 Attribute::named("in_features", *inputs),
@@ -284,7 +295,7 @@ impl Layer {
             {
                 Some(input.to_vec())
             }
-            (Self::Relu, _) => Some(input.to_vec()),
+            (Self::Relu | Self::Dropout { .. }, _) => Some(input.to_vec()),
             (Self::MaxPool2d(window), [batch, channels, height, width]) => {
                 let [height, width] = [height, width].map(|&extent| window.places(extent, true));
                 [Some(*batch), Some(*channels), height, width]

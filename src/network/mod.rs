@@ -2,8 +2,8 @@
 //! by name.
 //!
 //! One description, [`Network`], from which come the state_dict's names and shapes, PyTorch's `print(net)`, the graph of
-//! operators with its costs, the forward pass on libtorch, and the plan of the CPU engines. The 2D net's inception blocks
-//! are rows of a table.
+//! operators with its costs, the forward pass on libtorch, and the plan of the CPU engines. The inception blocks are rows of
+//! a table. ECO-Lite and ECO-Full share the 2D net up to block 3c and the 3D net.
 //!
 //! Source: Zolfaghari, Singh and Brox, "ECO: Efficient Convolutional Network for Online Video Understanding", ECCV 2018
 //! (arXiv 1804.09066); the arithmetic is that of the official PyTorch release, mzolfaghari/ECO-pytorch @ b175e7c.
@@ -11,9 +11,11 @@
 mod attribute;
 mod eco;
 mod eco_2d;
+mod eco_2d_s;
 mod eco_3d;
 mod error;
 mod forward;
+mod inception;
 mod layer;
 mod module;
 mod print;

@@ -1,5 +1,7 @@
 //! The tree of modules, and how values flow through a block.
 
+use std::ops::Range;
+
 use super::attribute::Attribute;
 use super::error::{Error, Result};
 use super::layer::Layer;
@@ -42,6 +44,14 @@ impl Module {
         }
     }
 
+    /// How many values it takes and how many it makes.
+    pub(super) fn arity(&self) -> [usize; 2] {
+        match self {
+            Self::Layer(_) => [1, 1],
+            Self::Block(block) => [block.inputs, block.outputs.len()],
+        }
+    }
+
     /// The steps of its forward pass; none for layers.
     pub(super) fn instructions(&self) -> &[Instruction] {
         match self {
@@ -81,8 +91,8 @@ pub fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// A value on its way through a block: its input is number 0, and each instruction makes the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A value on its way through a block: its inputs come first, then what each instruction makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Var(pub(super) usize);
 
 /// A child of a block, to be run by it.
@@ -178,44 +188,73 @@ impl Function {
     }
 }
 
-/// A step of a block's forward pass.
+/// What a step of a block's forward pass does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Instruction {
-    /// Runs a child on a value.
-    Run(usize, Var),
-    /// Computes a function of values.
-    Compute(Function, Vec<Var>),
+pub(super) enum Action {
+    /// Runs a child.
+    Run(usize),
+    /// Computes a function.
+    Compute(Function),
 }
 
-impl Instruction {
+/// A step of a block's forward pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Instruction {
+    pub action: Action,
     /// The values it reads.
-    pub(super) fn inputs(&self) -> &[Var] {
-        match self {
-            Self::Run(_, var) => std::slice::from_ref(var),
-            Self::Compute(_, vars) => vars,
-        }
-    }
+    pub inputs: Vec<Var>,
+    /// The values it makes.
+    pub outputs: Vec<Var>,
+}
+
+/// Some consecutive instructions of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub instructions: Range<usize>,
+    /// The values that must be there before.
+    pub inputs: Vec<Var>,
+    /// The values that are wanted afterwards.
+    pub outputs: Vec<Var>,
 }
 
 /// A module with children: what they are in definition order, and in which order values flow through them.
+///
+/// Most blocks take one value and make one. As PyTorch modules do, a block may take and return several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     type_name: &'static str,
     children: Vec<(String, Module)>,
+    inputs: usize,
+    /// Values so far: the inputs and what the instructions make.
+    values: usize,
     instructions: Vec<Instruction>,
+    outputs: Vec<Var>,
 }
 
 impl Block {
-    /// The input of a block.
+    /// The input of a block, or the first one.
     pub const INPUT: Var = Var(0);
 
-    /// A block without children that hands on its input.
+    /// A block of one input, without children, that hands on its input.
     pub fn new(type_name: &'static str) -> Self {
+        Self::with_inputs(type_name, 1)
+    }
+
+    /// A block of `inputs` inputs without children that hands on the first.
+    pub fn with_inputs(type_name: &'static str, inputs: usize) -> Self {
         Self {
             type_name,
             children: Vec::new(),
+            inputs,
+            values: inputs,
             instructions: Vec::new(),
+            outputs: vec![Self::INPUT],
         }
+    }
+
+    /// The inputs, in order.
+    pub fn inputs(&self) -> Vec<Var> {
+        (0..self.inputs).map(Var).collect()
     }
 
     /// Defines a child.
@@ -224,20 +263,60 @@ impl Block {
         Child(self.children.len() - 1)
     }
 
-    /// Feeds a value through children, one after the other. The last value of a block is its output.
+    /// Feeds a value through children of one input and output, one after the other.
     pub fn run(&mut self, value: Var, children: &[Child]) -> Var {
-        children.iter().fold(value, |value, child| {
-            self.push(Instruction::Run(child.0, value))
-        })
+        children
+            .iter()
+            .fold(value, |value, &child| self.call(child, &[value])[0])
+    }
+
+    /// Runs a child on as many values as it takes. Returns all that it makes.
+    pub fn call(&mut self, child: Child, values: &[Var]) -> Vec<Var> {
+        let [_, outputs] = self.children[child.0].1.arity();
+        self.push(Action::Run(child.0), values, outputs)
     }
 
     /// Computes a function of values.
     pub fn compute(&mut self, function: Function, values: &[Var]) -> Var {
-        self.push(Instruction::Compute(function, values.to_vec()))
+        self.push(Action::Compute(function), values, 1)[0]
     }
 
-    fn push(&mut self, instruction: Instruction) -> Var {
-        self.instructions.push(instruction);
-        Var(self.instructions.len())
+    /// Makes these values the outputs of the block. Without it, the last instruction's are.
+    pub fn returns(&mut self, values: &[Var]) {
+        self.outputs = values.to_vec();
+    }
+
+    /// How many instructions there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.instructions.len()
+    }
+
+    /// The whole forward pass.
+    pub(super) fn whole(&self) -> Part {
+        Part {
+            inputs: self.inputs(),
+            ..self.part(0, &[], &self.outputs)
+        }
+    }
+
+    /// The instructions from number `first` to the last one so far.
+    pub(super) fn part(&self, first: usize, inputs: &[Var], outputs: &[Var]) -> Part {
+        Part {
+            instructions: first..self.instructions.len(),
+            inputs: inputs.to_vec(),
+            outputs: outputs.to_vec(),
+        }
+    }
+
+    fn push(&mut self, action: Action, inputs: &[Var], outputs: usize) -> Vec<Var> {
+        let outputs: Vec<Var> = (self.values..self.values + outputs).map(Var).collect();
+        self.values += outputs.len();
+        self.instructions.push(Instruction {
+            action,
+            inputs: inputs.to_vec(),
+            outputs: outputs.clone(),
+        });
+        self.outputs.clone_from(&outputs);
+        outputs
     }
 }

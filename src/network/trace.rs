@@ -50,10 +50,10 @@ pub struct Call {
     pub type_name: &'static str,
     /// Whether it has no children.
     pub is_layer: bool,
-    /// Node whose value went in.
-    pub input: usize,
-    /// Node whose value came out.
-    pub output: usize,
+    /// Nodes whose values went in.
+    pub inputs: Vec<usize>,
+    /// Nodes whose values came out.
+    pub outputs: Vec<usize>,
 }
 
 impl Graph {
@@ -73,13 +73,13 @@ impl Graph {
             open: Vec::new(),
         };
         let input = tracer.push(Operation::Input, "", &[], input.to_vec());
-        run(&mut tracer, "", root, input)?;
+        run(&mut tracer, "", root, vec![input])?;
         Ok(tracer.graph)
     }
 
     /// The node whose value is the network's output.
     pub fn output(&self) -> usize {
-        self.calls.first().map_or(0, |root| root.output)
+        self.calls.first().map_or(0, |root| root.outputs[0])
     }
 
     /// The nodes that read the value of each node.
@@ -203,29 +203,28 @@ impl Backend for Tracer {
         Ok(self.push(Operation::Layer(layer.clone()), path, &[*input], shape))
     }
 
-    fn function(&mut self, path: &str, function: &Function, inputs: &[&usize]) -> Result<usize> {
-        let inputs: Vec<usize> = inputs.iter().map(|&&input| input).collect();
+    fn function(&mut self, path: &str, function: &Function, inputs: &[usize]) -> Result<usize> {
         let shapes = inputs
             .iter()
             .map(|&input| &self.graph.nodes[input].shape[..]);
         let shape = function.output_shape(&shapes.collect::<Vec<_>>())?;
-        Ok(self.push(Operation::Function(function.clone()), path, &inputs, shape))
+        Ok(self.push(Operation::Function(function.clone()), path, inputs, shape))
     }
 
-    fn enter(&mut self, path: &str, module: &Module, input: &usize) {
+    fn enter(&mut self, path: &str, module: &Module, inputs: &[usize]) {
         self.open.push(self.graph.calls.len());
         self.graph.calls.push(Call {
             path: path.to_owned(),
             type_name: module.type_name(),
             is_layer: module.layer().is_some(),
-            input: *input,
-            output: *input,
+            inputs: inputs.to_vec(),
+            outputs: Vec::new(),
         });
     }
 
-    fn leave(&mut self, _: &str, _: &Module, output: &usize) -> Result<()> {
+    fn leave(&mut self, _: &str, _: &Module, outputs: &[usize]) -> Result<()> {
         if let Some(call) = self.open.pop() {
-            self.graph.calls[call].output = *output;
+            self.graph.calls[call].outputs = outputs.to_vec();
         }
         Ok(())
     }

@@ -12,16 +12,20 @@ pub enum Architecture {
     #[default]
     #[serde(rename = "ECO-Lite")]
     Lite,
+    /// ECO-Lite, and the rest of the 2D net beside the 3D net: the mean over its frames joins the 3D net's features.
+    #[serde(rename = "ECO-Full")]
+    Full,
 }
 
 impl Architecture {
     /// All networks that are known.
-    pub const ALL: [Self; 1] = [Self::Lite];
+    pub const ALL: [Self; 2] = [Self::Lite, Self::Full];
 
     /// The name in weights files and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lite => "ECO-Lite",
+            Self::Full => "ECO-Full",
         }
     }
 }
@@ -63,10 +67,10 @@ mod tests {
             let json = serde_json::to_string(&architecture).unwrap();
             assert_eq!(json, format!("\"{architecture}\""));
         }
-        let error = "ECO-Full".parse::<Architecture>().unwrap_err().to_string();
+        let error = "ECO-Slow".parse::<Architecture>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "the network is \"ECO-Full\"; this version knows ECO-Lite"
+            "the network is \"ECO-Slow\"; this version knows ECO-Lite and ECO-Full"
         );
     }
 }

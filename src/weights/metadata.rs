@@ -327,10 +327,10 @@ mod tests {
     #[test]
     fn another_network_is_refused_by_its_name() {
         let mut map = Metadata::default().to_map();
-        map.insert("eco.architecture".into(), "ECO-Full".into());
+        map.insert("eco.architecture".into(), "ECO-Slow".into());
         let error = Metadata::from_map(&map).unwrap_err().to_string();
         assert!(
-            error.contains("ECO-Full") && error.contains("ECO-Lite"),
+            error.contains("ECO-Slow") && error.contains("ECO-Lite"),
             "{error}"
         );
     }

@@ -120,7 +120,7 @@ impl Libtorch {
         Forward::new(&self.tensors).skipping(&self.folded)
     }
 
-    fn output(&self, maps: Handle) -> Result<Output> {
+    fn output(&self, maps: Vec<Handle>) -> Result<Output> {
         let mut forward = self.forward();
         let features = self.network.features_of(&mut forward, maps)?;
         let logits = self.network.logits_of(&mut forward, features.clone())?;
@@ -161,18 +161,33 @@ impl Engine for Libtorch {
         let _mode = InferenceMode::enter();
         let count = self.frames(frames.len())?;
         let frames = self.input(frames, &[count, CHANNELS, FRAME_SIZE, FRAME_SIZE])?;
-        let Handle(maps) = self.network.maps(&mut self.forward(), frames)?;
-        Ok(Maps::new(values(&maps)?, count))
+        let maps = self.network.maps(&mut self.forward(), frames)?;
+        let per_frame = |Handle(maps): &Handle| maps.f_reshape([count as i64, -1]);
+        let maps: Vec<Tensor> = maps
+            .iter()
+            .map(per_frame)
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Maps::new(values(&Tensor::f_cat(&maps, 1)?)?, count))
     }
 
     fn answer(&self, maps: &Maps) -> Result<Output> {
         let _mode = InferenceMode::enter();
         self.clips(maps)?;
-        let maps = self.input(
-            maps.values(),
-            &[&[maps.frames()], &self.network.map_shape()[..]].concat(),
-        )?;
-        self.output(maps)
+        let shapes = self.network.map_shapes();
+        let lengths: Vec<i64> = shapes
+            .iter()
+            .map(|shape| shape.iter().product::<usize>() as i64)
+            .collect();
+        let Handle(all) = self.input(maps.values(), &[maps.frames(), self.network.map_len()])?;
+        let parts = all.f_split_with_sizes(&lengths[..], 1)?;
+        let parts = parts
+            .iter()
+            .zip(shapes)
+            .map(|(part, [channels, height, width])| {
+                let shape = [-1, channels as i64, height as i64, width as i64];
+                part.f_reshape(shape).map(Handle)
+            });
+        self.output(parts.collect::<std::result::Result<_, _>>()?)
     }
 
     fn run(&self, batch: &ClipBatch) -> Result<Output> {

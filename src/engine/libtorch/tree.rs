@@ -210,11 +210,12 @@ impl Backend for Forward<'_> {
                 let kernel = kernel.map(|extent| extent as i64);
                 x.f_avg_pool3d(kernel, [1; 3], [0; 3], false, true, None::<i64>)?
             }
+            Layer::Dropout { .. } => x.shallow_clone(),
             Layer::Linear { .. } => x.f_linear(get("weight")?, Some(get("bias")?))?,
         }))
     }
 
-    fn function(&mut self, _: &str, function: &Function, inputs: &[&Handle]) -> Result<Handle> {
+    fn function(&mut self, _: &str, function: &Function, inputs: &[Handle]) -> Result<Handle> {
         let tensors: Vec<&Tensor> = inputs.iter().map(|Handle(tensor)| tensor).collect();
         Ok(Handle(match (function, &tensors[..]) {
             (Function::Concatenate, tensors) => Tensor::f_cat(tensors, 1)?,
@@ -225,9 +226,11 @@ impl Backend for Forward<'_> {
         }))
     }
 
-    fn leave(&mut self, path: &str, module: &Module, Handle(output): &Handle) -> Result<()> {
+    fn leave(&mut self, path: &str, module: &Module, outputs: &[Handle]) -> Result<()> {
         match &mut self.observer {
-            Some(observer) => observer(path, module, output),
+            Some(observer) => outputs
+                .iter()
+                .try_for_each(|Handle(output)| observer(path, module, output)),
             None => Ok(()),
         }
     }

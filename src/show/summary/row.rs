@@ -100,7 +100,10 @@ fn own(path: &str, depth: usize, module: &Module, calls: &[&Call], graph: &Graph
     let attributes = module.layer().map_or(Vec::new(), Layer::attributes);
     let setting = |name| find(&attributes, name);
     let nodes = &graph.nodes;
-    let outputs = calls.iter().map(|call| &nodes[call.output]);
+    let outputs = calls
+        .iter()
+        .flat_map(|call| &call.outputs)
+        .map(|&output| &nodes[output]);
     let tensors = module.layer().map_or(Vec::new(), Layer::tensors);
     let elements: usize = tensors
         .iter()
@@ -116,7 +119,9 @@ fn own(path: &str, depth: usize, module: &Module, calls: &[&Call], graph: &Graph
         kernel_size: setting("kernel_size"),
         stride: setting("stride"),
         padding: setting("padding"),
-        input: calls.first().map(|call| nodes[call.input].shape.clone()),
+        input: calls
+            .first()
+            .map(|call| nodes[call.inputs[0]].shape.clone()),
         output: outputs.clone().next().map(|node| node.shape.clone()),
         runs: calls.len(),
         parameters,
