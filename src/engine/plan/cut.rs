@@ -43,16 +43,16 @@ impl Plans {
         let (Some(Layer::Linear { .. }), &[joined]) = (head.layer(), &head.inputs[..]) else {
             return Err(unplanned(head));
         };
-        let joined = before_views(graph, joined);
+        let joined = unchanged(graph, joined);
         let parts = match node(joined).operation {
             Operation::Function(Function::Concatenate) => &node(joined).inputs[..],
             _ => &[joined],
         };
         let (mut features, mut volume, mut tail) = (Vec::new(), None, None);
         for &part in parts {
-            let pooled = mean(graph, before_views(graph, part))?;
+            let pooled = mean(graph, unchanged(graph, part))?;
             if is_transpose(node(pooled)) {
-                let frames = before_views(graph, node(pooled).inputs[0]);
+                let frames = unchanged(graph, node(pooled).inputs[0]);
                 tail = Some(mean(graph, frames)?);
                 features.push(Pooled::Tail);
             } else {
@@ -62,7 +62,7 @@ impl Plans {
         }
         let volume = volume.ok_or_else(|| unplanned(head))?;
         let volume = region(graph, vec![volume], is_transpose)?;
-        let map = before_views(graph, node(volume.input).inputs[0]);
+        let map = unchanged(graph, node(volume.input).inputs[0]);
         let mut frames = region(graph, vec![map], is_view)?;
         let mut rest = None;
         if let Some(end) = tail {
@@ -90,9 +90,10 @@ fn is_transpose(node: &Node) -> bool {
     matches!(node.operation, Operation::Function(Function::Transpose(..)))
 }
 
-/// The value before views, which change no number.
-fn before_views(graph: &Graph, mut index: usize) -> usize {
-    while is_view(&graph.nodes[index]) {
+/// The value before views and dropouts, which change no number.
+fn unchanged(graph: &Graph, mut index: usize) -> usize {
+    let is_dropout = |node: &Node| matches!(node.layer(), Some(Layer::Dropout { .. }));
+    while is_view(&graph.nodes[index]) || is_dropout(&graph.nodes[index]) {
         index = graph.nodes[index].inputs[0];
     }
     index
