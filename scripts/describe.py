@@ -1,7 +1,7 @@
 """The reference network as PyTorch's own tools see it: what `eco summary` and `eco graph` are measured against.
 
-    describe.py table DIR           shapes by forward hooks and torchinfo's counts, as DIR/SEGMENTS_BATCH.json
-    describe.py tensorboard DIR     the graph that torch.utils.tensorboard writes, as an event file and as JSON
+    describe.py table DIR           shapes by forward hooks and torchinfo's counts, as DIR/ARCH_SEGMENTS_BATCH.json
+    describe.py tensorboard DIR     the graph that torch.utils.tensorboard writes, as event files in DIR/ARCH and as DIR/ARCH.json
     describe.py events DIR          prints the graph of the event file in DIR, by TensorBoard's reader, as JSON
 """
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 import torch
 import torchinfo
-from reference import ECO_Lite
+from reference import NETWORKS
 
-# (segments, batch) of the cases the Rust tests compare.
-CASES = [(4, 1), (8, 3), (16, 1)]
+# (network, segments, batch) of the cases the Rust tests compare.
+CASES = [("lite", 4, 1), ("lite", 8, 3), ("lite", 16, 1), ("full", 8, 3), ("full", 16, 1)]
 
 
-def blank(segments):
+def blank(arch, segments):
     """A network on PyTorch's meta device: shapes, and nothing to calculate."""
     with torch.device("meta"):
-        return ECO_Lite(segments=segments).eval()
+        return NETWORKS[arch](segments=segments).eval()
 
 
 @torch.no_grad()
@@ -29,26 +29,28 @@ def runs(net, clips):
     found = []
     for name, module in net.named_modules():
         def hook(module, inputs, output, name=name):
+            outputs = output if isinstance(output, tuple) else (output,)
             found.append({"name": name, "type": type(module).__name__,
-                          "input": list(inputs[0].shape), "output": list(output.shape)})
+                          "inputs": [list(value.shape) for value in inputs],
+                          "outputs": [list(value.shape) for value in outputs]})
         module.register_forward_hook(hook)
     net(clips)
     return found
 
 
-def table(segments, batch):
+def table(arch, segments, batch):
     clips = torch.empty(batch, segments, 3, 224, 224, device="meta")
-    info = torchinfo.summary(blank(segments), input_data=clips, depth=9, verbose=0)
+    info = torchinfo.summary(blank(arch, segments), input_data=clips, depth=9, verbose=0)
     layers = [{"name": layer.var_name, "parameters": layer.num_params, "macs": layer.macs}
               for layer in info.summary_list if layer.is_leaf_layer]
     lines = [line for line in str(info).splitlines() if line[:1].isalpha() and ": " in line]
-    return {"runs": runs(blank(segments), clips), "layers": layers, "totals": lines}
+    return {"runs": runs(blank(arch, segments), clips), "layers": layers, "totals": lines}
 
 
-def write_graph(folder):
+def write_graph(arch, folder):
     from torch.utils.tensorboard import SummaryWriter
 
-    net = ECO_Lite(segments=4).eval()
+    net = NETWORKS[arch](segments=4).eval()
     with SummaryWriter(folder) as writer:
         writer.add_graph(net, torch.zeros(1, 4, 3, 224, 224))
 
@@ -77,12 +79,13 @@ def main():
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
     if args.what == "table":
-        for segments, batch in CASES:
-            path = args.folder / f"{segments}_{batch}.json"
-            path.write_text(json.dumps(table(segments, batch)))
+        for arch, segments, batch in CASES:
+            path = args.folder / f"{arch}_{segments}_{batch}.json"
+            path.write_text(json.dumps(table(arch, segments, batch)))
     elif args.what == "tensorboard":
-        write_graph(args.folder)
-        (args.folder / "graph.json").write_text(json.dumps(events(args.folder)))
+        for arch in NETWORKS:
+            write_graph(arch, args.folder / arch)
+            (args.folder / f"{arch}.json").write_text(json.dumps(events(args.folder / arch)))
     else:
         print(json.dumps(events(args.folder)))
 

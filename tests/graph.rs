@@ -40,12 +40,15 @@ const OPERATORS: [&str; 9] = [
     "add",
     "linear",
 ];
-const PASSING_ON: [&str; 6] = [
+const PASSING_ON: [&str; 9] = [
     "aten::view",
     "aten::flatten",
     "aten::unflatten",
     "aten::transpose",
+    "aten::dropout",
     "prim::ListConstruct",
+    "prim::TupleConstruct",
+    "prim::TupleUnpack",
     "output",
 ];
 
@@ -58,7 +61,9 @@ fn operator(node: &Node) -> Option<&str> {
 /// `eco_2d/.../conv1_7x7_s2/convolution` by us are both in `eco_2d. ... .conv1_7x7_s2`.
 fn module(name: &str) -> String {
     let (scope, _) = name.rsplit_once('/').unwrap_or_default();
-    let scope = scope.strip_prefix("ECO_Lite/").unwrap_or(scope);
+    let roots = ["ECO_Lite/", "ECO_Full/"];
+    let root = roots.iter().find_map(|root| scope.strip_prefix(root));
+    let scope = root.unwrap_or(scope);
     let part = |part: &str| match part.split_once('[') {
         Some((_, name)) => name.trim_end_matches(']').to_owned(),
         None => part.to_owned(),
@@ -120,11 +125,13 @@ fn eco<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
         .unwrap()
 }
 
-fn written_by_eco(segments: &str) -> Vec<Node> {
+fn written_by_eco(arch: &str, segments: &str) -> Vec<Node> {
     let folder = tempfile::tempdir().unwrap();
     let logdir = folder.path().join("deep/tbX");
     let args = [
-        OsStr::new("--segments"),
+        OsStr::new("--arch"),
+        arch.as_ref(),
+        "--segments".as_ref(),
         segments.as_ref(),
         "--logdir".as_ref(),
         logdir.as_os_str(),
@@ -143,35 +150,42 @@ fn written_by_eco(segments: &str) -> Vec<Node> {
     .unwrap()
 }
 
-fn written_by_pytorch() -> Vec<Node> {
+fn written_by_pytorch(arch: &str) -> Vec<Node> {
     let folder = made_once("describe.py", "tensorboard", |folder: &Path| {
         script(
             "describe.py",
             [OsStr::new("tensorboard"), folder.as_os_str()],
         );
     });
-    serde_json::from_slice(&fs::read(folder.join("graph.json")).unwrap()).unwrap()
+    serde_json::from_slice(&fs::read(folder.join(format!("{arch}.json"))).unwrap()).unwrap()
 }
 
 #[test]
 fn tensorboard_reads_the_graph_that_pytorch_would_have_written() {
-    let ours = operators(&written_by_eco("4"));
-    let theirs = operators(&written_by_pytorch());
-    assert_eq!(theirs.len(), 105);
-    let names = |graph: &BTreeMap<String, Operator>| graph.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&ours), names(&theirs));
-    assert_eq!(ours["eco_2d.inception_a cat 0"].inputs.len(), 4);
-    for (key, operator) in &theirs {
-        assert_eq!(&ours[key], operator, "{key}");
+    for (arch, operators_there) in [("lite", 105), ("full", 269)] {
+        let ours = operators(&written_by_eco(arch, "4"));
+        let theirs = operators(&written_by_pytorch(arch));
+        assert_eq!(theirs.len(), operators_there);
+        let names = |graph: &BTreeMap<String, Operator>| graph.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&ours), names(&theirs));
+        assert_eq!(ours["eco_2d.inception_a cat 0"].inputs.len(), 4);
+        for (key, operator) in &theirs {
+            assert_eq!(&ours[key], operator, "{key}");
+        }
     }
 }
 
 #[test]
 fn every_node_of_the_event_file_is_named_once_and_every_edge_leads_to_one() {
-    let nodes = written_by_eco("16");
+    for (arch, tensors) in [("lite", 216), ("full", 566)] {
+        nodes_are_sound(&written_by_eco(arch, "16"), tensors);
+    }
+}
+
+fn nodes_are_sound(nodes: &[Node], tensors: usize) {
     let names: BTreeSet<&str> = nodes.iter().map(|node| &node.name[..]).collect();
     assert_eq!(names.len(), nodes.len());
-    for node in &nodes {
+    for node in nodes {
         for input in &node.inputs {
             assert!(names.contains(&input[..]), "{input} into {}", node.name);
         }
@@ -189,7 +203,7 @@ fn every_node_of_the_event_file_is_named_once_and_every_edge_leads_to_one() {
     let parameters = nodes
         .iter()
         .filter(|node| node.op == "parameter" || node.op == "buffer");
-    assert_eq!(parameters.count(), 216);
+    assert_eq!(parameters.count(), tensors);
 }
 
 fn drawn(args: &[&str]) -> String {

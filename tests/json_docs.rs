@@ -72,6 +72,7 @@ fn is_type(value: &Value, name: &str) -> bool {
         "list of integers" => all(Value::is_u64),
         "list of numbers" => all(Value::is_number),
         "list of texts" => all(Value::is_string),
+        "list of shapes" => all(|shape| is_type(shape, "list of integers")),
         "list of objects" => all(Value::is_object),
         other => panic!("the page has a type {other}"),
     }

@@ -3,8 +3,9 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use common::{Tensors, batch, reference_cases, relative_l2, script};
+use common::{Tensors, batch, reference_cases, reference_cases_of_full, relative_l2, script};
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Observed, Precision, observe};
 use eco::network::{Error, Network};
 use eco::recipe::Architecture;
@@ -23,20 +24,21 @@ fn tensor(values: &[f32], size: &[i64]) -> Tensor {
     Tensor::from_slice(values).view(size)
 }
 
-#[test]
-fn every_module_and_the_whole_network_equal_pytorch() {
-    let weights = weights();
-    for (segments, clips) in [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1), (16, 3)] {
-        let case = reference_cases().join(format!("case_{segments}_{clips}.safetensors"));
+/// Compares the output of every module that a case of `cases` has, and what the libtorch engine answers.
+fn assert_equals_pytorch(cases: &Path, sizes: &[(i64, i64)], modules: usize) {
+    let weights = Weights::open(&cases.join("weights.safetensors")).unwrap();
+    let mut most = 0;
+    for (segments, clips) in sizes {
+        let case = cases.join(format!("case_{segments}_{clips}.safetensors"));
         let reference = Tensors::read(&case);
         let batch = batch(reference.get("input"));
-        let network = weights.network(Some(segments)).unwrap();
+        let network = weights.network(Some(*segments as usize)).unwrap();
         // A module that runs twice (`res3b_relu`) counts with its last run, as in the reference.
         let mut errors: BTreeMap<String, f64> = BTreeMap::new();
         let mut compare = |observed: Observed<'_>| {
             let name = match observed.path {
                 "" => "logits".to_owned(),
-                path => format!("output.{path}"),
+                _ => format!("output.{}", observed.name()),
             };
             if let Some(expected) = reference.0.get(&name) {
                 let found = tensor(observed.values, &expected.size());
@@ -48,6 +50,7 @@ fn every_module_and_the_whole_network_equal_pytorch() {
         let expected = reference.0.keys().filter(is_output).count();
         assert!(expected > 5);
         assert_eq!(errors.len(), expected, "modules not compared");
+        most = most.max(expected);
         for (path, error) in &errors {
             assert!(
                 *error < TOLERANCE,
@@ -60,35 +63,88 @@ fn every_module_and_the_whole_network_equal_pytorch() {
         for (name, values) in [("features", &output.features), ("logits", &output.logits)] {
             let expected = reference.get(name);
             let error = relative_l2(&tensor(values, &expected.size()), expected);
+            println!("N {segments}, batch {clips}: {name} {error:.1e}");
             assert!(
                 error < TOLERANCE,
                 "N {segments}, batch {clips}: {name} differ by {error:e}"
             );
         }
     }
+    assert!(most > modules, "{most} modules");
+}
+
+#[test]
+fn every_module_and_the_whole_network_equal_pytorch() {
+    let sizes = [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1), (16, 3)];
+    assert_equals_pytorch(reference_cases(), &sizes, 100);
+}
+
+#[test]
+fn every_module_of_eco_full_and_the_whole_network_equal_pytorch() {
+    let sizes = [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1)];
+    assert_equals_pytorch(reference_cases_of_full(), &sizes, 250);
+}
+
+#[test]
+fn a_frame_of_eco_full_keeps_its_map_and_its_features_and_answers_from_them() {
+    let cases = reference_cases_of_full();
+    let weights = Weights::open(&cases.join("weights.safetensors")).unwrap();
+    let network = weights.network(Some(4)).unwrap();
+    let engine = Libtorch::new(network, &weights, Device::Cpu, Precision::Fp32).unwrap();
+    let reference = Tensors::read(&cases.join("case_4_3.safetensors"));
+    let clips = batch(reference.get("input"));
+    let mut maps = engine.maps(&clips.values[..ClipBatch::FRAME_LEN]).unwrap();
+    assert_eq!(maps.values().len(), 96 * 28 * 28 + 1024);
+    for frame in clips.values[ClipBatch::FRAME_LEN..].chunks(ClipBatch::FRAME_LEN) {
+        maps.append(&engine.maps(frame).unwrap());
+    }
+    let all = reference.get("logits");
+    for (maps, expected) in [
+        (maps.clone(), all.shallow_clone()),
+        (maps.select(&[8, 9, 10, 11]), all.narrow(0, 2, 1)),
+    ] {
+        let answer = engine.answer(&maps).unwrap();
+        let error = relative_l2(&tensor(&answer.logits, &expected.size()), &expected);
+        assert!(error < TOLERANCE, "{error:e}");
+    }
 }
 
 #[test]
 fn names_shapes_and_order_of_the_state_dict_are_pytorchs() {
-    let net = Network::new(Architecture::Lite, 400, DEFAULT_SEGMENTS).unwrap();
-    let specs = net.state_dict();
-    let ours: String = specs
-        .iter()
-        .map(|spec| {
-            let shape: Vec<String> = spec.shape.iter().map(usize::to_string).collect();
-            format!("{} [{}]\n", spec.name, shape.join(", "))
-        })
-        .collect();
-    assert_eq!(ours.lines().count(), 216);
-    assert_eq!(ours, script("reference.py", ["state_dict"]));
+    for (architecture, arch, count) in [
+        (Architecture::Lite, "lite", 216),
+        (Architecture::Full, "full", 566),
+    ] {
+        let net = Network::new(architecture, 400, DEFAULT_SEGMENTS).unwrap();
+        let specs = net.state_dict();
+        let ours: String = specs
+            .iter()
+            .map(|spec| format!("{} {:?}\n", spec.name, spec.shape))
+            .collect();
+        assert_eq!(ours.lines().count(), count);
+        let args = ["state_dict", "--arch", arch];
+        assert_eq!(ours, script("reference.py", args));
+    }
 }
 
 #[test]
 fn the_printed_tree_is_pytorchs_byte_for_byte() {
-    for (classes, segments) in [(400, 16), (51, 8)] {
-        let net = Network::new(Architecture::Lite, classes, segments).unwrap();
+    for (architecture, arch, classes, segments) in [
+        (Architecture::Lite, "lite", 400, 16),
+        (Architecture::Lite, "lite", 51, 8),
+        (Architecture::Full, "full", 101, 8),
+    ] {
+        let net = Network::new(architecture, classes, segments).unwrap();
         let (classes, segments) = (classes.to_string(), segments.to_string());
-        let args = ["print", "--classes", &classes, "--segments", &segments];
+        let args = [
+            "print",
+            "--arch",
+            arch,
+            "--classes",
+            &classes,
+            "--segments",
+            &segments,
+        ];
         assert_eq!(format!("{}\n", net.root()), script("reference.py", args));
     }
 }

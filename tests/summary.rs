@@ -16,20 +16,33 @@ use eco::recipe::Architecture;
 use eco::show::summary::{Row, Summary};
 use serde_json::Value;
 
-/// What PyTorch and torchinfo say, for some segments and a batch (`scripts/describe.py table`).
-fn described(segments: usize, batch: usize) -> Value {
+/// Networks, segments and batches that `scripts/describe.py table` describes.
+const CASES: [(Architecture, usize, usize); 5] = [
+    (Architecture::Lite, 4, 1),
+    (Architecture::Lite, 8, 3),
+    (Architecture::Lite, 16, 1),
+    (Architecture::Full, 8, 3),
+    (Architecture::Full, 16, 1),
+];
+
+/// What PyTorch and torchinfo say of one of them.
+fn described((architecture, segments, batch): (Architecture, usize, usize)) -> Value {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         made_once("describe.py", "table", |folder| {
             script("describe.py", [OsStr::new("table"), folder.as_os_str()]);
         })
     });
-    let path = folder.join(format!("{segments}_{batch}.json"));
+    let arch = match architecture {
+        Architecture::Lite => "lite",
+        Architecture::Full => "full",
+    };
+    let path = folder.join(format!("{arch}_{segments}_{batch}.json"));
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn summary(segments: usize, batch: usize) -> Summary {
-    let net = Network::new(Architecture::Lite, 400, segments).unwrap();
+fn summary((architecture, segments, batch): (Architecture, usize, usize)) -> Summary {
+    let net = Network::new(architecture, 400, segments).unwrap();
     Summary::new(&net, batch).unwrap()
 }
 
@@ -39,21 +52,33 @@ fn shape(value: &Value) -> Vec<usize> {
 
 #[test]
 fn shapes_are_those_of_pytorchs_forward_hooks() {
-    for (segments, batch) in [(4, 1), (8, 3), (16, 1)] {
-        let summary = summary(segments, batch);
+    for case in CASES {
+        let summary = summary(case);
         let rows: HashMap<&str, &Row> = summary.layers.iter().map(|r| (&r.name[..], r)).collect();
-        let described = described(segments, batch);
+        let described = described(case);
         let mut runs: HashMap<&str, usize> = HashMap::new();
         for run in described["runs"].as_array().unwrap() {
             let name = run["name"].as_str().unwrap();
             if name.is_empty() {
-                assert_eq!(summary.input, shape(&run["input"]));
+                assert_eq!(summary.input, shape(&run["inputs"][0]));
                 continue;
             }
             let row = rows[name];
             assert_eq!(row.type_name, run["type"], "{name}");
-            assert_eq!(row.input, Some(shape(&run["input"])), "{name}");
-            assert_eq!(row.output, Some(shape(&run["output"])), "{name}");
+            let shapes = |first: &Option<Vec<usize>>, others: &[Vec<usize>]| {
+                let all: Vec<&Vec<usize>> = first.iter().chain(others).collect();
+                serde_json::to_value(all).unwrap()
+            };
+            assert_eq!(
+                shapes(&row.input, &row.other_inputs),
+                run["inputs"],
+                "{name}"
+            );
+            assert_eq!(
+                shapes(&row.output, &row.other_outputs),
+                run["outputs"],
+                "{name}"
+            );
             *runs.entry(name).or_default() += 1;
         }
         for row in &summary.layers {
@@ -67,13 +92,13 @@ fn shapes_are_those_of_pytorchs_forward_hooks() {
 
 #[test]
 fn parameters_and_macs_of_every_layer_are_torchinfos() {
-    for (segments, batch) in [(4, 1), (8, 3), (16, 1)] {
-        let summary = summary(segments, batch);
+    for case in CASES {
+        let summary = summary(case);
         let layers = summary.layers.iter().filter(|row| row.is_layer);
         let rows: HashMap<&str, &Row> = layers
             .map(|row| (row.name.rsplit('.').next().unwrap(), row))
             .collect();
-        let described = described(segments, batch);
+        let described = described(case);
         for layer in described["layers"].as_array().unwrap() {
             let row = rows[layer["name"].as_str().unwrap()];
             assert_eq!(row.parameters, layer["parameters"], "{}", row.name);
@@ -84,13 +109,13 @@ fn parameters_and_macs_of_every_layer_are_torchinfos() {
 
 #[test]
 fn totals_are_torchinfos() {
-    for (segments, batch) in [(4, 1), (8, 3), (16, 1)] {
-        let totals = summary(segments, batch).totals.to_string();
+    for case in CASES {
+        let totals = summary(case).totals.to_string();
         let ours: HashMap<&str, &str> = totals
             .lines()
             .map(|l| l.split_once(": ").unwrap())
             .collect();
-        let described = described(segments, batch);
+        let described = described(case);
         let theirs = described["totals"].as_array().unwrap();
         assert_eq!(theirs.len(), 8);
         for line in theirs {
@@ -221,7 +246,7 @@ fn options_reach_the_network() {
         "--classes",
         "7",
         "--arch",
-        "eco-lite",
+        "ECO-Lite",
         "--depth",
         "1",
     ];
@@ -257,7 +282,7 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 fn the_table_runs_no_arithmetic_and_fills_no_weights() {
     let times = (0..5).map(|_| {
         let start = Instant::now();
-        summary(16, 1);
+        summary((Architecture::Lite, 16, 1));
         start.elapsed()
     });
     // The fastest, because other tests run at the same time.

@@ -7,11 +7,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::exit::{Failure, MISMATCH, UNREADABLE};
 use super::load_weights;
-use crate::network::Network;
-use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
 use crate::text::printable;
 use crate::weights::diff::{Change, Diff, Side, diff};
-use crate::weights::{ErrorClass, Named};
+use crate::weights::{ErrorClass, Models, Named};
 
 /// Compare the tensors of two files of weights
 ///
@@ -69,8 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             key: key_b,
         },
     ];
-    let spec = Network::new(Architecture::Lite, KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict();
-    let found = diff(sides[0], sides[1], &spec).map_err(|error| {
+    let found = diff(sides[0], sides[1], &Models::every()?).map_err(|error| {
         let code = match error.class() {
             ErrorClass::Unreadable => UNREADABLE,
             ErrorClass::Mismatch => MISMATCH,

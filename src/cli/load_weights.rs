@@ -5,16 +5,16 @@ use clap::ValueEnum;
 
 use super::exit::{FAILED, Failure, MISMATCH, UNREADABLE, USAGE};
 use super::flags::parse_segments;
+use super::network::Arch;
 use super::say::say;
 use super::values::one_of;
 use crate::file::{FileError, same_file};
-use crate::network::Network;
-use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES, Preprocess, Sampling};
+use crate::recipe::{Preprocess, Sampling};
 use crate::text::shell_word;
 use crate::weights::locate::{ENVIRONMENT, LocateError, Places};
 use crate::weights::{
     ErrorClass, Hint, Import, ImportOptions, LabelSource, LoadError, LoadOptions, MatchReport,
-    Precision, Rename, ReportBody, SelectError, Strictness, Verdict, WeightsError,
+    Models, Precision, Rename, ReportBody, SelectError, Strictness, Verdict, WeightsError,
 };
 
 const EXIT_CODES: &str = "\
@@ -32,6 +32,9 @@ pub struct Args {
     /// Where to write, a name in .safetensors [default: in the user's data directory]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The network that the weights are for [default: the one whose tensors they are]
+    #[arg(long, value_enum, ignore_case = true)]
+    arch: Option<Arch>,
     /// The dictionary that holds the weights, such as state_dict or model_ema
     #[arg(long)]
     key: Option<String>,
@@ -92,8 +95,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
         None => default_output(&places, &args.checkpoint)?,
     };
-    let spec = Network::new(Architecture::Lite, KINETICS_CLASSES, DEFAULT_SEGMENTS)?.state_dict();
-    let mut import = Import::prepare(&args.checkpoint, &spec, &options(args))
+    let models = Models::asked_for(args.arch.map(Into::into))?;
+    let mut import = Import::prepare(&args.checkpoint, &models, &options(args))
         .map_err(|error| failure(error, json))?;
     if args.dry_run {
         return dry_run(&import.into_dry_run(), json);
@@ -132,7 +135,6 @@ fn options(args: &Args) -> ImportOptions {
                 true => Strictness::Partial,
                 false => Strictness::Strict,
             },
-            architecture: Architecture::Lite,
         },
         labels: args.labels.as_deref().map(LabelSource::parse),
         preprocess: args.preprocess,
@@ -259,6 +261,11 @@ fn worded(hint: &Hint) -> String {
             Some(format!("try {}", flags.collect::<Vec<_>>().join(" ")))
         }
         Hint::NoHead => Some("--partial keeps what is there".to_string()),
+        Hint::Start(_) => Some("--partial takes what fits, to train the rest".to_string()),
+        Hint::OtherNetwork { network, .. } => Some(format!(
+            "--arch {} takes it for that; --partial takes what fits, to train the rest",
+            Arch::from(*network).name()
+        )),
         Hint::OnlyExtra(_) => Some("--partial imports the model and leaves the rest".to_string()),
         Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
         Hint::SameName => Some(

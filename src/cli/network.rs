@@ -9,17 +9,47 @@ use crate::recipe::{DEFAULT_SEGMENTS, KINETICS_CLASSES};
 /// The networks that `eco` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arch {
-    /// The notebook's network: BN-Inception on every frame, then a 3D ResNet
-    EcoLite,
-    /// The larger network: the whole of BN-Inception on every frame, beside the 3D ResNet
-    EcoFull,
+    /// The notebook's network: the first part of BN-Inception on every frame, then a 3D ResNet
+    #[value(alias = "eco-lite")]
+    Lite,
+    /// ECO-Lite and beside the 3D ResNet the rest of BN-Inception, whose features are averaged over the frames
+    #[value(alias = "eco-full")]
+    Full,
+}
+
+impl Arch {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lite => "lite",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl From<Arch> for Architecture {
+    fn from(arch: Arch) -> Self {
+        match arch {
+            Arch::Lite => Self::Lite,
+            Arch::Full => Self::Full,
+        }
+    }
+}
+
+impl From<Architecture> for Arch {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::Lite => Self::Lite,
+            Architecture::Full => Self::Full,
+        }
+    }
 }
 
 /// Which network a command is about.
 #[derive(Debug, clap::Args)]
 pub struct NetworkArgs {
     /// The network
-    #[arg(long, value_enum, default_value_t = Arch::EcoLite)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Arch::Lite)]
     arch: Arch,
     #[command(flatten)]
     pub segments: SegmentsFlags,
@@ -35,10 +65,6 @@ impl NetworkArgs {
         let classes = self
             .classes
             .map_or(KINETICS_CLASSES, |classes| classes as usize);
-        let architecture = match self.arch {
-            Arch::EcoLite => Architecture::Lite,
-            Arch::EcoFull => Architecture::Full,
-        };
-        Network::new(architecture, classes, segments).map_err(Failure::usage)
+        Network::new(self.arch.into(), classes, segments).map_err(Failure::usage)
     }
 }

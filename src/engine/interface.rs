@@ -136,16 +136,28 @@ impl Output {
     }
 }
 
-/// The output of a module in a forward pass that is watched.
+/// An output of a module in a forward pass that is watched.
 pub struct Observed<'a> {
     /// Full name; empty for the whole network.
     pub path: &'a str,
     /// The module.
     pub module: &'a Module,
+    /// Which of its outputs; `None` where it has one.
+    pub output: Option<usize>,
     /// Shape of the output.
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub values: &'a [f32],
+}
+
+impl Observed<'_> {
+    /// The full name, with the number of the output where the module has several: `eco_2d[0]`.
+    pub fn name(&self) -> String {
+        match self.output {
+            Some(output) => format!("{}[{output}]", self.path),
+            None => self.path.to_owned(),
+        }
+    }
 }
 
 /// Runs batches of clips through one network.

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::container::checkpoint::Checkpoint;
 use super::matching::compare::compared_name;
 use super::matching::load::LoadError;
+use super::matching::model::{Model, Models};
 use super::matching::report::{Named, below};
-use super::matching::select::select;
-use super::tensor::{TensorSpec, is_counter};
+use super::matching::select::{recognise, select};
+use super::tensor::is_counter;
 
 /// What is different about a tensor that both files have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,13 +77,20 @@ pub struct Side<'a> {
 /// Compares two files of any container. Element types may differ: values are compared as numbers. The step counters of batch
 /// norm, which inference never reads, are left out.
 ///
-/// `spec` describes the model whose names tensors are compared under. Tensors that it lacks are compared under their own
-/// names, without the prefixes that wrappers add.
+/// Tensors are compared under the names of one of `models`, the last of those that the files are recognised as. Tensors that
+/// it lacks are compared under their own names, without the prefixes that wrappers add.
 ///
 /// # Errors
 /// [`LoadError`] when a file cannot be read, or when it does not say which of its dictionaries to compare.
-pub fn diff(a: Side<'_>, b: Side<'_>, spec: &[TensorSpec]) -> Result<Diff, LoadError> {
-    let (a, b) = (Tensors::open(a, spec)?, Tensors::open(b, spec)?);
+pub fn diff(a: Side<'_>, b: Side<'_>, models: &Models) -> Result<Diff, LoadError> {
+    let (file_a, file_b) = (Checkpoint::open(a.path)?, Checkpoint::open(b.path)?);
+    let recognised = [(&a, &file_a), (&b, &file_b)]
+        .map(|(side, file)| recognise(file, models, side.key, &[]).architecture);
+    let model = models.last_of(&recognised);
+    let (a, b) = (
+        Tensors::new(file_a, a.key, model)?,
+        Tensors::new(file_b, b.key, model)?,
+    );
     let mut out = Diff {
         only_a: a.without(&b),
         only_b: b.without(&a),
@@ -124,9 +132,9 @@ struct Tensors {
 }
 
 impl Tensors {
-    fn open(side: Side<'_>, spec: &[TensorSpec]) -> Result<Self, LoadError> {
-        let checkpoint = Checkpoint::open(side.path)?;
-        let selection = select(&checkpoint, spec, side.key, &[])?;
+    fn new(checkpoint: Checkpoint, key: Option<&str>, model: &Model) -> Result<Self, LoadError> {
+        let spec = &model.tensors;
+        let selection = select(&checkpoint, spec, key, &[])?;
         let found = &selection.outcome;
         let in_the_model = found.matched.iter().copied();
         let misfits = found

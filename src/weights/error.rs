@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::file::FileError;
-use crate::recipe::{Architecture, UnknownArchitecture};
+use crate::recipe::UnknownArchitecture;
 use crate::text::visible;
 
 /// Why weights could not be read or written.
@@ -62,14 +62,6 @@ pub enum WeightsError {
     /// The metadata in a safetensors header is not what this version writes.
     #[error("weights metadata: {0}")]
     Metadata(String),
-    /// The weights are of another network.
-    #[error("these weights are for {found}, and {wanted} was asked for")]
-    Architecture {
-        /// The network they are for.
-        found: Architecture,
-        /// The network that was to be filled.
-        wanted: Architecture,
-    },
     /// The weights are of a network that this version does not know.
     #[error("weights metadata: {0}")]
     UnknownArchitecture(#[from] UnknownArchitecture),
@@ -102,7 +94,7 @@ impl WeightsError {
             | Self::NotACheckpoint { .. }
             | Self::Unreadable { .. }
             | Self::Metadata(_) => ErrorClass::Unreadable,
-            Self::Architecture { .. } | Self::UnknownArchitecture(_) => ErrorClass::Mismatch,
+            Self::UnknownArchitecture(_) => ErrorClass::Mismatch,
             Self::Rename { .. } | Self::Labels { .. } => ErrorClass::Usage,
             Self::NoSuchTensor(_) | Self::Write(_) => ErrorClass::Failed,
         }

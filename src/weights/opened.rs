@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::matching::load::{LoadError, Loaded, open};
+use super::matching::model::Models;
 use super::metadata::Metadata;
 use super::store::demo::{self, DemoError};
 use super::tensor::{Dtype, RawTensor};
 use crate::network::{self, Network, TensorSpec};
-use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
+use crate::recipe::DEFAULT_SEGMENTS;
 
 /// Why weights do not make a network.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +54,12 @@ enum Source {
 }
 
 impl Weights {
-    /// Opens a file with the tensors of ECO, in any container; the head may have any number of classes.
+    /// Opens a file with the tensors of a network of the family, in any container; the head may have any number of classes.
     ///
     /// # Errors
     /// Those of [`open`], and a file that lacks tensors.
     pub fn open(path: &Path) -> Result<Self, UnusableWeights> {
-        let any_head = Network::new(Architecture::default(), KINETICS_CLASSES, DEFAULT_SEGMENTS)?;
-        let loaded = open(path, &any_head.state_dict())?;
+        let loaded = open(path, &Models::every()?)?;
         let metadata = loaded.metadata().clone();
         if let Some(first) = metadata.missing.first() {
             return Err(UnusableWeights::Partial {

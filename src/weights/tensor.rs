@@ -107,6 +107,27 @@ impl RawTensor<'_> {
 }
 
 impl<'a> RawTensor<'a> {
+    /// The tensor in `shape`: with fewer input channels, axis 1, the first ones of every output channel; else the same
+    /// elements.
+    pub(super) fn first_inputs(self, shape: &[usize]) -> Self {
+        let (wanted, all) = (numel(shape), self.numel());
+        let data = match shape.first() {
+            Some(&outputs @ 1..) if wanted < all => {
+                let row = self.data.len() / outputs;
+                let rows = self.data.chunks_exact(row);
+                rows.flat_map(|values| &values[..row * wanted / all])
+                    .copied()
+                    .collect()
+            }
+            _ => self.data,
+        };
+        Self {
+            dtype: self.dtype,
+            shape: shape.to_vec(),
+            data,
+        }
+    }
+
     /// The values of a float32 tensor, its bytes given up: borrowed when they are borrowed and aligned, else copied.
     /// `None` for any other element type.
     pub fn into_f32s(self) -> Option<Cow<'a, [f32]>> {

@@ -68,13 +68,27 @@ fn scripts_hash() -> u64 {
     hasher.finish()
 }
 
-/// The reference's checkpoint, inputs and outputs (`scripts/reference.py cases`).
+/// The reference's checkpoint of ECO-Lite, inputs and outputs (`scripts/reference.py cases`).
 pub fn reference_cases() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        made_once("reference.py", "cases", |folder| {
-            script("reference.py", [OsStr::new("cases"), folder.as_os_str()]);
-        })
+    FOLDER.get_or_init(|| cases("lite"))
+}
+
+/// The same for ECO-Full.
+pub fn reference_cases_of_full() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| cases("full"))
+}
+
+fn cases(arch: &str) -> PathBuf {
+    made_once("reference.py", &format!("cases-{arch}"), |folder| {
+        let args = [
+            OsStr::new("cases"),
+            folder.as_os_str(),
+            OsStr::new("--arch"),
+            OsStr::new(arch),
+        ];
+        script("reference.py", args);
     })
 }
 

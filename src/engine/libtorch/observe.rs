@@ -6,7 +6,7 @@ use super::tree::{Handle, Tree};
 use super::values;
 use crate::engine::Observed;
 use crate::engine::error::Result;
-use crate::network::Network;
+use crate::network::{Module, Network};
 use crate::weights::Weights;
 
 /// Runs clips, `[batch, segments, 3, 224, 224]`, and shows `watch` the output of every module right after it was made;
@@ -26,13 +26,14 @@ pub fn observe(
     let tree = Tree::new(network, weights)?;
     let size: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
     let clips = Handle(Tensor::f_from_slice(clips)?.f_view(&size[..])?);
-    let mut observer = |path: &str, module: &crate::network::Module, output: &Tensor| {
-        let shape = output.size().into_iter().map(|extent| extent as usize);
+    let mut observer = |path: &str, module: &Module, output: Option<usize>, tensor: &Tensor| {
+        let shape = tensor.size().into_iter().map(|extent| extent as usize);
         watch(Observed {
             path,
             module,
+            output,
             shape: shape.collect(),
-            values: &values(output)?,
+            values: &values(tensor)?,
         });
         Ok(())
     };

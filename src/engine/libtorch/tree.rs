@@ -90,8 +90,8 @@ impl Clone for Handle {
     }
 }
 
-/// Sees the output of every module: its full name, the module and the tensor.
-pub type Observer<'a> = dyn FnMut(&str, &Module, &Tensor) -> Result<()> + 'a;
+/// Sees every output of every module: the module's full name, the module, which of several outputs it is, and the tensor.
+pub type Observer<'a> = dyn FnMut(&str, &Module, Option<usize>, &Tensor) -> Result<()> + 'a;
 
 /// Computes layers on tensors.
 pub struct Forward<'a> {
@@ -228,9 +228,13 @@ impl Backend for Forward<'_> {
 
     fn leave(&mut self, path: &str, module: &Module, outputs: &[Handle]) -> Result<()> {
         match &mut self.observer {
-            Some(observer) => outputs
-                .iter()
-                .try_for_each(|Handle(output)| observer(path, module, output)),
+            Some(observer) => {
+                let mut outputs = outputs
+                    .iter()
+                    .enumerate()
+                    .map(|(index, Handle(output))| ((outputs.len() > 1).then_some(index), output));
+                outputs.try_for_each(|(index, output)| observer(path, module, index, output))
+            }
             None => Ok(()),
         }
     }

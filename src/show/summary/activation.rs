@@ -7,7 +7,7 @@ use super::statistics::Statistics;
 /// The output of one run of a module.
 #[derive(Debug, Clone, Serialize)]
 pub struct Activation {
-    /// Full name, or `input`.
+    /// Full name, with the number of the output where a module has several (`eco_2d[0]`), or `input`.
     pub name: String,
     /// Class name; empty for the input.
     #[serde(rename = "type")]

@@ -171,13 +171,14 @@ impl Watch<'_, '_> {
             module,
             shape,
             values,
+            ..
         } = observed;
         if path.is_empty() {
             return;
         }
-        let depth = path.split('.').count();
-        let key = format!("{OUTPUT}{path}");
-        self.see(path, module.type_name(), &key, depth, shape, values);
+        let (name, depth) = (observed.name(), path.split('.').count());
+        let key = format!("{OUTPUT}{name}");
+        self.see(&name, module.type_name(), &key, depth, shape, values);
     }
 
     fn see(

@@ -32,14 +32,14 @@ pub const COLUMNS: [ModuleColumn; 11] = [
     ModuleColumn::shapes(
         "Input",
         "input",
-        |row| shape(row.input.as_deref(), "never runs"),
+        |row| shape(row.input.as_deref(), "never runs") + &more(&row.other_inputs),
         |row| shape(row.input.as_deref(), ""),
     )
     .optional(3),
     ModuleColumn::shapes(
         "Output",
         "output",
-        |row| shape(row.output.as_deref(), "") + &repeated(row.runs),
+        |row| shape(row.output.as_deref(), "") + &more(&row.other_outputs) + &repeated(row.runs),
         |row| shape(row.output.as_deref(), ""),
     ),
     ModuleColumn::numbers(
@@ -140,6 +140,14 @@ fn step(setting: Option<&Setting>) -> String {
             values.first().map_or(String::new(), i64::to_string)
         }
         other => extent(other, "x"),
+    }
+}
+
+/// How many values there are beside the first.
+fn more(others: &[Vec<usize>]) -> String {
+    match others.len() {
+        0 => String::new(),
+        others => format!(" +{others}"),
     }
 }
 

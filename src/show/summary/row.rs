@@ -22,10 +22,16 @@ pub struct Row {
     pub stride: Option<Setting>,
     /// Zeros added at the borders.
     pub padding: Option<Setting>,
-    /// Shape that goes in; `None` for a module that never runs.
+    /// Shape that goes in, the first of several; `None` for a module that never runs.
     pub input: Option<Vec<usize>>,
-    /// Shape that comes out; `None` for a module that never runs.
+    /// Shapes that go in after the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_inputs: Vec<Vec<usize>>,
+    /// Shape that comes out, the first of several; `None` for a module that never runs.
     pub output: Option<Vec<usize>>,
+    /// Shapes that come out after the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_outputs: Vec<Vec<usize>>,
     /// How often it runs in one pass.
     pub runs: usize,
     /// Learned numbers, those of its children included.
@@ -36,7 +42,7 @@ pub struct Row {
     pub buffers: usize,
     /// Multiply-accumulates, those of its children included.
     pub macs: usize,
-    /// Bytes of its output, of all its runs together.
+    /// Bytes of its outputs, of all its runs together.
     pub output_bytes: usize,
     /// Bytes of the parameters.
     pub parameter_bytes: usize,
@@ -100,10 +106,17 @@ fn own(path: &str, depth: usize, module: &Module, calls: &[&Call], graph: &Graph
     let attributes = module.layer().map_or(Vec::new(), Layer::attributes);
     let setting = |name| find(&attributes, name);
     let nodes = &graph.nodes;
-    let outputs = calls
-        .iter()
-        .flat_map(|call| &call.outputs)
-        .map(|&output| &nodes[output]);
+    let outputs = calls.iter().flat_map(|call| &call.outputs);
+    let outputs = outputs.map(|&output| &nodes[output]);
+    let shapes = |values: fn(&Call) -> &[usize]| -> Vec<Vec<usize>> {
+        let values = calls.first().map_or(&[][..], |call| values(call));
+        values
+            .iter()
+            .map(|&value| nodes[value].shape.clone())
+            .collect()
+    };
+    let mut inputs = shapes(|call| &call.inputs).into_iter();
+    let mut output_shapes = shapes(|call| &call.outputs).into_iter();
     let tensors = module.layer().map_or(Vec::new(), Layer::tensors);
     let elements: usize = tensors
         .iter()
@@ -119,10 +132,10 @@ fn own(path: &str, depth: usize, module: &Module, calls: &[&Call], graph: &Graph
         kernel_size: setting("kernel_size"),
         stride: setting("stride"),
         padding: setting("padding"),
-        input: calls
-            .first()
-            .map(|call| nodes[call.inputs[0]].shape.clone()),
-        output: outputs.clone().next().map(|node| node.shape.clone()),
+        input: inputs.next(),
+        other_inputs: inputs.collect(),
+        output: output_shapes.next(),
+        other_outputs: output_shapes.collect(),
         runs: calls.len(),
         parameters,
         parameter_share: 0.0,

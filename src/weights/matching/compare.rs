@@ -40,6 +40,8 @@ pub enum Misfit {
     Dtype,
     /// The classifier's weight and bias disagree about the number of classes.
     Classes,
+    /// It is the classifier's bias, and the weight does not fit.
+    Weight,
 }
 
 /// The outcome of comparing a set of tensors with the model. Numbers are positions in the model's
@@ -58,6 +60,8 @@ pub(in crate::weights) struct Match {
     pub misfits: Vec<(usize, usize, Misfit)>,
     /// Wanted tensors for which several entries have a claim.
     pub collisions: Vec<(usize, Vec<usize>)>,
+    /// Wanted tensors of `matched` that are the first input channels of their counterparts.
+    pub shortened: Vec<usize>,
     /// Number of classes in the checkpoint's classifier.
     pub classes: Option<usize>,
 }
@@ -71,6 +75,27 @@ impl Match {
     /// Whether the model is filled and nothing is left over.
     pub fn is_complete(&self) -> bool {
         self.fills_the_model() && self.unexpected.is_empty()
+    }
+
+    /// Takes the first layer of the 3D net out of a C3D-ResNet18 file, which has 128 input channels there: the first 96, as
+    /// the authors did to begin the training of ECO (mzolfaghari/ECO-pytorch @ b175e7c, `main.py`).
+    pub fn shorten(&mut self, spec: &[TensorSpec], entries: &[TensorInfo]) {
+        let is_longer = |wanted: usize, entry: usize| {
+            tail(&spec[wanted].name) == "res3a_2.weight"
+                && spec[wanted].shape == [128, 96, 3, 3, 3]
+                && entries[entry].shape == [128, 128, 3, 3, 3]
+        };
+        let (longer, misfits) = std::mem::take(&mut self.misfits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|&(wanted, entry, why)| {
+                why == Misfit::Shape && is_longer(wanted, entry)
+            });
+        self.misfits = misfits;
+        for (wanted, entry, _) in longer {
+            self.shortened.push(wanted);
+            self.matched.push((wanted, entry));
+        }
+        self.matched.sort_unstable();
     }
 
     /// What this means for the use of the weights.
@@ -164,7 +189,7 @@ fn misfit(wanted: &TensorSpec, entry: &TensorInfo) -> Option<Misfit> {
 }
 
 /// Reads the class count off the classifier, and moves its bias to the misfits when weight and bias
-/// do not agree.
+/// do not agree, or the weight is not there.
 fn settle_classes(spec: &[TensorSpec], entries: &[TensorInfo], out: &mut Match) {
     let heads: Vec<(usize, usize)> = out
         .matched
@@ -175,6 +200,13 @@ fn settle_classes(spec: &[TensorSpec], entries: &[TensorInfo], out: &mut Match) 
     let classes = |&(wanted, entry): &(usize, usize)| {
         squeezed(&entries[entry].shape, spec[wanted].shape.len())[0]
     };
+    if let [(wanted, entry)] = heads[..]
+        && spec[wanted].shape.len() == 1
+    {
+        out.matched.retain(|&pair| pair != (wanted, entry));
+        out.misfits.push((wanted, entry, Misfit::Weight));
+        return;
+    }
     out.classes = heads.first().map(classes);
     for &(wanted, entry) in heads.iter().skip(1) {
         if Some(classes(&(wanted, entry))) != out.classes {

@@ -6,11 +6,13 @@ use std::fmt::{self, Display, Formatter};
 use serde::{Serialize, Serializer};
 use strsim::levenshtein;
 
-use super::compare::{Match, is_head};
-use super::names::tail;
+use super::compare::{Match, compare, is_head};
+use super::model::Model;
+use super::names::{NameMap, tail};
+use crate::recipe::Architecture;
 use crate::text::{printable, visible};
 use crate::weights::container::checkpoint::Checkpoint;
-use crate::weights::tensor::TensorSpec;
+use crate::weights::tensor::{TensorInfo, TensorSpec};
 
 /// How many "did you mean" pairs are listed.
 const MAX_NEAREST: usize = 3;
@@ -23,8 +25,19 @@ const MAJORITY: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// A network that is related to ECO-Lite, in words.
+    /// A network that is related to ECO, in words.
     Relative(&'static str),
+    /// Weights that the training of ECO starts from, in words.
+    Start(&'static str),
+    /// The file has more of another network of the family.
+    OtherNetwork {
+        /// That network.
+        network: Architecture,
+        /// Its tensors that were found and fit.
+        matched: usize,
+        /// All its tensors.
+        total: usize,
+    },
     /// Renaming rules that would make tensors match.
     Rename {
         /// `REGEX=REPLACEMENT`, each.
@@ -59,7 +72,12 @@ pub enum Hint {
 impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Relative(what) => f.write_str(what),
+            Self::Relative(what) | Self::Start(what) => f.write_str(what),
+            Self::OtherNetwork {
+                network,
+                matched,
+                total,
+            } => write!(f, "{matched} of the {total} tensors of {network} are in the file"),
             Self::Rename { rules, explains } => write!(
                 f,
                 "{explains} of the unexpected names would match if renamed by {}",
@@ -102,13 +120,14 @@ impl Serialize for Hint {
 /// Hints for the differences in `found`. `compared` gives the cleaned form of a checkpoint's name.
 pub(super) fn hints(
     checkpoint: &Checkpoint,
-    spec: &[TensorSpec],
+    model: &Model,
     found: &Match,
     compared: impl Fn(&str) -> String,
 ) -> Vec<Hint> {
     if found.is_complete() {
         return Vec::new();
     }
+    let spec = &model.tensors;
     let entries = checkpoint.tensors();
     let left: Vec<String> = found
         .unexpected
@@ -120,9 +139,18 @@ pub(super) fn hints(
         return vec![Hint::OnlyExtra(found.unexpected.len())];
     }
     let mut out: Vec<Hint> = Vec::new();
-    let relative = relative(&all);
-    out.extend(relative.map(Hint::Relative));
-    if relative.is_none() {
+    let mut others = Architecture::ALL
+        .into_iter()
+        .filter(|&other| other != model.architecture);
+    let explained = start(&all)
+        .map(Hint::Start)
+        .or_else(|| {
+            others.find_map(|other| other_network(other, entries, &all, found.matched.len()))
+        })
+        .or_else(|| relative(&all).map(Hint::Relative));
+    let is_explained = explained.is_some();
+    out.extend(explained);
+    if !is_explained {
         match rename_rule(spec, &left) {
             Some(rule) => out.push(rule),
             None => out.extend(nearest(checkpoint, spec, found, &compared)),
@@ -141,7 +169,42 @@ pub(super) fn hints(
     out
 }
 
-/// Networks that are related to ECO-Lite and cannot be loaded as it.
+/// A network of which these tensors are all, or more than `matched`.
+fn other_network(
+    network: Architecture,
+    entries: &[TensorInfo],
+    names: &[String],
+    matched: usize,
+) -> Option<Hint> {
+    let spec = Model::of(network).ok()?.tensors;
+    let members: Vec<(usize, String)> = names.iter().cloned().enumerate().collect();
+    let found = compare(&spec, &NameMap::new(&spec), entries, &members, &[]);
+    (found.fills_the_model() || found.matched.len() > matched).then(|| Hint::OtherNetwork {
+        network,
+        matched: found.matched.len() + found.counters.len(),
+        total: spec.len(),
+    })
+}
+
+/// Weights that the training of ECO starts from.
+fn start(names: &[String]) -> Option<&'static str> {
+    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
+    if has("inception_4a_") && !has("res3a_2") {
+        return Some(
+            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a \
+             trained ECO",
+        );
+    }
+    if has("res3b_1") && !has("inception_3a") {
+        return Some(
+            "this is the 3D ResNet-18 alone, the weights ECO's 3D net starts its training from, \
+             not a trained ECO",
+        );
+    }
+    None
+}
+
+/// Networks that are related to ECO and cannot be loaded as it.
 fn relative(names: &[String]) -> Option<&'static str> {
     let has = |needle: &str| names.iter().any(|n| n.contains(needle));
     let layer = |layer: &str| {
@@ -155,28 +218,10 @@ fn relative(names: &[String]) -> Option<&'static str> {
              and no res4a_down, and its weights fit no later network",
         );
     }
-    if has("inception_4a_") && has("res3a_2") {
-        return Some(
-            "this is ECO-Full (566 tensors, a 2D branch beside the 3D one), not ECO-Lite; the \
-             ECO-Lite file is ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
     if has("inception_3a.branch") || (has("conv1.conv.weight") && has("fc1")) {
         return Some(
             "this is the re-saved ECO-Lite of omsmruti/ECO-Lite, whose layers have other names; \
              use the official ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
-    if has("inception_4a_") || (has("inception_5b") && !has("res3a")) {
-        return Some(
-            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a \
-             trained ECO",
-        );
-    }
-    if has("res3b_1") && !has("inception_3a") {
-        return Some(
-            "this is the 3D ResNet-18 alone, the weights ECO's 3D net starts its training from, \
-             not a trained ECO",
         );
     }
     if has("layer1.0.conv1") {

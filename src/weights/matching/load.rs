@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::compare::{Strictness, Verdict, is_head, squeezed};
+use super::model::{Model, Models};
 use super::names::Rename;
 use super::report::MatchReport;
 use super::report_text::ReportText;
-use super::select::{SelectError, Selection, select};
-use crate::recipe::Architecture;
+use super::select::{SelectError, Selection, recognise, select};
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::structure::Scalar;
 use crate::weights::error::{ErrorClass, WeightsError};
@@ -25,8 +25,6 @@ pub struct LoadOptions {
     pub rename: Vec<Rename>,
     /// Whether everything must match.
     pub strictness: Strictness,
-    /// The network that is to be filled.
-    pub architecture: Architecture,
 }
 
 /// Why a file does not give the weights of a model.
@@ -66,69 +64,85 @@ pub struct Loaded {
     nested_as_the_model: bool,
 }
 
-/// Opens weights in any container for a model with the state_dict `spec`.
+/// Opens weights in any container for one of `models`: the one that the file says it is for, else the one whose tensors it
+/// has.
 ///
 /// Only the names and shapes are read: a safetensors file stays mapped, and [`Loaded::tensor`]
-/// borrows from it. The classifier in `spec` may have any number of classes; the file's is in
+/// borrows from it. The classifier may have any number of classes; the file's is in
 /// [`Loaded::classes`].
 ///
 /// # Errors
 /// [`LoadError::Mismatch`] with a full report when anything is missing, left over or of another
 /// shape; [`LoadError::Select`] when several parts of the file fit; the errors of
-/// [`Checkpoint::open`]; [`WeightsError::Architecture`] when the file says that it is for another network.
-pub fn open(path: &Path, spec: &[TensorSpec]) -> Result<Loaded, LoadError> {
-    open_with(path, spec, &LoadOptions::default())
+/// [`Checkpoint::open`].
+pub fn open(path: &Path, models: &Models) -> Result<Loaded, LoadError> {
+    open_with(path, models, &LoadOptions::default())
 }
 
 /// As [`open`], with a key, renaming rules, or a partial match allowed.
-pub fn open_with(
-    path: &Path,
-    spec: &[TensorSpec],
-    options: &LoadOptions,
-) -> Result<Loaded, LoadError> {
-    let (checkpoint, selection, report) = examine(path, spec, options, Dtype::F32)?;
+pub fn open_with(path: &Path, models: &Models, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    let Examined {
+        checkpoint,
+        model,
+        selection,
+        report,
+    } = examine(path, models, options, Dtype::F32)?;
     if report.verdict == Verdict::Mismatch {
         return Err(LoadError::Mismatch(Box::new(report)));
     }
-    Loaded::new(checkpoint, spec, &selection, report)
+    Loaded::new(checkpoint, model, &selection, report)
+}
+
+/// A file that was compared with a model.
+pub(in crate::weights) struct Examined<'m> {
+    pub checkpoint: Checkpoint,
+    /// The network that it was compared with.
+    pub model: &'m Model,
+    pub selection: Selection,
+    pub report: MatchReport,
 }
 
 /// Compares a file with the model and reports, whatever the outcome.
-pub(in crate::weights) fn examine(
+pub(in crate::weights) fn examine<'m>(
     path: &Path,
-    spec: &[TensorSpec],
+    models: &'m Models,
     options: &LoadOptions,
     float: Dtype,
-) -> Result<(Checkpoint, Selection, MatchReport), LoadError> {
+) -> Result<Examined<'m>, LoadError> {
+    let LoadOptions {
+        key,
+        rename,
+        strictness,
+    } = options;
     let checkpoint = Checkpoint::open(path)?;
-    if let Some(metadata) = Metadata::from_map(checkpoint.metadata())?
-        && metadata.architecture != options.architecture
-    {
-        Err(WeightsError::Architecture {
-            found: metadata.architecture,
-            wanted: options.architecture,
-        })?;
+    let told = Metadata::from_map(checkpoint.metadata())?.map(|metadata| metadata.architecture);
+    let model = models
+        .iter()
+        .find(|model| Some(model.architecture) == told)
+        .unwrap_or_else(|| recognise(&checkpoint, models, key.as_deref(), rename));
+    let mut selection = select(&checkpoint, &model.tensors, key.as_deref(), rename)?;
+    if *strictness == Strictness::Partial {
+        selection
+            .outcome
+            .shorten(&model.tensors, checkpoint.tensors());
     }
-    let selection = select(&checkpoint, spec, options.key.as_deref(), &options.rename)?;
-    let report = MatchReport::new(
-        &checkpoint,
-        spec,
-        &selection,
-        &options.rename,
-        options.strictness,
-        float,
-    );
-    Ok((checkpoint, selection, report))
+    let report = MatchReport::new(&checkpoint, model, &selection, rename, *strictness, float);
+    Ok(Examined {
+        checkpoint,
+        model,
+        selection,
+        report,
+    })
 }
 
 impl Loaded {
     pub(in crate::weights) fn new(
         checkpoint: Checkpoint,
-        spec: &[TensorSpec],
+        model: &Model,
         selection: &Selection,
         report: MatchReport,
     ) -> Result<Self, LoadError> {
-        let found = &selection.outcome;
+        let (spec, found) = (&model.tensors, &selection.outcome);
         let slot = |&(wanted, tensor): &(usize, Option<usize>)| {
             let TensorSpec { name, shape } = &spec[wanted];
             let shape = match tensor {
@@ -240,10 +254,7 @@ impl Loaded {
             .read(*tensor)?
             .convert(to)
             .ok_or_else(missing)?;
-        Ok(RawTensor {
-            shape: shape.clone(),
-            ..tensor
-        })
+        Ok(tensor.first_inputs(shape))
     }
 }
 
@@ -252,6 +263,10 @@ fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, 
     let own = Metadata::from_map(checkpoint.metadata())?;
     let foreign = own.is_none();
     let mut metadata = own.unwrap_or_default();
+    // The names of a classifier that is not taken.
+    if report.verdict == Verdict::Partial && report.classes.is_none() {
+        metadata.labels = None;
+    }
     if metadata
         .labels
         .as_ref()
@@ -265,6 +280,7 @@ fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, 
                 .map_or("unknown".to_string(), |c| c.to_string())
         )));
     }
+    metadata.architecture = report.architecture;
     metadata.classes = report.classes;
     metadata.missing = report.missing.iter().map(|m| m.name.clone()).collect();
     if foreign {

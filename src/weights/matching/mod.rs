@@ -3,6 +3,7 @@
 pub(super) mod compare;
 pub(super) mod hints;
 pub(super) mod load;
+pub(super) mod model;
 mod names;
 pub(super) mod report;
 mod report_text;
@@ -11,7 +12,10 @@ pub(super) mod select;
 pub use compare::{Misfit, Strictness, Verdict};
 pub use hints::Hint;
 pub use load::{LoadError, LoadOptions, Loaded, open, open_with};
+pub use model::{Model, Models};
 pub use names::Rename;
-pub use report::{Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite};
+pub use report::{
+    Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite, Share, Shortened,
+};
 pub use report_text::{ReportBody, ReportText};
 pub use select::SelectError;

@@ -1,14 +1,16 @@
 //! What an import found, as data. [`super::report_text`] words it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::compare::{Misfit, Strictness, Verdict, compared_name, is_head};
+use super::compare::{Match, Misfit, Strictness, Verdict, compared_name, is_head};
 use super::hints::{Hint, hints};
+use super::model::Model;
 use super::names::{Rename, is_ema};
 use super::select::Selection;
+use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
 use crate::weights::metadata::Fact;
@@ -40,6 +42,17 @@ pub struct Mismatched {
     pub why: Misfit,
 }
 
+/// A tensor with more input channels than the model's, of which the first are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shortened {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape in the checkpoint.
+    pub file_shape: Vec<usize>,
+    /// The shape that is taken.
+    pub model_shape: Vec<usize>,
+}
+
 /// Several tensors of the checkpoint that would become one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Collision {
@@ -58,6 +71,17 @@ pub struct Converted {
     pub to: Dtype,
     /// Number of tensors.
     pub tensors: usize,
+}
+
+/// How much of a part of the network a file has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// The part, such as `eco_2d`.
+    pub name: String,
+    /// Its tensors that were found and fit.
+    pub matched: usize,
+    /// All its tensors.
+    pub total: usize,
 }
 
 /// Something in the file that was left alone.
@@ -85,6 +109,8 @@ pub struct NonFinite {
 pub struct MatchReport {
     /// Whether the weights can be used.
     pub verdict: Verdict,
+    /// The network that the file was compared with.
+    pub architecture: Architecture,
     /// The checkpoint.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
@@ -96,6 +122,8 @@ pub struct MatchReport {
     pub matched: usize,
     /// Tensors of the model.
     pub total: usize,
+    /// The same, by the parts of the network.
+    pub parts: Vec<Share>,
     /// Tensors in the checkpoint, whatever they are.
     pub file_tensors: usize,
     /// Classes of the checkpoint's classifier.
@@ -106,6 +134,8 @@ pub struct MatchReport {
     pub counters_filled: usize,
     /// Tensors that lose axes of one place.
     pub squeezed: usize,
+    /// Tensors of which the first input channels are taken.
+    pub shortened: Vec<Shortened>,
     /// Element types converted.
     pub converted: Vec<Converted>,
     /// What is known and what is assumed about the use of the weights. Filled in by an import.
@@ -137,15 +167,16 @@ impl MatchReport {
     /// Words the outcome of a comparison.
     pub(super) fn new(
         checkpoint: &Checkpoint,
-        spec: &[TensorSpec],
+        model: &Model,
         selection: &Selection,
         rules: &[Rename],
         strictness: Strictness,
         float: Dtype,
     ) -> Self {
-        let entries = checkpoint.tensors();
+        let architecture = model.architecture;
+        let (spec, entries) = (&model.tensors, checkpoint.tensors());
         let found = &selection.outcome;
-        let model = |&wanted: &usize| Named {
+        let lacking = |&wanted: &usize| Named {
             name: spec[wanted].name.clone(),
             shape: spec[wanted].shape.clone(),
         };
@@ -174,11 +205,13 @@ impl MatchReport {
         let model_classes = spec.iter().find(|s| is_head(s)).map(|s| s.shape[0]);
         Self {
             verdict: found.verdict(strictness),
+            architecture,
             file: checkpoint.path().to_path_buf(),
             container: checkpoint.container(),
             key: selection.key.clone(),
             matched: found.matched.len() + found.counters.len(),
             total: spec.len(),
+            parts: parts(spec, found),
             file_tensors: entries.len(),
             classes: found.classes,
             model_classes,
@@ -191,16 +224,26 @@ impl MatchReport {
                         && spec[wanted].shape.len() < entries[entry].shape.len()
                 })
                 .count(),
+            shortened: found
+                .matched
+                .iter()
+                .filter(|(wanted, _)| found.shortened.contains(wanted))
+                .map(|&(wanted, entry)| Shortened {
+                    name: spec[wanted].name.clone(),
+                    file_shape: entries[entry].shape.clone(),
+                    model_shape: spec[wanted].shape.clone(),
+                })
+                .collect(),
             facts: Vec::new(),
             converted: conversions(checkpoint, spec, selection, float),
             ignored: ignored(checkpoint, selection),
-            missing: found.missing.iter().map(model).collect(),
+            missing: found.missing.iter().map(lacking).collect(),
             unexpected: found.unexpected.iter().map(file).collect(),
             mismatched: mismatched.collect(),
             collisions: collisions.collect(),
             non_finite: Vec::new(),
             suspicious: checkpoint.structure().suspicious().to_vec(),
-            hints: hints(checkpoint, spec, found, |name| {
+            hints: hints(checkpoint, model, found, |name| {
                 compared_name(below(name, &selection.key), rules)
             }),
             written: None,
@@ -224,6 +267,28 @@ fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<
 pub(in crate::weights) fn below<'n>(name: &'n str, key: &str) -> &'n str {
     name.strip_prefix(key)
         .map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
+}
+
+/// What was found of each module at the top of the network.
+fn parts(spec: &[TensorSpec], found: &Match) -> Vec<Share> {
+    let mut parts: Vec<Share> = Vec::new();
+    let taken = found.matched.iter().map(|&(wanted, _)| wanted);
+    let taken: HashSet<usize> = taken.chain(found.counters.iter().copied()).collect();
+    for (wanted, tensor) in spec.iter().enumerate() {
+        let (name, _) = tensor.name.split_once('.').unwrap_or((&tensor.name, ""));
+        if parts.last().is_none_or(|part| part.name != name) {
+            parts.push(Share {
+                name: name.to_string(),
+                matched: 0,
+                total: 0,
+            });
+        }
+        if let Some(part) = parts.last_mut() {
+            part.matched += usize::from(taken.contains(&wanted));
+            part.total += 1;
+        }
+    }
+    parts
 }
 
 /// Counts the element types that change on the way into float32 (or `float`) and counters.

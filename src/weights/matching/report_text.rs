@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::compare::{Misfit, Verdict};
 use super::names::tail;
-use super::report::{MatchReport, Named};
+use super::report::{MatchReport, Named, Share};
 use crate::text::printable;
 use crate::weights::tensor::Dtype;
 
@@ -30,7 +30,11 @@ pub struct ReportBody<'a>(pub &'a MatchReport);
 impl Display for ReportBody<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let report = self.0;
-        writeln!(f, "matched {} of {} tensors", report.matched, report.total)?;
+        writeln!(
+            f,
+            "matched {} of {} tensors of {}",
+            report.matched, report.total, report.architecture
+        )?;
         facts(f, report)?;
         let tensors = ["tensor", "tensors"];
         list(f, tensors, "missing from the file", &runs(&report.missing))?;
@@ -102,12 +106,37 @@ fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
             report.squeezed
         )?;
     }
+    for shortened in &report.shortened {
+        writeln!(
+            f,
+            "  shortened   {} from {} to {}, as the authors did",
+            tail(&shortened.name),
+            shape(&shortened.file_shape),
+            shape(&shortened.model_shape)
+        )?;
+    }
     if report.counters_filled > 0 {
         writeln!(
             f,
             "  filled in   {} num_batches_tracked, with 0",
             report.counters_filled
         )?;
+    }
+    if report.verdict == Verdict::Partial {
+        let (taken, rest): (Vec<&Share>, Vec<&Share>) = report
+            .parts
+            .iter()
+            .partition(|part| part.matched == part.total);
+        let some = rest.iter().filter(|part| part.matched > 0);
+        let taken = taken
+            .iter()
+            .chain(some)
+            .map(|part| format!("{} ({} of {} tensors)", part.name, part.matched, part.total));
+        let rest = rest
+            .iter()
+            .map(|part| format!("{} ({} tensors)", part.name, part.total - part.matched));
+        wrapped(f, "taken", &taken.collect::<Vec<_>>())?;
+        wrapped(f, "to train", &rest.collect::<Vec<_>>())?;
     }
     let used: Vec<String> = report.facts.iter().map(ToString::to_string).collect();
     wrapped(f, "use with", &used)?;
@@ -216,6 +245,9 @@ fn mismatched(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
                         shape(&m.model_shape)
                     )
                 }
+                Misfit::Weight => {
+                    "the classifier's weight is not there or does not fit".to_string()
+                }
                 Misfit::Dtype => {
                     format!("file {}, which holds no float weights", dtype(m.file_dtype))
                 }
@@ -277,15 +309,21 @@ fn wrap(items: &[String], width: usize) -> Vec<String> {
 
 impl MatchReport {
     /// One line that says how it went.
-    pub fn outcome(&self) -> &'static str {
-        match self.verdict {
+    pub fn outcome(&self) -> String {
+        let outcome = match self.verdict {
             Verdict::Complete if self.unexpected.is_empty() => "all tensors match",
             Verdict::Complete => {
                 "every tensor of the model matches; the rest of the file is left out"
             }
             Verdict::Partial => "some tensors match; the rest stays uninitialised",
-            Verdict::Mismatch => "this is not a complete set of ECO-Lite weights",
-        }
+            Verdict::Mismatch => {
+                return format!(
+                    "this is not a complete set of {} weights",
+                    self.architecture
+                );
+            }
+        };
+        outcome.to_string()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::compare::{Match, compare};
+use super::model::{Model, Models};
 use super::names::{NameMap, Rename, is_ema, is_wrapper};
 use crate::text::visible;
 use crate::weights::container::checkpoint::Checkpoint;
@@ -72,16 +73,31 @@ pub(in crate::weights) fn select(
     key: Option<&str>,
     rules: &[Rename],
 ) -> Result<Selection, SelectError> {
-    let chooser = Chooser {
-        checkpoint,
-        spec,
-        map: NameMap::new(spec),
-        rules,
-    };
+    let chooser = Chooser::new(checkpoint, spec, rules);
     match key {
         Some(key) => chooser.named(key),
         None => chooser.best(),
     }
+}
+
+/// The network whose tensors a file has more of. A file that has as many of several is taken for the first.
+pub(in crate::weights) fn recognise<'m>(
+    checkpoint: &Checkpoint,
+    models: &'m Models,
+    key: Option<&str>,
+    rules: &[Rename],
+) -> &'m Model {
+    models.best(|model| {
+        let chooser = Chooser::new(checkpoint, &model.tensors, rules);
+        let keys = key.map_or_else(|| chooser.keys(), |key| vec![key.to_string()]);
+        let candidates = keys
+            .iter()
+            .map(|each| chooser.candidate(each, key.is_some()));
+        candidates
+            .map(|candidate| candidate.score())
+            .max()
+            .unwrap_or(0)
+    })
 }
 
 struct Chooser<'a> {
@@ -91,7 +107,23 @@ struct Chooser<'a> {
     rules: &'a [Rename],
 }
 
-impl Chooser<'_> {
+impl Selection {
+    /// Tensors of the model that it has, in one copy or several.
+    fn score(&self) -> usize {
+        self.outcome.matched.len() + self.outcome.collisions.len()
+    }
+}
+
+impl<'a> Chooser<'a> {
+    fn new(checkpoint: &'a Checkpoint, spec: &'a [TensorSpec], rules: &'a [Rename]) -> Self {
+        Self {
+            checkpoint,
+            spec,
+            map: NameMap::new(spec),
+            rules,
+        }
+    }
+
     fn named(&self, key: &str) -> Result<Selection, SelectError> {
         let structure = self.checkpoint.structure();
         if self.members(key).is_empty() {
@@ -112,8 +144,7 @@ impl Chooser<'_> {
             .iter()
             .map(|key| self.candidate(key, false))
             .collect();
-        let score = |s: &Selection| s.outcome.matched.len() + s.outcome.collisions.len();
-        let best = candidates.iter().map(score).max().unwrap_or(0);
+        let best = candidates.iter().map(Selection::score).max().unwrap_or(0);
         if best == 0 {
             self.refuse_lone_averages()?;
             candidates.sort_by_key(|s| std::cmp::Reverse(s.outcome.unexpected.len()));
@@ -124,7 +155,7 @@ impl Chooser<'_> {
         }
         let fitting: Vec<Selection> = candidates
             .into_iter()
-            .filter(|s| score(s) == best)
+            .filter(|s| s.score() == best)
             .collect();
         let outer = |s: &Selection| fitting.iter().any(|other| is_inside(&other.key, &s.key));
         let innermost: Vec<&Selection> = fitting.iter().filter(|s| !outer(s)).collect();

@@ -11,10 +11,11 @@ use crate::weights::error::WeightsError;
 use crate::weights::labels::{self, LabelSource};
 use crate::weights::matching::compare::Verdict;
 use crate::weights::matching::hints::Hint;
-use crate::weights::matching::load::{LoadError, LoadOptions, Loaded, examine};
+use crate::weights::matching::load::{Examined, LoadError, LoadOptions, Loaded, examine};
+use crate::weights::matching::model::Models;
 use crate::weights::matching::report::{MatchReport, NonFinite};
 use crate::weights::metadata::Metadata;
-use crate::weights::tensor::{Dtype, TensorSpec};
+use crate::weights::tensor::Dtype;
 
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +69,7 @@ struct Found {
 }
 
 impl Import {
-    /// Compares `path` with `spec` and looks at all values if it fits. Writes nothing.
+    /// Compares `path` with the one of `models` that it is for, as [`open`](crate::weights::open) does, and looks at all values if it fits. Writes nothing.
     ///
     /// A mismatch is no error here: it is the verdict of [`Import::report`].
     ///
@@ -76,11 +77,16 @@ impl Import {
     /// The errors of [`open`](crate::weights::open) other than a mismatch, and [`WeightsError::Labels`].
     pub fn prepare(
         path: &Path,
-        spec: &[TensorSpec],
+        models: &Models,
         options: &ImportOptions,
     ) -> Result<Self, LoadError> {
         let float = options.precision.dtype();
-        let (checkpoint, selection, report) = examine(path, spec, &options.load, float)?;
+        let Examined {
+            checkpoint,
+            model,
+            selection,
+            report,
+        } = examine(path, models, &options.load, float)?;
         if report.verdict == Verdict::Mismatch {
             return Ok(Self {
                 report,
@@ -88,9 +94,12 @@ impl Import {
                 found: None,
             });
         }
-        let loaded = Loaded::new(checkpoint, spec, &selection, report)?;
+        let loaded = Loaded::new(checkpoint, model, &selection, report)?;
         let metadata = complete(loaded.metadata().clone(), options)?;
-        let wanted = spec.iter().filter(|wanted| loaded.contains(&wanted.name));
+        let wanted = model
+            .tensors
+            .iter()
+            .filter(|wanted| loaded.contains(&wanted.name));
         let plan: Vec<(String, Dtype)> = wanted
             .map(|wanted| {
                 let to = if wanted.is_counter() {

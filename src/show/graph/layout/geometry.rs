@@ -80,5 +80,7 @@ pub const HEADING: f64 = 24.0;
 pub const PADDING: f64 = 10.0;
 /// Room at the bottom of a frame, for the shape of its last value.
 pub const FOOT: f64 = 16.0;
+/// Between two edges side by side in that room, or in a gutter.
+pub const LANE: f64 = 7.0;
 /// Between two columns.
 pub const GUTTER: f64 = 56.0;

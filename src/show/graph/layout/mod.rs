@@ -1,15 +1,17 @@
 //! Positions of the boxes of a drawing: layers from top to bottom, as in Sugiyama, Tagawa and Toda, "Methods for Visual
-//! Understanding of Hierarchical System Structures" (1981), in one or two columns.
+//! Understanding of Hierarchical System Structures" (1981), in one column or more.
 
+mod columns;
 mod geometry;
 mod place;
 mod rows;
 mod slots;
 
 use super::drawing::Drawing;
-use geometry::{GUTTER, MARGIN, ROW_GAP};
+use columns::columns;
+use geometry::{GUTTER, LANE, MARGIN, ROW_GAP};
 pub use geometry::{Layout, Point, Rect};
-use rows::{Range, Rows, columns};
+use rows::Rows;
 use slots::Slots;
 
 /// Lays out a drawing whose boxes have these widths and heights, whose frames need `frame_width` for their headings, and
@@ -20,8 +22,10 @@ pub fn layout(
     frame_width: f64,
     title_width: f64,
 ) -> Layout {
-    let rows = Rows::new(drawing, sizes);
-    let columns = columns(drawing, &rows);
+    let columns: Vec<Rows> = columns(drawing, sizes)
+        .iter()
+        .map(|units| Rows::new(drawing, sizes, units))
+        .collect();
     let mut layout = Layout {
         width: MARGIN,
         height: 0.0,
@@ -36,55 +40,65 @@ pub fn layout(
         frames: vec![Rect::default(); drawing.groups.len()],
         routes: vec![Vec::new(); drawing.edges.len()],
     };
-    for column in &columns {
-        let slots = Slots::new(drawing, &rows, sizes, column.clone());
-        slots.place(drawing, &rows, frame_width, &mut layout);
+    for rows in &columns {
+        let slots = Slots::new(drawing, rows, sizes);
+        slots.place(drawing, rows, frame_width, &mut layout);
     }
     layout.width += MARGIN - GUTTER;
     layout.height += MARGIN;
-    join_columns(drawing, &rows, &columns, &mut layout);
+    for column in 1..columns.len() {
+        join(drawing, &columns, column, &mut layout);
+    }
     layout.widen(title_width + 2.0 * MARGIN);
     layout
 }
 
-/// Routes the edge between two columns down, through the gutter and up again.
-fn join_columns(drawing: &Drawing, rows: &Rows, columns: &[Range], layout: &mut Layout) {
-    let [first, second] = columns else { return };
-    for (index, edge) in drawing.edges.iter().enumerate() {
-        let (from, to) = (rows.of_unit[edge.from], rows.of_unit[edge.to]);
-        if !(first.contains(&from) && second.contains(&to)) {
-            continue;
-        }
-        let (source, target) = (layout.boxes[edge.from], layout.boxes[edge.to]);
-        let in_second = |unit: usize| second.contains(&rows.of_unit[unit]);
-        let boxes = (0..layout.boxes.len()).filter(|&unit| in_second(unit));
-        let frames =
-            (0..layout.frames.len()).filter(|&group| second.contains(&rows.spans[group].0));
-        let left = boxes
-            .map(|unit| layout.boxes[unit].x)
-            .chain(frames.map(|group| layout.frames[group].x))
-            .fold(f64::MAX, f64::min);
-        let gutter = left - GUTTER / 2.0;
-        let below = source.bottom() + rows.below(from) + ROW_GAP / 2.0;
-        let above = target.y - rows.above(to) - ROW_GAP / 2.0;
-        layout.routes[index] = vec![
-            Point {
-                x: source.center(),
-                y: below,
-            },
-            Point {
-                x: gutter,
-                y: below,
-            },
-            Point {
-                x: gutter,
-                y: above,
-            },
-            Point {
-                x: target.center(),
-                y: above,
-            },
-        ];
+/// Routes the edges that come into a column from earlier ones: down, through the gutter before the column, and up or down
+/// again. Edges keep apart from each other and do not cross where they can.
+fn join(drawing: &Drawing, columns: &[Rows], column: usize, layout: &mut Layout) {
+    let rows = &columns[column];
+    let source_rows = |unit: usize| columns.iter().find(|rows| rows.units.contains(&unit));
+    let edges = drawing.edges.iter().enumerate();
+    let mut entering: Vec<(usize, &Rows, usize, usize)> = edges
+        .filter(|(_, edge)| rows.units.contains(&edge.to) && !rows.units.contains(&edge.from))
+        .filter_map(|(index, edge)| Some((index, source_rows(edge.from)?, edge.from, edge.to)))
+        .collect();
+    // The leftmost in the gutter goes highest, and farthest to the right.
+    entering.sort_by(|a, b| {
+        let place = |to: usize| (rows.of_unit[to], -layout.boxes[to].center());
+        let (a, b) = (place(a.3), place(b.3));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    let boxes = rows.units.iter().map(|&unit| layout.boxes[unit].x);
+    let frames = rows.spans.iter().zip(&layout.frames);
+    let frames = frames.filter_map(|(span, frame)| span.map(|_| frame.x));
+    let gutter = boxes.chain(frames).fold(f64::MAX, f64::min) - GUTTER / 2.0;
+    // The place of an edge among those for which `alike` holds, as a distance from their middle.
+    let lane = |at: usize, alike: &dyn Fn(usize) -> bool| {
+        let before = (0..at).filter(|&other| alike(other)).count() as f64;
+        let all = (0..entering.len()).filter(|&other| alike(other)).count() as f64;
+        LANE * (before - (all - 1.0) / 2.0)
+    };
+    for (at, &(index, from_rows, from, to)) in entering.iter().enumerate() {
+        let (source, target) = (layout.boxes[from], layout.boxes[to]);
+        let (from_row, to_row) = (from_rows.of_unit[from], rows.of_unit[to]);
+        let leaves_alike = |other: usize| {
+            let (_, other_rows, unit, _) = entering[other];
+            std::ptr::eq(other_rows, from_rows) && other_rows.of_unit[unit] == from_row
+        };
+        let enters_alike = |other: usize| rows.of_unit[entering[other].3] == to_row;
+        let below =
+            source.bottom() + from_rows.below(from_row) + ROW_GAP / 2.0 + lane(at, &leaves_alike);
+        let above = target.y - rows.above(to_row) - ROW_GAP / 2.0 + lane(at, &enters_alike);
+        let x = gutter + lane(at, &|_| true);
+        layout.routes[index] = [
+            (source.center(), below),
+            (x, below),
+            (x, above),
+            (target.center(), above),
+        ]
+        .map(|(x, y)| Point { x, y })
+        .to_vec();
         layout.height = layout.height.max(below + MARGIN);
     }
 }

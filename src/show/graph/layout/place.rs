@@ -29,13 +29,13 @@ impl Slots {
 
         let mut tops = Vec::new();
         let mut y = MARGIN + TITLE;
-        for row in self.range.clone() {
+        for row in 0..rows.heights.len() {
             y += rows.above(row);
             tops.push(y);
             y += rows.heights[row] + rows.below(row) + ROW_GAP;
         }
         layout.height = layout.height.max(y - ROW_GAP);
-        let middle = |row: usize| tops[row - self.range.start] + rows.heights[row] / 2.0;
+        let middle = |row: usize| tops[row] + rows.heights[row] / 2.0;
 
         for slot in &self.slots {
             if let Some(unit) = slot.unit {
@@ -57,10 +57,10 @@ impl Slots {
                 if slot.unit.is_none() {
                     points.push(Point {
                         x,
-                        y: tops[slot.row - self.range.start],
+                        y: tops[slot.row],
                     });
                 }
-                let bend = tops[next.row - self.range.start] - BEND;
+                let bend = tops[next.row] - BEND;
                 points.push(Point { x, y: bend });
             }
             layout.routes[edge] = points;
@@ -77,19 +77,22 @@ impl Slots {
         width: f64,
     ) {
         for (index, group) in drawing.groups.iter().enumerate() {
-            let (first, last) = rows.spans[index];
-            if !self.range.contains(&first) {
+            let Some((first, last)) = rows.spans[index] else {
                 continue;
-            }
-            let starts_inside = |other: &(usize, &(usize, usize))| {
+            };
+            let starts_inside = |other: &(usize, (usize, usize))| {
                 let parents = is_inside(drawing, Some(other.0), index);
                 parents && other.0 != index
             };
-            let spans = || rows.spans.iter().enumerate().filter(starts_inside);
+            let spans = || {
+                let spans = rows.spans.iter().enumerate();
+                let here = spans.filter_map(|(other, span)| Some((other, (*span)?)));
+                here.filter(starts_inside)
+            };
             let headings = spans().filter(|(_, span)| span.0 == first).count() as f64 + 1.0;
             let ends = spans().filter(|(_, span)| span.1 == last).count() as f64 + 1.0;
-            let top = tops[first - self.range.start] - BEND - HEADING * headings;
-            let bottom = tops[last - self.range.start] + rows.heights[last] + FOOT * ends;
+            let top = tops[first] - BEND - HEADING * headings;
+            let bottom = tops[last] + rows.heights[last] + FOOT * ends;
             let inset = PADDING * group.depth as f64;
             layout.frames[index] = Rect {
                 x: layout.width + inset,

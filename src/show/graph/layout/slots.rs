@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::rows::{Range, Rows};
+use super::rows::Rows;
 use crate::show::graph::drawing::{Drawing, Edge, Flow};
 
 /// Between two things in a row.
@@ -53,24 +53,21 @@ pub struct Slots {
     links: Vec<(usize, usize, f64)>,
     /// The slots of each edge in this column.
     pub chains: HashMap<usize, Vec<usize>>,
-    pub range: Range,
 }
 
 impl Slots {
-    /// The slots of the rows `range`, ordered within each row.
-    pub fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)], range: Range) -> Self {
+    /// The slots of a column, ordered within each row.
+    pub fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)]) -> Self {
         let mut column = Self {
             slots: Vec::new(),
-            rows: vec![Vec::new(); range.len()],
+            rows: vec![Vec::new(); rows.heights.len()],
             links: Vec::new(),
             chains: HashMap::new(),
-            range: range.clone(),
         };
         let mut slot_of = HashMap::new();
-        for (unit, &row) in rows.of_unit.iter().enumerate() {
-            if range.contains(&row) {
-                slot_of.insert(unit, column.add(row, Some(unit), sizes[unit].0));
-            }
+        for &unit in &rows.units {
+            let row = rows.of_unit[unit];
+            slot_of.insert(unit, column.add(row, Some(unit), sizes[unit].0));
         }
         for (index, edge) in drawing.edges.iter().enumerate() {
             let (Some(&from), Some(&to)) = (slot_of.get(&edge.from), slot_of.get(&edge.to)) else {
@@ -99,7 +96,7 @@ impl Slots {
             width,
             x,
         });
-        self.rows[row - self.range.start].push(self.slots.len() - 1);
+        self.rows[row].push(self.slots.len() - 1);
         self.slots.len() - 1
     }
 
