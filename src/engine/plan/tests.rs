@@ -82,29 +82,59 @@ fn nothing_is_overwritten_before_it_is_read() {
     }
 }
 
+/// The convolutions that lie side by side, in the order in which they run.
+fn sides(plan: &Plan) -> Vec<Vec<&str>> {
+    let several = plan.steps.iter().filter_map(|step| match &step.operator {
+        Operator::Convolution { parts, .. } if parts.len() > 1 => Some(parts),
+        _ => None,
+    });
+    let names = several.map(|parts| parts.iter().map(|part| &*part.convolution).collect());
+    names.collect()
+}
+
 #[test]
 fn reductions_of_one_input_lie_side_by_side_and_so_do_a_halving_and_its_shortcut() {
-    let Plans { frames, volume, .. } = plans(Architecture::Lite);
-    let sides = |plan: &Plan| -> Vec<Vec<String>> {
-        let parts = plan.steps.iter().filter_map(|step| match &step.operator {
-            Operator::Convolution { parts, .. } if parts.len() > 1 => Some(parts),
-            _ => None,
-        });
-        parts
-            .map(|parts| parts.iter().map(|part| part.convolution.clone()).collect())
-            .collect()
+    let reductions = |parent: &str, name: &str| {
+        ["3x3", "double_3x3"].map(|kind| format!("{parent}.inception_{name}_{kind}_reduce"))
     };
-    let reduce = |block: &str, name: &str| {
-        format!("eco_2d.inception_{block}.inception_3{block}_{name}_reduce")
+    let shared = ["a", "b"].map(|block| {
+        let parent = format!("eco_2d.inception_{block}");
+        reductions(&parent, &format!("3{block}"))
+    });
+    let lite = plans(Architecture::Lite);
+    assert_eq!(sides(&lite.frames), shared);
+    let halve =
+        |stage: &str| ["down", "1"].map(|name| format!("eco_3d.res_3d_{stage}.res{stage}a_{name}"));
+    assert_eq!(sides(&lite.volume), ["4", "5"].map(halve));
+
+    // As many outputs or not.
+    let full = plans(Architecture::Full);
+    let third = reductions("eco_2d.inception_c", "3c");
+    assert_eq!(sides(&full.frames), [&shared[..], &[third]].concat());
+    let later = ["4a", "4b", "4c", "4d", "4e", "5a", "5b"]
+        .map(|name| reductions(&format!("eco_2d_s.inception_{name}"), name));
+    assert_eq!(sides(full.tail.as_ref().unwrap()), later);
+    for plan in [&lite, &full].into_iter().flat_map(parts) {
+        assert!(plan.buffers <= 6, "{} buffers", plan.buffers);
+    }
+}
+
+#[test]
+fn the_2d_net_of_eco_full_is_cut_behind_3c_and_its_mean_comes_before_the_3d_nets() {
+    let lite = plans(Architecture::Lite);
+    assert!(lite.tail.is_none() && lite.frames.outputs.len() == 1);
+    assert_eq!(lite.features, [Pooled::Volume]);
+    let full = plans(Architecture::Full);
+    let tail = full.tail.unwrap();
+    let sizes = |places: &[Place]| -> Vec<_> {
+        let sizes = places
+            .iter()
+            .map(|place| (place.width, place.channels, place.extents));
+        sizes.collect()
     };
-    assert_eq!(
-        sides(&frames),
-        ["a", "b"].map(|block| vec![reduce(block, "3x3"), reduce(block, "double_3x3")])
-    );
-    let halve = |stage: &str, name: &str| format!("eco_3d.res_3d_{stage}.res{stage}a_{name}");
-    assert_eq!(
-        sides(&volume),
-        ["4", "5"].map(|stage| vec![halve(stage, "down"), halve(stage, "1")])
-    );
-    assert!(frames.buffers <= 5 && volume.buffers <= 5);
+    let cut = (576, 576, [1, 14, 14]);
+    assert_eq!(sizes(&full.frames.outputs), [(96, 96, [1, 28, 28]), cut]);
+    assert_eq!(sizes(&[tail.input]), [cut]);
+    assert_eq!(sizes(&tail.outputs), [(1024, 1024, [1, 7, 7])]);
+    assert_eq!(full.features, [Pooled::Tail, Pooled::Volume]);
 }
