@@ -95,7 +95,7 @@ impl Winograd {
         ]
     }
 
-    /// Makes the maps of some frames, as many as all threads together like best, and what the tail makes of each.
+    /// Makes the maps of some frames, and what the tail makes of each.
     fn run_2d(&self, input: &[f32], maps: &mut [f32], pooled: &mut [f32], memory: &mut In2d) {
         let Some(tail) = &self.tail else {
             return self.run_frames(input, maps, &mut [], &mut memory.frames);
