@@ -30,7 +30,7 @@ demo: build ## classify the example clips with the embedded demo weights
 
 .PHONY: test
 test: setup-full ## run every test against PyTorch
-	@$(CARGO) test --release
+	@scripts/test.sh $(CARGO) test --release
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
@@ -49,7 +49,7 @@ test-cpu: ## test the library without libtorch, with debug assertions, and check
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --all-targets -- -D warnings
-	@$(CARGO) clippy --no-default-features --target-dir target/cpu --lib --bins -- -D warnings
+	@$(CARGO) clippy --no-default-features --target-dir target/cpu --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
 
 .PHONY: check

@@ -31,6 +31,8 @@ mod libtorch {
         };
         println!("cargo:rustc-link-arg=-Wl,-rpath,{beside}");
         println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}");
+        // `eco doctor` says so where the system does not tell which libraries are loaded.
+        println!("cargo:rustc-env=ECO_LIBTORCH={libtorch}");
     }
 
     /// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so

@@ -361,6 +361,9 @@ def small(folder):
         (refused / "data.pkl").write_bytes(archive.read("zip/data.pkl"))
     swapped = {k: v.astype(v.dtype.newbyteorder(">")) for k, v in arrays.items()}
     torch.save(swapped, refused / "numpy_big_endian.pth")
+    np.savez(refused / "numpy.npz", **arrays)
+    np.save(refused / "numpy_object.npy", arrays)
+    np.save(refused / "numpy.npy", arrays["a.weight"])
 
 
 def strict(path, sha):

@@ -5,7 +5,7 @@
     reference.py checkpoint OUT [--arch full]       a seeded network whose convolutions carry the output
     reference.py run WEIGHTS CLIPS OUT              features, logits and the output of every module
     reference.py cases DIR [--arch full]            a checkpoint, and inputs and outputs for several sizes
-    reference.py official FILE                      loads a file of ECO-Full into the official layers, strictly
+    reference.py official FILE                      loads a file of ECO-Full strictly under its own and the official names
 
 Files are safetensors. Module names are those of the state_dict that PyTorch users have.
 
@@ -430,7 +430,8 @@ def write_cases(folder, arch):
 
 
 def check_official(file):
-    """Loads a file of ECO-Full by name and strictly into the official module, which has all layers side by side."""
+    """Loads a file of ECO-Full strictly: as it is, and under the official names, whose module has all layers side by side."""
+    load(file)
     state = OrderedDict()
     with safe_open(file, "pt") as tensors:
         for name in tensors.offset_keys():

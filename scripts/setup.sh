@@ -73,7 +73,7 @@ make_venv() {
 install() {
     local index=()
     [ -z "${ECO_TORCH_INDEX:-}" ] || index=(--index-url "$ECO_TORCH_INDEX")
-    "$VENV/bin/pip" install --quiet --disable-pip-version-check "${index[@]}" "$@" ||
+    "$VENV/bin/pip" install --disable-pip-version-check "${index[@]}" "$@" ||
         fail "pip could not install the torch $VERSION wheel"
 }
 

@@ -106,7 +106,7 @@ fn sampled_indices_equal_the_formulas_in_python() {
 }
 
 #[test]
-fn png_crops_equal_pillow_bit_for_bit_for_every_size_and_preprocessing() {
+fn png_crops_equal_the_reference_bit_for_bit_for_every_size_and_preprocessing() {
     let folder = tempfile::tempdir().unwrap();
     let cases = cases(folder.path(), "sizes", &["210", "20"]);
     assert_eq!(cases.len(), 210);

@@ -9,8 +9,12 @@ use std::path::Path;
 use std::process::Command;
 
 use driver::{classify, clip, output};
+use eco::network::Network;
+use eco::recipe::Architecture;
 use eco::recognise::{ClipName, FrameRange, RowError};
 use eco::show::{Cut, Ending, RowFormat, TextStyle};
+use eco::weights::diff::{Change, Changed, Diff};
+use eco::weights::{Dtype, Named, RawTensor};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
@@ -70,6 +74,7 @@ fn is_type(value: &Value, name: &str) -> bool {
         "boolean" => value.is_boolean(),
         "object" => value.is_object(),
         "list of integers" => all(Value::is_u64),
+        "list of lists of integers" => all(|row| is_type(row, "list of integers")),
         "list of numbers" => all(Value::is_number),
         "list of texts" => all(Value::is_string),
         "list of shapes" => all(|shape| is_type(shape, "list of integers")),
@@ -202,10 +207,32 @@ fn bench_is_as_documented() {
 }
 
 #[test]
+fn evaluate_is_as_documented() {
+    let folder = driver::folder();
+    clip(&folder.path().join("growing"), "a", 4);
+    let list = folder.path().join("list.csv");
+    fs::write(&list, "path,label\ngrowing/a,growing\ngrowing/b,growing\n").unwrap();
+    let list = list.display().to_string();
+    let small = ["evaluate", &list, "--weights", "demo", "--segments", "4"];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command.args(small).args(["--device", "cpu"]).args(more);
+        output(command.env_remove("ECO_WEIGHTS")).1
+    };
+    let measures = run(&["--format", "json", "--min-score", "0.5"]);
+    check("The measures", &[serde_json::from_str(&measures).unwrap()]);
+    let mut lines = driver::lines(&run(&["--format", "jsonl"]));
+    lines.pop();
+    check("A clip of an evaluation", &lines);
+}
+
+#[test]
 fn the_table_of_summary_is_as_documented() {
     let plain = eco(&["summary", "--format", "json"]);
     let weights = eco(&["summary", "--weights", "demo", "--format", "json"]);
-    check("The table of modules", &[plain, weights]);
+    // Modules of several values are in this one.
+    let full = eco(&["summary", "--arch", "full", "--format", "json"]);
+    check("The table of modules", &[plain, weights, full]);
 }
 
 #[test]
@@ -231,6 +258,74 @@ fn activations_are_as_documented() {
     ]
     .concat());
     check("Activations", &[plain, compared]);
+}
+
+#[test]
+fn diff_is_as_documented() {
+    let changed = |change| Changed {
+        name: "fc_final.bias".to_owned(),
+        change,
+    };
+    let values = |relative_l2| Change::Values {
+        max_abs: 1.0,
+        relative_l2,
+        non_finite: 2,
+    };
+    let shape = Change::Shape {
+        a: vec![5],
+        b: vec![6],
+    };
+    let only = || Named {
+        name: "fc_final.weight".to_owned(),
+        shape: vec![5, 512],
+    };
+    let changes = [shape, values(Some(0.5)), values(None), Change::Bytes];
+    let diff = Diff {
+        equal: 1,
+        changed: changes.map(changed).to_vec(),
+        only_a: vec![only()],
+        only_b: vec![only()],
+    };
+    check("eco diff", &[serde_json::to_value(diff).unwrap()]);
+}
+
+#[test]
+fn weights_and_doctor_are_as_documented() {
+    let folder = driver::folder();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command.env("XDG_DATA_HOME", folder.path().join("data"));
+        let (_, stdout, stderr) = output(command.args(args).env_remove("ECO_WEIGHTS"));
+        let printed = serde_json::from_str(&stdout);
+        printed.unwrap_or_else(|error| panic!("{error}: {stderr}"))
+    };
+    let none: Value = run(&["weights", "--format", "json"]);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let network = Network::new(Architecture::Lite, 2, 16).unwrap();
+    let zeros = network.state_dict().into_iter().map(|spec| {
+        let dtype = if spec.is_counter() {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
+        let bytes = spec.shape.iter().product::<usize>() * if spec.is_counter() { 8 } else { 4 };
+        let (shape, data) = (spec.shape, vec![0; bytes].into());
+        (spec.name, RawTensor { dtype, shape, data })
+    });
+    let checkpoint = path("checkpoint.safetensors");
+    let zeros: Vec<_> = zeros.collect();
+    eco::weights::write(Path::new(&checkpoint), &zeros, &BTreeMap::new()).unwrap();
+    let imports = [path("a.safetensors"), path("b.safetensors")];
+    for out in &imports {
+        run(&["load-weights", &checkpoint, "--format", "json", "-o", out]);
+    }
+    fs::remove_file(&imports[0]).unwrap();
+    let two: Value = run(&["weights", "--format", "json"]);
+    check("eco weights", &[none, two]);
+    let Value::Array(findings) = run(&["doctor", "--format", "json"]) else {
+        panic!("no list");
+    };
+    check("eco doctor", &findings);
 }
 
 /// A reference that has the input, one output in another shape, and no other.

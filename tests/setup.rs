@@ -1,4 +1,4 @@
-//! What `make setup` says about a libtorch that cannot be used.
+//! What `make setup` says about a libtorch that cannot be used, and `make test` about what was skipped.
 
 use std::fs;
 use std::path::Path;
@@ -42,4 +42,31 @@ fn a_wrong_libtorch_is_refused_with_what_was_found_and_the_ways_to_fix_it() {
     refused(folder, "is version 2.4.0+cu121");
     write(folder, "build-version", "2.13.0+cpu");
     assert_eq!(setup(folder), (true, String::new()));
+}
+
+#[test]
+fn the_last_line_of_the_tests_counts_what_was_skipped() {
+    for (tests, code, last) in [
+        ("true", 0, "the tests passed; checks skipped: 0"),
+        (
+            "echo a video >> $ECO_SKIPPED; echo a video >> $ECO_SKIPPED",
+            0,
+            "the tests passed; checks skipped: 2",
+        ),
+        (
+            "echo a page >> $ECO_SKIPPED; exit 3",
+            3,
+            "some tests FAILED; checks skipped: 1",
+        ),
+    ] {
+        let run = Command::new("scripts/test.sh")
+            .args(["sh", "-c", tests])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(run.stdout).unwrap();
+        assert_eq!(
+            (run.status.code(), said.lines().last()),
+            (Some(code), Some(last))
+        );
+    }
 }

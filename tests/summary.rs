@@ -165,8 +165,8 @@ fn costs_equal_a_count_by_hand() {
 
 #[test]
 fn a_block_carries_the_sums_of_its_layers() {
-    let mut folded = summary(16, 2);
-    let all = summary(16, 2);
+    let mut folded = summary((Architecture::Full, 16, 2));
+    let all = summary((Architecture::Full, 16, 2));
     folded.fold(2);
     assert!(folded.layers.iter().all(|row| row.depth <= 2));
     assert_eq!(folded.totals, all.totals);

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use eco::engine::{ClipBatch, Device, Engine, Libtorch, Precision};
 use eco::network::{Network, TensorSpec};
 use eco::recipe::Architecture;
-use eco::weights::{Checkpoint, LoadError, Loaded, TensorInfo, Weights, open};
+use eco::weights::{Checkpoint, LoadError, Loaded, Models, TensorInfo, Weights, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -98,8 +98,8 @@ fn digest(loaded: &Loaded) -> String {
 
 /// Opens a checkpoint and compares its tensors and the logits of its network with PyTorch's.
 fn compare(expected: &Expected, clip: &ClipBatch) -> Result<(), String> {
-    let spec = spec();
-    let loaded = open(&expected.path, &spec).map_err(|error| error.to_string())?;
+    let loaded =
+        open(&expected.path, &Models::every().unwrap()).map_err(|error| error.to_string())?;
     if loaded.classes() != Some(expected.classes) {
         return Err(format!("{:?} classes", loaded.classes()));
     }
@@ -157,7 +157,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     );
     assert_eq!(loaded.trim(), "216");
 
-    let written = open(&out, &spec()).unwrap();
+    let written = open(&out, &Models::every().unwrap()).unwrap();
     let metadata = written.metadata();
     assert_eq!(metadata.epoch, Some(35));
     assert_eq!(metadata.arch.as_deref(), Some("ECO"));
@@ -184,7 +184,7 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
     let size = std::fs::metadata(&half).unwrap().len();
     assert!((75_000_000..75_200_000).contains(&size), "{size}");
     common::script("make_checkpoints.py", ["strict", text(&half), "-"]);
-    let kept = open(&half, &spec()).unwrap();
+    let kept = open(&half, &Models::every().unwrap()).unwrap();
     assert_eq!(kept.metadata().epoch, Some(35));
 }
 
@@ -192,11 +192,11 @@ fn an_imported_file_loads_strictly_in_pytorch_and_carries_its_meaning() {
 fn numbers_beside_the_weights_are_kept_whatever_their_type() {
     let mut maker = Maker::start();
     let numpy = maker.make("numpy_scalar");
-    let loaded = open(&numpy.path, &spec()).unwrap();
+    let loaded = open(&numpy.path, &Models::every().unwrap()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(12));
     assert_eq!(loaded.metadata().best_prec1, Some(64.25));
     let tensors = maker.make("with_optimizer");
-    let loaded = open(&tensors.path, &spec()).unwrap();
+    let loaded = open(&tensors.path, &Models::every().unwrap()).unwrap();
     assert_eq!(loaded.metadata().epoch, Some(7));
     assert_eq!(loaded.metadata().best_prec1, Some(61.5));
     let ignored: Vec<&str> = loaded
@@ -287,6 +287,9 @@ fn what_cannot_be_represented_is_refused_by_its_name() {
             "the data.pkl of a checkpoint archive that was unpacked",
         ),
         ("numpy_big_endian.pth", "NumPy arrays are big-endian"),
+        ("numpy.npz", "a NumPy archive"),
+        ("numpy_object.npy", "a Python object that NumPy saved"),
+        ("numpy.npy", "one NumPy array"),
     ] {
         let error = match Checkpoint::open(&small().join("refused").join(name)) {
             Err(error) => error.to_string(),
@@ -315,6 +318,9 @@ fn a_recipe_that_is_printed_runs_when_it_is_pasted() {
         ("quantised.pth", ".state_dict.pth"),
         ("list.pth", ".state_dict.pth"),
         ("pickled.pkl", ".pth"),
+        ("numpy_big_endian.pth", ".state_dict.pth"),
+        ("numpy.npz", ".pth"),
+        ("numpy_object.npy", ".pth"),
     ] {
         // A name that a shell would take apart.
         let path = folder.path().join(format!("it's $HOME {name}"));
@@ -399,7 +405,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn a_file_that_is_no_eco_model_is_a_mismatch_with_a_full_report() {
-    let error = match open(&small().join("zip.pth"), &spec()) {
+    let error = match open(&small().join("zip.pth"), &Models::every().unwrap()) {
         Err(LoadError::Mismatch(report)) => report,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("loaded"),

@@ -229,6 +229,10 @@ fn weights_of_the_current_directory_are_not_used_unasked() {
 #[test]
 fn imports_are_listed_and_one_is_chosen() {
     let folder = workplace();
+    assert!(
+        stdout(&run!(folder, "weights"))
+            .starts_with("nothing is used: no weights were named and none have been imported"),
+    );
     let sound = model(folder.path(), "sound.safetensors", |_| true);
     let empty = run!(folder, "weights");
     assert_eq!(code(&empty), 0);
@@ -377,6 +381,31 @@ fn hints_name_the_flag_that_acts_on_them() {
         )),
         0
     );
+}
+
+#[test]
+fn inspect_counts_keys_of_one_kind_and_lists_those_of_others() {
+    let folder = workplace();
+    let names: Vec<String> = (0..216).map(|number| format!("step_{number}")).collect();
+    let mut items: Vec<(&str, Vec<u8>)> = names
+        .iter()
+        .map(|name| (name.as_str(), forge::pickle::int(7)))
+        .collect();
+    items.push(("arch", forge::pickle::text("ECO")));
+    items.push(("w", forge::TensorForge::new("0", 2, 3).pickled(b"")));
+    let records = forge::torch_records(&forge::dict(&items), &[("0", forge::floats(6))]);
+    let path = folder.path().join("x.pth");
+    std::fs::write(&path, forge::zip(&records)).unwrap();
+    let listing = stdout(&run!(folder, "inspect", path));
+    let keys = listing.lines().filter(|line| line.starts_with("key"));
+    assert!(keys.count() < 12, "{listing}");
+    for line in [
+        "key        step_0: int 7",
+        "keys       208 more: int",
+        "key        arch: str \"ECO\"",
+    ] {
+        assert!(listing.lines().any(|found| found == line), "{listing}");
+    }
 }
 
 #[test]

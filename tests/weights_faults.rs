@@ -178,12 +178,14 @@ fn averages_that_are_kept_flat_are_one_line() {
     let averages = model().into_iter();
     tensors
         .extend(averages.map(|(name, shape)| (format!("ema_{}", name.replace('.', "_")), shape)));
+    let counter = "ema_eco_2d_basic_conv_conv1_7x7_s2_bn_num_batches_tracked";
+    tensors.push((counter.to_string(), vec![]));
     let loaded = open(&zeros(&folder, &tensors), &spec()).unwrap();
     let [ignored] = &loaded.report().ignored[..] else {
         panic!("{:?}", loaded.report().ignored);
     };
     assert_eq!(ignored.key, "ema_*");
-    assert_eq!(ignored.what, "moving averages, 6 tensors");
+    assert_eq!(ignored.what, "moving averages, 7 tensors");
 }
 
 #[test]
@@ -209,6 +211,26 @@ fn a_student_and_its_teacher_are_a_choice_between_keys_that_work() {
             open_with(&path, &spec(), &options).unwrap_or_else(|error| panic!("{error}"));
         }
     }
+}
+
+#[test]
+fn what_is_beside_the_chosen_key_is_counted_where_keys_are_flat() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["student.a", "student.b", "teacher.a", "teacher.b"];
+    let tensor = TensorForge::new("0", 2, 3).pickled(b"");
+    let mut items: Vec<_> = names.map(|name| (name, tensor.clone())).into();
+    items.push(("step", pickle::int(7)));
+    let path = zip(&folder, &dict(&items));
+    let options = LoadOptions {
+        key: Some("student".to_string()),
+        ..LoadOptions::default()
+    };
+    let Err(LoadError::Mismatch(report)) = open_with(&path, &spec(), &options) else {
+        panic!("it was loaded");
+    };
+    let ignored = report.ignored.iter();
+    let ignored: Vec<_> = ignored.map(|i| (i.key.as_str(), i.what.as_str())).collect();
+    assert_eq!(ignored, [("step", "int 7"), ("teacher", "2 tensors")]);
 }
 
 #[test]
@@ -467,7 +489,8 @@ fn differences_are_listed_by_the_models_names_in_its_order() {
     );
     let half = Change::Values {
         max_abs: 1.0,
-        relative_l2: 0.5,
+        relative_l2: Some(0.5),
+        non_finite: 0,
     };
     assert_eq!(found.changed[0].change, half);
     let shapes = Change::Shape {

@@ -1,5 +1,7 @@
 //! Which network a file is for: ECO-Lite, ECO-Full, or the parts that their training starts from.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -275,7 +277,10 @@ fn bn_inception_starts_the_2d_nets_of_both() {
         let mut import = import(&path, Some(asked), Strictness::Partial);
         assert_eq!(import.report().verdict, Verdict::Partial);
         assert_eq!(parts(import.report()), expected);
-        assert!(matches!(import.report().hints[..], [Hint::Start(_), ..]));
+        assert!(matches!(
+            import.report().hints[..],
+            [Hint::StartingPoint(_), ..]
+        ));
         import
             .write(&folder.path().join("out.safetensors"))
             .unwrap();
@@ -325,6 +330,40 @@ fn the_3d_resnet_starts_the_3d_net_with_the_first_96_of_128_input_channels() {
     let strict = import(&path, Some(Architecture::Lite), Strictness::Strict);
     assert_eq!(strict.report().verdict, Verdict::Mismatch);
     assert!(strict.report().shortened.is_empty());
+}
+
+#[test]
+fn an_imported_eco_full_loads_strictly_in_pytorch_under_its_own_and_the_official_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = common::reference_cases_of_full().join("weights.safetensors");
+    let bytes = std::fs::read(&reference).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let official = tensors.iter().map(|(name, view)| {
+        let layer = name.rsplitn(3, '.').take(2).collect::<Vec<_>>();
+        let name = format!("module.base_model.{}.{}", layer[1], layer[0]);
+        let tensor = RawTensor {
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            data: view.data().to_vec().into(),
+        };
+        (name, tensor)
+    });
+    let checkpoint = file(&folder, &official.collect());
+    let out = folder.path().join("out.safetensors");
+    import(&checkpoint, None, Strictness::Strict)
+        .write(&out)
+        .unwrap();
+    let [reference, out] = [&reference, &out].map(|path| path.to_str().unwrap());
+    assert_eq!(common::script("reference.py", ["official", out]), "566\n");
+    let same = eco(&["diff", reference, out], &folder);
+    assert!(
+        same.status.success(),
+        "{}",
+        String::from_utf8_lossy(&same.stdout)
+    );
+    let shown = eco(&["inspect", out], &folder);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("\nnetwork    ECO-Full\n"), "{shown}");
 }
 
 fn eco(arguments: &[&str], folder: &TempDir) -> Output {

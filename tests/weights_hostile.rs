@@ -6,8 +6,12 @@ mod forge;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eco::weights::{Checkpoint, Inspector, LoadError, TensorSpec, WeightsError, open};
-use forge::{Member, Record, TensorForge, dict, floats, pickle};
+use eco::recipe::Architecture;
+use eco::weights::{
+    Checkpoint, Inspector, LoadError, Model, Models, TensorSpec, WeightsError, open,
+};
+
+use forge::{Member, Record, TensorForge, caffe, dict, floats, pickle};
 use rayon::prelude::*;
 use tempfile::TempDir;
 
@@ -18,11 +22,14 @@ const MUTATIONS: u64 = 20_000;
 /// Peak memory over all tests of this file, in KB.
 const MEMORY: u64 = 1_500_000;
 
-fn spec() -> Vec<TensorSpec> {
-    vec![TensorSpec {
-        name: "a.weight".to_string(),
-        shape: vec![2, 3],
-    }]
+fn models() -> Models {
+    Models::from(Model {
+        architecture: Architecture::Lite,
+        tensors: vec![TensorSpec {
+            name: "a.weight".to_string(),
+            shape: vec![2, 3],
+        }],
+    })
 }
 
 /// Lists a file and reads every value in it.
@@ -33,7 +40,7 @@ fn inspect(path: &Path) -> Result<usize, WeightsError> {
 
 /// Loads a file for a model with one tensor.
 fn load(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let loaded = open(path, &spec())?;
+    let loaded = open(path, &models())?;
     Ok(loaded.tensor("a.weight")?.data.into_owned())
 }
 
@@ -470,7 +477,7 @@ fn nothing_that_a_file_names_is_called() {
         refused(&zip_of(&call));
         let path = folder.path().join("named.pth");
         std::fs::write(&path, beside(&call)).unwrap();
-        let loaded = open(&path, &spec()).unwrap();
+        let loaded = open(&path, &models()).unwrap();
         assert_eq!(loaded.report().suspicious, [format!("{module}.{name}")]);
     }
     let inst = [&b"("[..], &command, b"iposix\nsystem\n"].concat();
@@ -667,6 +674,32 @@ fn safetensors_headers_that_lie_are_refused() {
         bytes[..8].copy_from_slice(&length.to_le_bytes());
         refused(&bytes);
     }
+}
+
+#[test]
+fn caffe_models_of_a_million_parts_are_read_in_bounds() {
+    let empty = caffe::net("x", &vec![Vec::new(); 2_000_000]);
+    assert!(refused(&empty).contains("none of its 2000000 layers"));
+    // As many blobs as are read, of one value each.
+    let blobs = vec![caffe::blob(&[1], &[1.0]); 64];
+    let layers: Vec<Vec<u8>> = (0..10_000)
+        .map(|number: u32| caffe::layer(&number.to_string(), "PReLU", &blobs))
+        .collect();
+    refused(&caffe::net("x", &layers));
+    // One value in two million pieces, and a shape of as many extents.
+    let pieces = caffe::bytes(5, b"").repeat(2_000_000);
+    let weight = caffe::blob(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let weight = [pieces, weight].concat();
+    let sound = caffe::net("x", &[caffe::layer("a", "Convolution", &[weight])]);
+    assert_eq!(attack(&sound).unwrap(), floats(6));
+    let shape = caffe::shape(&vec![1; 2_000_000]);
+    let value = [caffe::bytes(5, &floats(1)), shape].concat();
+    let long = refused(&caffe::net(
+        "x",
+        &[caffe::layer("a", "Convolution", &[value])],
+    ));
+    assert!(long.contains("more than 32 axes"), "{long}");
+    assert!(peak_memory() < MEMORY, "{} KB", peak_memory());
 }
 
 /// Adding the header's size to the last offset must not wrap around to the size of the file.

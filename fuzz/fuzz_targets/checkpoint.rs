@@ -6,8 +6,8 @@
 use std::io::Write;
 
 use eco::network::TensorSpec;
-use eco::recipe::Preprocess;
-use eco::weights::{Checkpoint, Import, ImportOptions, Inspector, ReportText, open};
+use eco::recipe::{Architecture, Preprocess};
+use eco::weights::{Checkpoint, Import, ImportOptions, Inspector, Model, Models, ReportText, open};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -16,19 +16,22 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(checkpoint) = Checkpoint::open(file.path()) {
         Inspector::new(&checkpoint).for_each(drop);
     }
-    let spec = [TensorSpec {
-        name: "a.weight".to_string(),
-        shape: vec![2, 3],
-    }];
+    let models = Models::from(Model {
+        architecture: Architecture::Lite,
+        tensors: vec![TensorSpec {
+            name: "a.weight".to_string(),
+            shape: vec![2, 3],
+        }],
+    });
     let options = ImportOptions {
         preprocess: Some(Preprocess::Book),
         ..ImportOptions::default()
     };
-    match Import::prepare(file.path(), &spec, &options) {
+    match Import::prepare(file.path(), &models, &options) {
         Ok(import) => drop(ReportText(import.report()).to_string()),
         Err(error) => drop(error.to_string()),
     }
-    if let Ok(loaded) = open(file.path(), &spec) {
+    if let Ok(loaded) = open(file.path(), &models) {
         let tensor = loaded.tensor("a.weight").map(|tensor| tensor.data.len());
         assert!(tensor.is_err() || tensor.is_ok_and(|bytes| bytes == 24));
     }

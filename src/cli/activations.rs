@@ -26,7 +26,7 @@ use crate::weights::{Dtype, RawTensor, write};
 pub struct ActivationsFlags {
     /// Run this clip and show the output of every layer: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
-    #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "batch", "table"])]
+    #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "arch", "batch", "table"])]
     pub activations: Option<PathBuf>,
     /// Compare with these activations of another implementation, and name the first layer that differs (exit code 1)
     #[arg(long, value_name = "FILE", requires = "activations")]

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::exit::{Failure, MISMATCH, UNREADABLE};
 use super::load_weights;
+use crate::text::number::four_digits;
 use crate::text::printable;
 use crate::weights::diff::{Change, Diff, Side, diff};
 use crate::weights::{ErrorClass, Models, Named};
@@ -18,7 +19,7 @@ use crate::weights::{ErrorClass, Models, Named};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 max abs is the largest difference of two values, relative L2 the length of the difference relative to the first file's \
-tensor.
+tensor (- where that is 0). Places where only one of the values is a finite number are counted.
 Exit codes: 0 the tensors are equal, 1 they differ, 2 wrong usage, 3 a file does not say which of its dictionaries to \
 compare, 4 a file cannot be read as a checkpoint")]
 pub struct Args {
@@ -107,7 +108,15 @@ fn text(found: &Diff, names: &[String; 2]) -> String {
                 Change::Values {
                     max_abs,
                     relative_l2,
-                } => format!("{max_abs:>10.3e}  {relative_l2:>11.3e}"),
+                    non_finite,
+                } => {
+                    let relative = relative_l2.map_or("-".to_owned(), four_digits);
+                    let non_finite = match non_finite {
+                        0 => String::new(),
+                        count => format!("  {count} not finite"),
+                    };
+                    format!("{:>10}  {relative:>11}{non_finite}", four_digits(*max_abs))
+                }
                 Change::Shape { a, b } => format!("shape {a:?} and {b:?}"),
                 Change::Bytes => "bytes differ".to_string(),
             };

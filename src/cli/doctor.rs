@@ -80,9 +80,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             writeln!(out)?;
         }
         Format::Text => {
-            for Finding { name, found, what } in &findings {
-                let none = if *found { "" } else { "none: " };
-                writeln!(out, "{name:<9} {none}{what}")?;
+            for Finding { name, what, .. } in &findings {
+                writeln!(out, "{name:<9} {what}")?;
             }
         }
     }
@@ -136,19 +135,46 @@ fn engine() -> String {
 
 /// The libtorch that this process has loaded, with its version where a file beside it states one.
 fn libtorch() -> Result<String, String> {
-    let maps = fs::read_to_string("/proc/self/maps")
-        .map_err(|error| format!("not known, since /proc/self/maps cannot be read: {error}"))?;
-    let libraries = maps
-        .lines()
-        .filter_map(|line| line.find('/').map(|at| &line[at..]));
-    let library = libraries.map(Path::new).find(|path| {
-        path.file_name()
-            .is_some_and(|name| name == "libtorch_cpu.so")
-    });
-    let library = library.ok_or("this eco was built without it: networks run on the CPU engine")?;
+    if cfg!(not(feature = "libtorch")) {
+        return Err("this eco was built without it: networks run on the CPU engine".to_owned());
+    }
+    let loaded = fs::read_to_string("/proc/self/maps").map(|maps| mapped_library(&maps));
+    let (library, how) = match loaded {
+        Ok(library) => (library, ""),
+        // Then it is at the first of the places that the program was linked to search.
+        Err(_) => (library_in(&searched()), ", where this eco looks first"),
+    };
+    let library = library.ok_or("loaded, but this system does not say from where")?;
     let version = library.ancestors().nth(2).and_then(version);
     let version = version.unwrap_or("unknown version".into());
-    Ok(format!("{version}, {}", library.display()))
+    Ok(format!("{version}, {}{how}", library.display()))
+}
+
+fn library_name() -> String {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    format!("{DLL_PREFIX}torch_cpu{DLL_SUFFIX}")
+}
+
+/// The path of libtorch in what Linux says about the memory of a process.
+fn mapped_library(maps: &str) -> Option<PathBuf> {
+    let libraries = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
+    let mut libraries = libraries.filter(|path| path.ends_with(library_name()));
+    libraries.next().map(Path::to_owned)
+}
+
+/// The folders that `build.rs` has put into the program, in their order.
+fn searched() -> Vec<PathBuf> {
+    let program = std::env::current_exe().and_then(fs::canonicalize).ok();
+    let beside = program.and_then(|program| Some(program.parent()?.parent()?.join("lib")));
+    let at_build_time = option_env!("ECO_LIBTORCH").map(PathBuf::from);
+    beside.into_iter().chain(at_build_time).collect()
+}
+
+fn library_in(folders: &[PathBuf]) -> Option<PathBuf> {
+    let mut libraries = folders.iter().map(|folder| folder.join(library_name()));
+    libraries.find(|library| library.is_file())
 }
 
 /// The version of the libtorch in `folder`, as an archive of libtorch or PyTorch's package states it.
@@ -195,4 +221,27 @@ fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     Ok(format!(
         "{source}{reason}: {name}, {classes} classes, {facts}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_found_by_its_name_in_the_map_and_in_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let [empty, full] = ["empty", "full"].map(|name| folder.path().join(name));
+        fs::create_dir(&empty).unwrap();
+        fs::create_dir(&full).unwrap();
+        let library = full.join(library_name());
+        fs::write(&library, "").unwrap();
+        assert_eq!(library_in(&[empty, full]), Some(library.clone()));
+        let maps = format!(
+            "7f00-7f01 r--p 0 fe:00 1 /usr/lib/{}.bak\n7f02-7f03 r-xp 0 fe:00 2 {}\n7f04-7f05 rw-p 0 00:00 0 [heap]\n",
+            library_name(),
+            library.display()
+        );
+        assert_eq!(mapped_library(&maps), Some(library));
+        assert_eq!(mapped_library(""), None);
+    }
 }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::values::one_of;
+use crate::clip::Crops;
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Preprocess, SEGMENTS_STEP, Sampling};
+use crate::recognise::{Options, WeightsSource};
+use crate::weights::LabelSource;
 
 /// Help heading of the flags that select the network and its input.
 pub const NETWORK: &str = "Network";
@@ -14,7 +17,7 @@ pub const RUNNING: &str = "Running";
 /// Which weights a command uses.
 #[derive(Debug, clap::Args)]
 pub struct WeightsFlags {
-    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, or `demo`
+    /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, a Caffe model, or `demo`
     ///
     /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it recognises simple motions of
     /// drawn shapes, which shows that everything works. It knows nothing about Kinetics.
@@ -44,9 +47,56 @@ pub struct FrameFlags {
     /// [default: the weights']
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
     pub sampling: Option<Sampling>,
-    /// How frames are resized, cropped and normalised: official, book or caffe [default: the weights']
+    /// How frames are resized, cropped and normalised: official, book, caffe or caffe-320x240 [default: the weights']
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name), hide_possible_values = true, help_heading = NETWORK)]
     pub preprocess: Option<Preprocess>,
+}
+
+/// Which network looks at clips, and how.
+#[derive(Debug, clap::Args)]
+pub struct LookFlags {
+    #[command(flatten)]
+    pub weights: WeightsFlags,
+    /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
+    /// [default: the weights']
+    #[arg(long, value_name = "NAME|FILE", help_heading = NETWORK)]
+    labels: Option<String>,
+    #[command(flatten)]
+    segments: SegmentsFlags,
+    #[command(flatten)]
+    prepare: FrameFlags,
+    /// Temporal views per clip; their frames interleave and their scores are averaged
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = NETWORK)]
+    clips: usize,
+    /// Crops per frame: 1, 3 or 10; their scores are averaged
+    #[arg(
+        long,
+        value_parser = one_of(Crops::ALL, Crops::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = NETWORK
+    )]
+    crops: Crops,
+}
+
+impl LookFlags {
+    /// The library's options for these flags, for whole clips.
+    pub fn options(&self, weights: WeightsSource, engine: &EngineFlags) -> Options {
+        Options {
+            labels: self.labels.as_deref().map(LabelSource::parse),
+            device: engine.device,
+            engine: engine.engine,
+            precision: engine.precision,
+            threads: engine.threads,
+            batch: engine.batch,
+            segments: self.segments.segments,
+            sampling: self.prepare.sampling,
+            preprocess: self.prepare.preprocess,
+            clips: self.clips,
+            crops: self.crops,
+            ..Options::new(weights)
+        }
+    }
 }
 
 /// What runs the network, and on what.
@@ -93,5 +143,17 @@ pub fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),
         _ => Err("expected a whole number from 1".into()),
+    }
+}
+
+/// Parses a score: `0.5` or `50%`.
+pub fn parse_score(text: &str) -> Result<f32, String> {
+    let score = match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<f32>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    match score {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("expected a score from 0 to 1 (0.5) or 0% to 100% (50%)".into()),
     }
 }

@@ -21,13 +21,13 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the result could not be written, 2 wrong usage, 3 the tensors do not match \
 the model, 4 the file cannot be read as a checkpoint
 
-Reads PyTorch checkpoints of every version and safetensors files. Nothing in a file is executed.";
+Reads PyTorch checkpoints of every version, safetensors files and Caffe models. Nothing in a file is executed.";
 
-/// Import a PyTorch checkpoint as safetensors weights
+/// Import a PyTorch checkpoint or a Caffe model as safetensors weights
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Args {
-    /// The checkpoint: .pth, .pth.tar, .pt, .bin, .safetensors or .index.json
+    /// The checkpoint: .pth, .pth.tar, .pt, .bin, .safetensors, .index.json or .caffemodel
     checkpoint: PathBuf,
     /// Where to write, a name in .safetensors [default: in the user's data directory]
     #[arg(short, long, value_name = "FILE")]
@@ -43,13 +43,13 @@ pub struct Args {
     rename: Vec<Rename>,
     /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
     /// (lines, a table, JSON)
-    /// [default: kinetics400 for 400 classes]
+    /// [default: kinetics400 for 400 classes; of a Caffe model also those of 101 and 174 classes]
     #[arg(long, value_name = "NAME|FILE")]
     labels: Option<String>,
-    /// How frames were prepared when the weights were trained [default: official]
+    /// How frames were prepared when the weights were trained [default: official; of a Caffe model its authors' way]
     #[arg(long, value_parser = one_of(Preprocess::ALL, Preprocess::name))]
     preprocess: Option<Preprocess>,
-    /// How frames were sampled when the weights were trained [default: official]
+    /// How frames were sampled when the weights were trained [default: official; of a Caffe model caffe]
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name))]
     sampling: Option<Sampling>,
     /// Frames per clip the weights were trained with, a multiple of 4 [default: 16]
@@ -234,7 +234,8 @@ fn default_output(places: &Places, checkpoint: &Path) -> Result<PathBuf, Failure
 
 /// Prints the report: for people on stderr, as JSON on stdout.
 fn show(report: &MatchReport, json: bool) -> Result<(), Failure> {
-    let hints: Vec<String> = report.hints.iter().map(worded).collect();
+    let hints = report.hints.iter().map(|hint| worded(hint, report.verdict));
+    let hints: Vec<String> = hints.collect();
     if json {
         let mut document = serde_json::to_value(report)?;
         document["hints"] = hints.into();
@@ -251,8 +252,12 @@ fn show(report: &MatchReport, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A hint with the flag that acts on it.
-fn worded(hint: &Hint) -> String {
+/// A hint with the flag that acts on it, unless it was given.
+fn worded(hint: &Hint, verdict: Verdict) -> String {
+    let partial = |what: &str| {
+        let given = verdict != Verdict::Mismatch;
+        (!given).then(|| format!("--partial {what}"))
+    };
     let flag = match hint {
         Hint::Rename { rules, .. } => {
             let flags = rules
@@ -260,13 +265,13 @@ fn worded(hint: &Hint) -> String {
                 .map(|rule| format!("--rename {}", shell_word(rule)));
             Some(format!("try {}", flags.collect::<Vec<_>>().join(" ")))
         }
-        Hint::NoHead => Some("--partial keeps what is there".to_string()),
-        Hint::Start(_) => Some("--partial takes what fits, to train the rest".to_string()),
-        Hint::OtherNetwork { network, .. } => Some(format!(
-            "--arch {} takes it for that; --partial takes what fits, to train the rest",
+        Hint::StartingPoint(_) => partial("imports what fits, to train from"),
+        Hint::OtherNetwork { network, .. } => partial(&format!(
+            "imports what fits, to train from; --arch {} takes the file for the other",
             Arch::from(*network).name()
         )),
-        Hint::OnlyExtra(_) => Some("--partial imports the model and leaves the rest".to_string()),
+        Hint::NoHead => partial("keeps what is there"),
+        Hint::OnlyExtra(_) => partial("imports the model and leaves the rest"),
         Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
         Hint::SameName => Some(
             "choose a part of the file with --key, or tell them apart with --rename".to_string(),

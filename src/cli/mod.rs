@@ -1,19 +1,23 @@
 //! The command line: flags, standard streams and exit codes. One file per subcommand.
 
+mod about;
 mod activations;
 mod advice;
 mod bench;
 mod classify;
 mod diff;
 mod doctor;
+mod evaluate;
 mod exit;
 mod flags;
 mod generate;
 mod graph;
 mod habits;
+mod inputs;
 mod inspect;
 mod load_weights;
 mod network;
+mod progress;
 mod report;
 mod say;
 mod signals;
@@ -39,6 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(Box<classify::Args>),
+    Evaluate(Box<evaluate::Args>),
     Report(report::Args),
     Bench(bench::Args),
     Inspect(inspect::Args),
@@ -58,6 +63,7 @@ pub fn run() -> ExitCode {
         Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),

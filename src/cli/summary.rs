@@ -15,7 +15,7 @@ use crate::text::terminal;
 /// sample; sizes are in units of 10^6 bytes. Shapes come from tracing the network; nothing is computed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("weights", |arg| arg.conflicts_with("classes").help(WEIGHTS).long_help(WEIGHTS)))]
+#[command(mut_arg("weights", |arg| arg.conflicts_with_all(["classes", "arch"]).help(WEIGHTS).long_help(WEIGHTS)))]
 pub struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
     #[arg(long)]

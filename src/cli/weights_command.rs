@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::exit::Failure;
 use super::say::say;
+use crate::recipe::Architecture;
 use crate::text::printable;
 use crate::weights::locate::{ENVIRONMENT, Found, Origin, Places};
 use crate::weights::{Checkpoint, Fact, ImportedFile, Metadata, State};
@@ -72,6 +73,7 @@ struct Listed {
     path: String,
     used: bool,
     state: State,
+    architecture: Option<Architecture>,
     classes: Option<usize>,
     facts: Vec<Fact>,
 }
@@ -90,6 +92,7 @@ impl Listed {
             path: file.path().display().to_string(),
             used,
             state,
+            architecture: metadata.as_ref().map(|metadata| metadata.architecture),
             classes: metadata.as_ref().and_then(|metadata| metadata.classes),
             facts: metadata.map_or(Vec::new(), |metadata| metadata.facts().to_vec()),
         }
@@ -125,7 +128,9 @@ fn list(places: &Places, json: bool) -> Result<(), Failure> {
         let mark = if weights.used { '*' } else { ' ' };
         writeln!(out, "{mark} {}", printable(&weights.name))?;
         writeln!(out, "    {}", printable(&weights.path))?;
-        let facts: Vec<String> = weights.facts.iter().map(ToString::to_string).collect();
+        let network = weights.architecture.iter().map(ToString::to_string);
+        let facts = weights.facts.iter().map(ToString::to_string);
+        let facts: Vec<String> = network.chain(facts).collect();
         match weights.state {
             State::Same => writeln!(out, "    {}", facts.join(", "))?,
             State::Changed => writeln!(
@@ -140,7 +145,7 @@ fn list(places: &Places, json: bool) -> Result<(), Failure> {
             writeln!(out, "used: {} ({})", path.display(), origin.reason())?;
         }
         Ok(Found::Demo) => writeln!(out, "used: the demo ({})", Origin::Environment.reason())?,
-        Err(error) => writeln!(out, "used: none: {error}")?,
+        Err(error) => writeln!(out, "nothing is used: {error}")?,
     }
     Ok(())
 }

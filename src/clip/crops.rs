@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resample::{Region, resize_region};
+use super::opencv;
+use super::resample::{self, Region};
 use super::rgb::Rgb;
-use crate::recipe::{FRAME_SIZE, Preprocess};
+use crate::recipe::{FRAME_SIZE, Preprocess, Resize};
 use crate::text::names;
 
 /// How many crops are taken of each frame; the network's scores are averaged over them.
@@ -38,17 +39,18 @@ impl Crops {
     /// `[224, 224, 3]` each.
     pub fn cut(self, frame: Rgb<'_>, preprocess: Preprocess) -> Vec<Vec<u8>> {
         let resized = preprocess.resized(frame.width, frame.height);
+        let resize_region = match preprocess.resize() {
+            Resize::Pillow => resample::resize_region,
+            Resize::OpenCv => opencv::resize_region,
+        };
         let crop = |(left, top)| {
-            resize_region(
-                frame,
-                resized,
-                Region {
-                    left,
-                    top,
-                    width: FRAME_SIZE,
-                    height: FRAME_SIZE,
-                },
-            )
+            let region = Region {
+                left,
+                top,
+                width: FRAME_SIZE,
+                height: FRAME_SIZE,
+            };
+            resize_region(frame, resized, region)
         };
         let mut crops: Vec<Vec<u8>> = self
             .places(resized, preprocess)

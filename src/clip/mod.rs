@@ -5,6 +5,7 @@
 //! [`Sampling`](crate::recipe::Sampling) picks one per segment, and [`Clip::load`] decodes, resizes and crops those: [`Frames`],
 //! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network.
 
+mod class_dir;
 mod contents;
 pub mod crops;
 pub mod decode;
@@ -19,6 +20,7 @@ mod jpeg;
 mod left_out;
 pub mod list;
 mod numbered;
+mod opencv;
 pub mod opened;
 mod pattern;
 pub mod pipeline;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::class_dir::class_directory;
 use super::contents::Contents;
 use super::entry::{ClipEntry, Label};
 use super::error::{ClipError, Result};
@@ -53,7 +54,7 @@ impl Finder {
     }
 
     /// The clips behind an entry: the entry itself when it is a file or holds frames, else the videos and the directories
-    /// of frames below it. They take over its label.
+    /// of frames below it. They take over its label; without one, that of their class's directory (`CLASS/CLIP`).
     ///
     /// An empty directory below it stays among the clips, and so does what cannot be looked into, so that loading it gives
     /// the error where the clip's answer would be.
@@ -93,6 +94,9 @@ impl Finder {
             }
             [clip] if clip.path == entry.path => clip.stated_frames = entry.stated_frames,
             _ => {}
+        }
+        for clip in clips.iter_mut().filter(|clip| clip.label.is_none()) {
+            clip.label = class_directory(&entry.path, &clip.path).map(Label::Name);
         }
         Ok(Found {
             note: left_out.note(&entry.path),

@@ -5,6 +5,7 @@
 
 use super::layer::{Layer, Window, window};
 use super::module::{Block, Child, Function};
+use Pool::{Average, Max};
 
 /// A 3x3 window that keeps the size.
 pub const SAME: Window = window(3).padding(1);
@@ -44,68 +45,23 @@ enum Pool {
     Max,
 }
 
-pub const A: Inception = same("3a", 192, 64, [64, 64], [64, 96, 96], (Pool::Average, 32));
-pub const B: Inception = same(
-    "3b",
-    A.outputs(),
-    64,
-    [64, 96],
-    [64, 96, 96],
-    (Pool::Average, 64),
-);
+// A row is a row of the paper's table: name, inputs, the 1x1 convolution, 3x3, double 3x3, the pool and its projection.
+#[rustfmt::skip]
+pub const A: Inception = same("3a", 192, 64, [64, 64], [64, 96, 96], (Average, 32));
+#[rustfmt::skip]
+pub const B: Inception = same("3b", 256, 64, [64, 96], [64, 96, 96], (Average, 64));
 /// The block whose `double_3x3_1` feeds the 3D net, and in ECO-Full the rest of the 2D net too: it is built in two parts.
-pub const C: Inception = half("3c", B.outputs(), [128, 160], [64, 96, 96]);
+pub const C: Inception = half("3c", 320, [128, 160], [64, 96, 96]);
 /// What follows in ECO-Full: from 28 to 14 rows and columns in 3c, to 7 in 4e.
+#[rustfmt::skip]
 pub const LATER: [Inception; 7] = [
-    same(
-        "4a",
-        576,
-        224,
-        [64, 96],
-        [96, 128, 128],
-        (Pool::Average, 128),
-    ),
-    same(
-        "4b",
-        576,
-        192,
-        [96, 128],
-        [96, 128, 128],
-        (Pool::Average, 128),
-    ),
-    same(
-        "4c",
-        576,
-        160,
-        [128, 160],
-        [128, 160, 160],
-        (Pool::Average, 128),
-    ),
-    same(
-        "4d",
-        608,
-        96,
-        [128, 192],
-        [160, 192, 192],
-        (Pool::Average, 128),
-    ),
-    half("4e", 608, [128, 192], [192, 256, 256]),
-    same(
-        "5a",
-        1056,
-        352,
-        [192, 320],
-        [160, 224, 224],
-        (Pool::Average, 128),
-    ),
-    same(
-        "5b",
-        1024,
-        352,
-        [192, 320],
-        [192, 224, 224],
-        (Pool::Max, 128),
-    ),
+    same("4a",  576, 224, [ 64,  96], [ 96, 128, 128], (Average, 128)),
+    same("4b",  576, 192, [ 96, 128], [ 96, 128, 128], (Average, 128)),
+    same("4c",  576, 160, [128, 160], [128, 160, 160], (Average, 128)),
+    same("4d",  608,  96, [128, 192], [160, 192, 192], (Average, 128)),
+    half("4e",  608,      [128, 192], [192, 256, 256]),
+    same("5a", 1056, 352, [192, 320], [160, 224, 224], (Average, 128)),
+    same("5b", 1024, 352, [192, 320], [192, 224, 224], (Max, 128)),
 ];
 
 const fn same(
@@ -145,17 +101,6 @@ const fn half(
 }
 
 impl Inception {
-    /// Channels of the concatenated branches.
-    pub const fn outputs(&self) -> usize {
-        let rest = match self.rest {
-            Rest::Same {
-                single, projection, ..
-            } => single + projection,
-            Rest::Half => self.inputs,
-        };
-        self.three[1] + self.double[2] + rest
-    }
-
     /// What the layers' names begin with.
     pub fn prefix(&self) -> String {
         format!("inception_{}_", self.name)
@@ -298,13 +243,24 @@ pub fn unit(
 mod tests {
     use super::*;
 
+    /// Channels of the concatenated branches.
+    fn outputs(block: &Inception) -> usize {
+        let rest = match block.rest {
+            Rest::Same {
+                single, projection, ..
+            } => single + projection,
+            Rest::Half => block.inputs,
+        };
+        block.three[1] + block.double[2] + rest
+    }
+
     #[test]
     fn every_block_takes_what_the_one_before_it_makes() {
         let blocks = [&A, &B, &C].into_iter().chain(&LATER);
         let mut made = 192;
         for block in blocks {
             assert_eq!(block.inputs, made, "{}", block.name);
-            made = block.outputs();
+            made = outputs(block);
         }
         assert_eq!(made, 1024);
     }

@@ -19,6 +19,8 @@ mod inception;
 mod layer;
 mod module;
 mod print;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use attribute::{Attribute, Setting, Shown};

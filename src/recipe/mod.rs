@@ -7,7 +7,7 @@ mod preprocess;
 mod sampling;
 
 pub use architecture::{Architecture, UnknownArchitecture};
-pub use preprocess::Preprocess;
+pub use preprocess::{Preprocess, Resize};
 pub use sampling::Sampling;
 
 /// Height and width of the network's input in pixels.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::FRAME_SIZE;
 use crate::text::names;
 
-/// How a frame becomes the network's input. All three end in a 224 x 224 crop with values in
+/// How a frame becomes the network's input. All end in a 224 x 224 crop with values in
 /// 0..255, channels in the order blue, green, red, less a mean per channel, not divided by
 /// anything. They differ in the resize and in the means.
 ///
@@ -14,11 +14,13 @@ use crate::text::names;
 /// | `official` | shorter side to 256 | half the rest, rounded half to even | 104, 117, 128 |
 /// | `book` | shorter side to 224 | half the rest, rounded half to even | 123, 117, 104 |
 /// | `caffe` | none | half the rest, rounded down | 104, 117, 123 |
+/// | `caffe-320x240` | to 320 x 240, whatever the aspect | half the rest, rounded down | 104, 117, 123 |
 ///
 /// The resize is Pillow's bilinear, antialiased when it shrinks; the longer side becomes
 /// `trunc(shorter * long / short)`, and a frame whose shorter side already fits is left alone.
 /// `official` and `book` enlarge small frames by the same rule. `caffe` itself refuses frames
-/// smaller than the crop; here their shorter side is enlarged to 224, as in `book`.
+/// smaller than the crop; here their shorter side is enlarged to 224, as in `book`. The resize of
+/// `caffe-320x240` is OpenCV's, as in Caffe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocess {
@@ -37,6 +39,21 @@ pub enum Preprocess {
     /// Source: mzolfaghari/ECO-efficient-video-understanding @ 1e77cbd, the TEST phase of the
     /// prototxt files and data_transformer.cpp.
     Caffe,
+    /// What the Caffe models for HMDB51 and Something-Something do.
+    ///
+    /// Source: as [`Preprocess::Caffe`]; `new_width` and `new_height` of the data layer, and
+    /// util/io.cpp.
+    #[serde(rename = "caffe-320x240")]
+    Caffe320x240,
+}
+
+/// Which program's way of resizing 8-bit images a preprocessing goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// Pillow's `BILINEAR`.
+    Pillow,
+    /// OpenCV's `INTER_LINEAR`.
+    OpenCv,
 }
 
 impl Preprocess {
@@ -45,7 +62,7 @@ impl Preprocess {
         match self {
             Preprocess::Official => [104.0, 117.0, 128.0],
             Preprocess::Book => [123.0, 117.0, 104.0],
-            Preprocess::Caffe => [104.0, 117.0, 123.0],
+            Preprocess::Caffe | Preprocess::Caffe320x240 => [104.0, 117.0, 123.0],
         }
     }
 
@@ -59,6 +76,15 @@ impl Preprocess {
                 shorter_side_to(FRAME_SIZE, width, height)
             }
             Preprocess::Caffe => (width, height),
+            Preprocess::Caffe320x240 => (320, 240),
+        }
+    }
+
+    /// How it is resized to that size.
+    pub fn resize(self) -> Resize {
+        match self {
+            Preprocess::Caffe320x240 => Resize::OpenCv,
+            _ => Resize::Pillow,
         }
     }
 
@@ -67,7 +93,7 @@ impl Preprocess {
         let rest = length.saturating_sub(FRAME_SIZE);
         match self {
             Preprocess::Official | Preprocess::Book => halve_to_even(rest),
-            Preprocess::Caffe => rest / 2,
+            Preprocess::Caffe | Preprocess::Caffe320x240 => rest / 2,
         }
     }
 
@@ -84,7 +110,12 @@ impl Preprocess {
     }
 }
 
-names!(Preprocess { Official = "official", Book = "book", Caffe = "caffe" });
+names!(Preprocess {
+    Official = "official",
+    Book = "book",
+    Caffe = "caffe",
+    Caffe320x240 = "caffe-320x240",
+});
 
 /// torchvision's `Resize(side)`: the longer side is truncated, not rounded.
 fn shorter_side_to(side: usize, width: usize, height: usize) -> (usize, usize) {
@@ -120,6 +151,7 @@ mod tests {
         assert_eq!(Preprocess::Official.resized(1, 1), (256, 256));
         assert_eq!(Preprocess::Caffe.resized(100, 300), (224, 672));
         assert_eq!(Preprocess::Caffe.resized(320, 240), (320, 240));
+        assert_eq!(Preprocess::Caffe320x240.resized(100, 300), (320, 240));
     }
 
     #[test]

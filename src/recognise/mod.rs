@@ -5,6 +5,7 @@
 
 mod batcher;
 mod error;
+pub mod evaluation;
 mod input;
 mod labels;
 mod loading;

@@ -11,7 +11,7 @@ use crate::weights::LabelSource;
 pub enum WeightsSource {
     /// The embedded demo: it recognises simple motions of drawn shapes and knows nothing about Kinetics.
     Demo,
-    /// A safetensors file or a PyTorch checkpoint.
+    /// A file in any container: safetensors, a PyTorch checkpoint, a Caffe model.
     File(PathBuf),
 }
 

@@ -2,6 +2,7 @@
 //! and tables.
 
 mod ending;
+pub mod evaluation;
 pub mod graph;
 mod picture;
 pub mod report;

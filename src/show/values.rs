@@ -14,7 +14,7 @@ use crate::recognise::{FrameRange, Row};
 /// What the values are. A safetensors file names its tensor after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The values before the head, `[clips, 512]`.
+    /// The values before the head, `[clips, features]`.
     Features,
     /// Softmax scores, `[clips, classes]`.
     Scores,

@@ -41,6 +41,14 @@ pub fn fitted(text: &str, width: usize) -> String {
     cut + "…" + &" ".repeat(width - used - 1)
 }
 
+/// The start of `text` before an ellipsis where it is wider than `width` columns.
+pub fn start_of(text: &str, width: usize) -> String {
+    match text.width() <= width {
+        true => text.to_owned(),
+        false => cut(text.chars(), width) + "…",
+    }
+}
+
 /// The end of `text` behind an ellipsis where it is wider than `width` columns: of a path, the end says most.
 pub fn end_of(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -89,6 +97,8 @@ mod tests {
         assert_eq!(fitted("ab", 4), "ab  ");
         assert_eq!(fitted("abcde", 4), "abc…");
         assert_eq!(fitted("空手道", 4), "空… ");
+        assert_eq!(start_of("空手道", 4), "空…");
+        assert_eq!(start_of("abcd", 4), "abcd");
         assert_eq!(end_of("a/b/c", 5), "a/b/c");
         assert_eq!(end_of("a/b/cd", 5), "…b/cd");
         assert_eq!(end_of("空手道", 4), "…道");

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::container::checkpoint::Checkpoint;
-use super::matching::compare::compared_name;
+use super::matching::compare::{compared_name, squeezed};
 use super::matching::load::LoadError;
 use super::matching::model::{Model, Models};
 use super::matching::report::{Named, below};
@@ -27,10 +27,13 @@ pub enum Change {
     },
     /// The values differ.
     Values {
-        /// Largest difference of two values; infinite where only one of them is a finite number.
+        /// Largest difference of two finite values.
         max_abs: f64,
-        /// Length of the difference as a vector, relative to that of the first file's tensor.
-        relative_l2: f64,
+        /// Length of the difference of the finite values as a vector, relative to that of the first file's tensor; `None`
+        /// where the latter is 0, or too large for a number.
+        relative_l2: Option<f64>,
+        /// Places where the values differ and at least one is NaN or infinite.
+        non_finite: usize,
     },
     /// The bytes differ, and are no numbers that could be subtracted.
     Bytes,
@@ -180,7 +183,7 @@ impl Tensors {
             &self.checkpoint.tensors()[a].shape,
             &other.checkpoint.tensors()[b].shape,
         );
-        if shapes.0 != shapes.1 {
+        if !is_same_shape(shapes.0, shapes.1) {
             return Ok(Some(Change::Shape {
                 a: shapes.0.clone(),
                 b: shapes.1.clone(),
@@ -197,23 +200,29 @@ impl Tensors {
     }
 }
 
+/// Whether the shapes are the same, or those of one vector: `[1, C]` and `[C]`, as on import.
+fn is_same_shape(a: &[usize], b: &[usize]) -> bool {
+    let rank = a.len().min(b.len());
+    a == b || rank <= 1 && squeezed(a, rank) == squeezed(b, rank)
+}
+
 /// How two lists of as many values differ; `None` when they do not. NaN equals NaN.
 fn distance(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> Option<Change> {
-    let (mut max_abs, mut squares, mut length) = (0f64, 0f64, 0f64);
+    let (mut max_abs, mut squares, mut length, mut non_finite) = (0f64, 0f64, 0f64, 0);
     for (a, b) in a.zip(b) {
-        let same = a == b || a.is_nan() && b.is_nan();
-        let difference = match (a - b).abs() {
-            _ if same => 0.0,
-            difference if difference.is_nan() => f64::INFINITY,
-            difference => difference,
-        };
-        max_abs = max_abs.max(difference);
-        squares += difference * difference;
-        length += if a.is_finite() { a * a } else { 0.0 };
+        if a.is_finite() && b.is_finite() {
+            let difference = (a - b).abs();
+            max_abs = max_abs.max(difference);
+            squares += difference * difference;
+            length += a * a;
+        } else if a != b && !(a.is_nan() && b.is_nan()) {
+            non_finite += 1;
+        }
     }
-    (max_abs > 0.0).then(|| Change::Values {
-        max_abs,
-        relative_l2: (squares / length).sqrt(),
+    (max_abs > 0.0 || non_finite > 0).then(|| Change::Values {
+        max_abs: max_abs.min(f64::MAX),
+        relative_l2: Some((squares / length).sqrt()).filter(|l2| l2.is_finite()),
+        non_finite,
     })
 }
 
@@ -227,12 +236,23 @@ mod tests {
 
     #[test]
     fn differences_are_the_largest_and_the_relative_length() {
-        let expected = Change::Values {
-            max_abs: 2.0,
-            relative_l2: 0.4,
+        let change = |max_abs, relative_l2| {
+            Some(Change::Values {
+                max_abs,
+                relative_l2,
+                non_finite: 0,
+            })
         };
-        assert_eq!(between(&[3.0, 4.0], &[3.0, 6.0]), Some(expected));
+        assert_eq!(between(&[3.0, 4.0], &[3.0, 6.0]), change(2.0, Some(0.4)));
+        assert_eq!(between(&[0.0, 0.0], &[0.0, 6.0]), change(6.0, None));
         assert_eq!(between(&[1.0, -0.0], &[1.0, 0.0]), None);
+    }
+
+    #[test]
+    fn a_vector_with_an_axis_of_one_place_is_the_same_vector() {
+        assert!(is_same_shape(&[1, 64], &[64]) && is_same_shape(&[64], &[1, 64, 1]));
+        assert!(!is_same_shape(&[64], &[32]) && !is_same_shape(&[8, 8], &[64]));
+        assert!(!is_same_shape(&[64, 64, 1, 1], &[64, 64]));
     }
 
     #[test]
@@ -245,10 +265,12 @@ mod tests {
             (infinity, 1.0),
             (infinity, -infinity),
         ] {
-            let Some(Change::Values { max_abs, .. }) = between(&[a, 1.0], &[b, 1.0]) else {
-                panic!("{a} equals {b}");
+            let expected = Change::Values {
+                max_abs: 0.5,
+                relative_l2: Some(0.5),
+                non_finite: 1,
             };
-            assert_eq!(max_abs, infinity);
+            assert_eq!(between(&[a, 1.0], &[b, 1.5]), Some(expected), "{a} and {b}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum WeightsError {
         source: std::io::Error,
     },
     /// The content is something else than a checkpoint, and it is known what.
-    #[error("{} is {found}, not a PyTorch checkpoint\n{advice}", path.display())]
+    #[error("{} is {found}, not a checkpoint\n{advice}", path.display())]
     NotACheckpoint {
         /// The file or directory.
         path: PathBuf,

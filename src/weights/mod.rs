@@ -14,6 +14,7 @@ mod header;
 mod labels;
 mod matching;
 mod metadata;
+mod official;
 mod opened;
 mod store;
 mod tensor;
@@ -28,7 +29,7 @@ pub use labels::LabelSource;
 pub use matching::{
     Collision, Converted, Hint, Ignored, LoadError, LoadOptions, Loaded, MatchReport, Misfit,
     Mismatched, Model, Models, Named, NonFinite, Rename, ReportBody, ReportText, SelectError,
-    Share, Shortened, Strictness, Verdict, open, open_with,
+    Share, Shortened, Strictness, Verdict, network_in, open, open_with,
 };
 pub use metadata::{Assumed, FORMAT_VERSION, Fact, Metadata};
 pub use opened::{UnusableWeights, Weights};

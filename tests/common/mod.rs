@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::collections::HashMap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -98,7 +97,9 @@ pub use tensors::{Tensors, batch, relative_l2};
 
 #[cfg(feature = "libtorch")]
 mod tensors {
-    use super::*;
+    use std::collections::HashMap;
+    use std::path::Path;
+
     use eco::engine::ClipBatch;
     use tch::{Kind, Tensor};
 

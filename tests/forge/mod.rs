@@ -8,6 +8,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
+pub mod caffe;
+
 /// Pickle opcodes as bytes.
 pub mod pickle {
     /// BINUNICODE.
@@ -333,7 +335,17 @@ pub fn sound() -> BTreeMap<&'static str, Vec<u8>> {
             pickle::whole(&[&b"}"[..], &pickle::text("lr"), b"K\x01s"].concat()),
         ),
         ("safetensors", safetensors(header, &floats(6))),
+        (
+            "caffe",
+            caffe::net("o3d", &[caffe::video_data(), caffe_layer()]),
+        ),
     ])
+}
+
+/// A layer `a` whose weights are the tensor `a.weight`.
+fn caffe_layer() -> Vec<u8> {
+    let values: Vec<f32> = (0..6).map(|value| value as f32).collect();
+    caffe::layer("a", "Convolution", &[caffe::blob(&[2, 3], &values)])
 }
 
 /// A module with a child `a` that has a parameter `weight`.

@@ -203,7 +203,7 @@ fn fill(values: &mut [f32]) {
     }
 }
 
-/// Writes features and logits, `[clips, 512]` and `[clips, classes]`.
+/// Writes features and logits, `[clips, features]` and `[clips, classes]`.
 fn write_outputs(mut file: NewFile, output: &Output, clips: usize) -> anyhow::Result<()> {
     let view = |values| {
         let bytes = bytemuck::cast_slice(values);

@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
-use crate::cli::flags::{
-    EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
-};
+use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
+use crate::cli::inputs::ClipFlags;
 use crate::cli::values::one_of;
-use crate::clip::{Crops, NamePattern, OpenOptions, Position, Sliding};
+use crate::clip::{Position, Sliding};
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
 use crate::show::RowFormat;
 use crate::show::report::PageFrames;
 use crate::show::sheet::SheetFormat;
 use crate::show::values::Content;
-use crate::weights::LabelSource;
 
 /// Say what happens in clips
 ///
@@ -28,15 +26,8 @@ pub struct Args {
     /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
     #[arg(value_name = "CLIP", required_unless_present = "list")]
     pub inputs: Vec<PathBuf>,
-    /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    pub list: Option<PathBuf>,
-    /// Entries of the list and of standard input end in a zero byte, as `find -print0` writes them
-    #[arg(short = '0', long, help_heading = "Input")]
-    pub null: bool,
-    /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
-    #[arg(long, value_name = "PATTERN", help_heading = "Input")]
-    pub frames: Option<NamePattern>,
+    #[command(flatten)]
+    pub clips_from: ClipFlags,
     /// Begin here: a frame, from 0 (50), or a time (2.5s, 500ms, 00:01:30)
     #[arg(long, value_name = "POSITION", help_heading = "Input")]
     pub from: Option<Position>,
@@ -54,36 +45,9 @@ pub struct Args {
         help_heading = "Input"
     )]
     pub stride: Option<Position>,
-    /// Frames per second of frame directories, for positions in seconds
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Input")]
-    pub fps: Option<f64>,
-    /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
-    #[arg(long, value_name = "PATH", help_heading = "Input")]
-    pub ffmpeg: Option<PathBuf>,
 
     #[command(flatten)]
-    pub weights: WeightsFlags,
-    /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
-    /// [default: the weights']
-    #[arg(long, value_name = "NAME|FILE", help_heading = NETWORK)]
-    pub labels: Option<String>,
-    #[command(flatten)]
-    pub segments: SegmentsFlags,
-    #[command(flatten)]
-    pub prepare: FrameFlags,
-    /// Temporal views per clip; their frames interleave and their scores are averaged
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count, help_heading = NETWORK)]
-    pub clips: usize,
-    /// Crops per frame: 1, 3 or 10; their scores are averaged
-    #[arg(
-        long,
-        value_parser = one_of(Crops::ALL, Crops::name),
-        default_value_t,
-        hide_possible_values = true,
-        help_heading = NETWORK
-    )]
-    pub crops: Crops,
-
+    pub look: LookFlags,
     #[command(flatten)]
     pub output: OutputFlags,
     #[command(flatten)]
@@ -137,7 +101,8 @@ pub struct OutputFlags {
         help_heading = "Output"
     )]
     pub sheet: Option<PathBuf>,
-    /// Write the 512 features of each answer, the values before the classifier: .safetensors or .npy
+    /// Write the features of each answer, the values before the classifier (512 of ECO-Lite, 1536 of ECO-Full): .safetensors
+    /// or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub features: Option<PathBuf>,
     /// Write the scores of all classes for each answer: .csv, .safetensors or .npy
@@ -157,7 +122,7 @@ impl Args {
     /// Refuses flags that would have no effect.
     pub fn check(&self) -> Result<(), Failure> {
         let seconds = [self.from, self.to, self.window, self.stride];
-        if self.fps.is_some() && seconds.iter().all(Option::is_none) {
+        if self.clips_from.fps.is_some() && seconds.iter().all(Option::is_none) {
             return Err(useless(
                 "--fps",
                 "it is for --from, --to, --window and --stride",
@@ -168,32 +133,17 @@ impl Args {
 
     /// The library's options for these flags; `clips` is the number of clips, where it is known.
     pub fn options(&self, weights: WeightsSource, clips: Option<usize>) -> Options {
+        let sliding = self.window.map(|window| Sliding {
+            window,
+            stride: self.stride.unwrap_or(window),
+        });
         Options {
-            weights,
-            labels: self.labels.as_deref().map(LabelSource::parse),
-            device: self.engine.device,
-            engine: self.engine.engine,
-            precision: self.engine.precision,
-            threads: self.engine.threads,
-            batch: self.engine.batch,
-            segments: self.segments.segments,
-            sampling: self.prepare.sampling,
-            preprocess: self.prepare.preprocess,
-            clips: self.clips,
-            crops: self.crops,
             from: self.from,
             to: self.to,
-            sliding: self.window.map(|window| Sliding {
-                window,
-                stride: self.stride.unwrap_or(window),
-            }),
-            open: OpenOptions {
-                ffmpeg: self.ffmpeg.clone(),
-                threads: None,
-                rate: self.fps,
-                frames: self.frames.clone(),
-            },
+            sliding,
+            open: self.clips_from.open_options(),
             expected_clips: clips,
+            ..self.look.options(weights, &self.engine)
         }
     }
 }
@@ -258,22 +208,4 @@ impl OutputFlags {
 
 fn useless(flag: &str, reason: &str) -> Failure {
     Failure::usage(anyhow!("{flag} has no effect here: {reason}"))
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("expected frames per second, such as 25".into()),
-    }
-}
-
-fn parse_score(text: &str) -> Result<f32, String> {
-    let score = match text.strip_suffix('%') {
-        Some(percent) => percent.parse::<f32>().map(|percent| percent / 100.0),
-        None => text.parse(),
-    };
-    match score {
-        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
-        _ => Err("expected a score from 0 to 1 (0.5) or 0% to 100% (50%)".into()),
-    }
 }

@@ -1,10 +1,6 @@
 //! `eco classify`: clips in, rows and files out.
 
-mod about;
 mod args;
-mod inputs;
-mod narrow;
-mod progress;
 mod sinks;
 mod tally;
 
@@ -13,15 +9,15 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 pub use args::Args;
-use inputs::Inputs;
-use progress::Progress;
 use sinks::Sinks;
 use tally::Tally;
 
 use super::exit::Failure;
+use super::inputs::Inputs;
+use super::progress::Progress;
 use super::say::say;
 use super::signals::Signals;
-use super::{advice, weights};
+use super::{about, advice, weights};
 use crate::recognise::{Answer, Recogniser, Row, RowOptions, WeightsSource, use_threads};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
@@ -30,12 +26,12 @@ use crate::text::is_broken_pipe;
 pub fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     use_threads(args.engine.threads)?;
-    let inputs = Inputs::new(args)?;
+    let inputs = Inputs::new(&args.inputs, &args.clips_from, args.speech.quiet)?;
     if args.output.sheet.is_some() && inputs.total != Some(1) {
         let message = "--sheet is for one clip; --report shows the frames of many";
         return Err(Failure::usage(anyhow!(message)));
     }
-    let chosen = weights::find(args.weights.named())?;
+    let chosen = weights::find(args.look.weights.named())?;
     if !args.speech.quiet {
         chosen.announce();
     }

@@ -25,6 +25,7 @@ use columns::{COLUMNS, PLACE, WEIGHTS};
 use table::Table;
 
 use crate::network::{Network, Result};
+use crate::text::terminal::start_of;
 use crate::weights::{UnusableWeights, Weights};
 
 /// The table and its totals.
@@ -117,8 +118,10 @@ impl Summary {
                 } = self;
                 writeln!(out, "{network}, input {input:?}, {classes} classes")?;
                 table.text(width, out)?;
-                self.lines()
-                    .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
+                self.lines().try_for_each(|(name, value)| {
+                    let line = format!("{name}: {value}");
+                    writeln!(out, "{}", start_of(&line, width.unwrap_or(usize::MAX)))
+                })
             }
             TableFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, self)?;

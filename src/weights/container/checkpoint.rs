@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::caffe::Model;
 use super::detect::{Container, detect};
 use super::mapped::MappedFile;
 use super::pickle::contents::contents;
@@ -22,6 +23,7 @@ use crate::weights::tensor::{RawTensor, TensorInfo};
 enum Store {
     Torch(MappedFile, Stored),
     Safetensors(MappedFile, Vec<Range<usize>>),
+    Caffe(MappedFile, Model),
     Shards {
         parts: Vec<Checkpoint>,
         /// Part and position there of every tensor.
@@ -52,6 +54,7 @@ impl Checkpoint {
         match detect(path)? {
             Container::Safetensors => Self::open_safetensors(path),
             Container::ShardIndex => Self::open_shards(path),
+            Container::Caffe => Self::open_caffe(path),
             container => Self::open_torch(path, container),
         }
     }
@@ -73,6 +76,22 @@ impl Checkpoint {
             structure: Structure::flat(),
             metadata: header.metadata,
             store: Store::Safetensors(file, ranges),
+        })
+    }
+
+    fn open_caffe(path: &Path) -> Result<Self, WeightsError> {
+        let container = Container::Caffe;
+        let file = MappedFile::open(path).map_err(|e| WeightsError::read(path, e))?;
+        let read = Model::read(&file).map_err(|why| refuse(path, container, &why.into()));
+        let (model, tensors, structure) = read?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            container,
+            len: file.len() as u64,
+            tensors,
+            structure,
+            metadata: BTreeMap::new(),
+            store: Store::Caffe(file, model),
         })
     }
 
@@ -180,7 +199,7 @@ impl Checkpoint {
         &self.structure
     }
 
-    /// The string map in a safetensors header; empty for PyTorch containers.
+    /// The string map in a safetensors header; empty for other containers.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
@@ -188,7 +207,9 @@ impl Checkpoint {
     /// Lets the system drop the pages of the file that were read. They are read again when needed.
     pub fn release_pages(&self) {
         match &self.store {
-            Store::Torch(file, _) | Store::Safetensors(file, _) => file.release_pages(),
+            Store::Torch(file, _) | Store::Safetensors(file, _) | Store::Caffe(file, _) => {
+                file.release_pages();
+            }
             Store::Shards { parts, .. } => parts.iter().for_each(Self::release_pages),
         }
     }
@@ -208,6 +229,9 @@ impl Checkpoint {
             Store::Safetensors(file, ranges) => {
                 file.get(ranges[index].clone()).ok_or_else(missing)?.into()
             }
+            Store::Caffe(file, model) => model
+                .values(file, index)
+                .map_err(|why| refuse(&self.path, self.container, &why.into()))?,
             Store::Shards { parts, places } => {
                 let (part, place) = places[index];
                 return parts[part].read(place);

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::foreign;
+use super::{caffe, foreign};
 use crate::weights::error::WeightsError;
 
 /// The containers that hold tensors this crate can read.
@@ -24,6 +24,8 @@ pub enum Container {
     Pickle,
     /// One safetensors file.
     Safetensors,
+    /// What Caffe trains: layers with their blobs (`.caffemodel`).
+    Caffe,
     /// The index of a checkpoint that is split over several files (`*.index.json`).
     ShardIndex,
 }
@@ -37,6 +39,7 @@ impl Container {
             Self::Tar => "PyTorch tar archive (before 0.1.10)",
             Self::Pickle => "bare pickle",
             Self::Safetensors => "safetensors",
+            Self::Caffe => "Caffe model",
             Self::ShardIndex => "sharded checkpoint",
         }
     }
@@ -93,6 +96,8 @@ fn by_content(head: &[u8], len: u64) -> Option<Container> {
         Some(Container::ShardIndex)
     } else if is_pickle(head) {
         Some(Container::Pickle)
+    } else if caffe::is_model(head, len) {
+        Some(Container::Caffe)
     } else {
         None
     }

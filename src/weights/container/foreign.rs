@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::recipe;
+use super::{caffe, recipe};
 use crate::weights::error::WeightsError;
 
 /// Builds the error for something that is no checkpoint.
@@ -16,8 +16,8 @@ pub(super) fn not_a_checkpoint(path: &Path, found: &str, advice: &str) -> Weight
 
 const DOWNLOAD_AGAIN: &str = "The download failed or was stopped. Download the file again; \
      the ECO-Lite checkpoint is about 150 MB.";
-const CAFFE: &str = "eco reads PyTorch weights. The Caffe and the PyTorch release of ECO are \
-     different files; look for ECO_Lite_rgb_model_Kinetics.pth.tar.";
+const CAFFE: &str = "Give the .caffemodel that belongs to it; that of ECO-Lite is about 150 MB.";
+pub(super) const OTHER: &str = "eco reads PyTorch checkpoints, safetensors files and Caffe models.";
 const UNPACK: &str = "Unpack it and give the checkpoint inside.";
 
 /// A recogniser: the bytes that start a file, what it then is, and what to do.
@@ -27,14 +27,9 @@ const MAGICS: &[Magic] = &[
     (
         b"\x89HDF\r\n\x1a\n",
         "an HDF5 file (Keras or Caffe)",
-        "eco reads PyTorch checkpoints.",
+        "eco reads PyTorch checkpoints, safetensors files and Caffe models in binary form (.caffemodel).",
     ),
-    (
-        b"\x93NUMPY",
-        "a NumPy array",
-        "eco reads PyTorch checkpoints.",
-    ),
-    (b"GGUF", "a GGUF model", "eco reads PyTorch checkpoints."),
+    (b"GGUF", "a GGUF model", OTHER),
     (
         b"\x1f\x8b",
         "a gzip archive",
@@ -76,20 +71,27 @@ pub(super) fn file(path: &Path, head: &[u8], len: u64) -> WeightsError {
     if head.iter().all(|&b| b == 0) {
         return not_a_checkpoint(path, "filled with zeros", DOWNLOAD_AGAIN);
     }
+    if head.starts_with(b"\x93NUMPY") {
+        let holds_object = head.windows(5).take(128).any(|w| w == b"'|O',");
+        return match holds_object {
+            true => not_a_checkpoint(
+                path,
+                "a Python object that NumPy saved",
+                &recipe::save_arrays(path),
+            ),
+            false => not_a_checkpoint(path, "one NumPy array", "A checkpoint has many."),
+        };
+    }
     if let Some((_, found, advice)) = MAGICS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return not_a_checkpoint(path, found, advice);
     }
-    if let Some((found, advice)) = text(head).or_else(|| binary(head)) {
+    if let Some((found, advice)) = text(head).or_else(|| binary(head, len)) {
         return not_a_checkpoint(path, found, advice);
     }
     if len < 64 {
         return not_a_checkpoint(path, &format!("only {len} bytes long"), DOWNLOAD_AGAIN);
     }
-    not_a_checkpoint(
-        path,
-        "of an unknown kind",
-        "eco reads files written by torch.save and safetensors files.",
-    )
+    not_a_checkpoint(path, "of an unknown kind", OTHER)
 }
 
 /// Names text: a page, a network description, a script.
@@ -134,22 +136,30 @@ fn text(head: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// Names binary formats without a magic number at their very start.
-fn binary(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    let holds = |needle: &[u8]| head.windows(needle.len()).any(|w| w == needle);
+fn binary(head: &[u8], len: u64) -> Option<(&'static str, &'static str)> {
     if head.get(4..8) == Some(b"TFL3") {
-        return Some(("a TensorFlow Lite model", "eco reads PyTorch checkpoints."));
+        return Some(("a TensorFlow Lite model", OTHER));
     }
     if head.get(4..8) == Some(b"ftyp") {
         return Some(("a video", "To classify it: eco classify."));
+    }
+    if caffe::is_solver_state(head, len) {
+        return Some((
+            "the state of Caffe's solver (.solverstate)",
+            "Training is resumed from it. The weights are in the .caffemodel beside it.",
+        ));
+    }
+    if caffe::is_blob(head, len) {
+        return Some((
+            "a single blob of Caffe (.binaryproto), such as a mean image",
+            CAFFE,
+        ));
     }
     if is_onnx(head) {
         return Some((
             "an ONNX model",
             "Its tensors lost their PyTorch names. Give the checkpoint it was exported from.",
         ));
-    }
-    if is_caffemodel(head) || holds(b"Convolution") && holds(b"_bn") {
-        return Some(("a Caffe model", CAFFE));
     }
     None
 }
@@ -159,20 +169,6 @@ fn is_onnx(head: &[u8]) -> bool {
     matches!(head, [0x08, 1..=20, 0x12, length, name @ ..]
         if name.get(..usize::from(*length)).is_some_and(|n| n.iter().all(u8::is_ascii_graphic)))
         || (head.first() == Some(&0x08) && head.windows(7).any(|w| w == b"ai.onnx"))
-}
-
-/// A Caffe NetParameter starts with field 1, the net's name, followed by its inputs (3, 4, 8) or
-/// layers (2 in the old format, 100 in the new one).
-fn is_caffemodel(head: &[u8]) -> bool {
-    let [0x0a, length @ 0..=127, rest @ ..] = head else {
-        return false;
-    };
-    let Some((name, after)) = rest.split_at_checked(usize::from(*length)) else {
-        return false;
-    };
-    std::str::from_utf8(name).is_ok()
-        && name.iter().all(|b| !b.is_ascii_control())
-        && matches!(after, [0x12 | 0x1a | 0x20 | 0x42, ..] | [0xa2, 0x06, ..])
 }
 
 /// Names a directory: an unpacked archive, or one that holds the file that was meant.
@@ -201,15 +197,23 @@ pub(super) fn directory(path: &Path) -> WeightsError {
         );
     }
     if has("saved_model.pb") {
-        return not_a_checkpoint(path, "a TensorFlow model", "eco reads PyTorch checkpoints.");
+        return not_a_checkpoint(path, "a TensorFlow model", OTHER);
     }
     let inside: Vec<&str> = names
         .iter()
         .map(String::as_str)
         .filter(|n| {
-            [".pth", ".pt", ".tar", ".safetensors", ".bin", ".index.json"]
-                .iter()
-                .any(|e| n.ends_with(e))
+            [
+                ".pth",
+                ".pt",
+                ".tar",
+                ".safetensors",
+                ".bin",
+                ".index.json",
+                ".caffemodel",
+            ]
+            .iter()
+            .any(|e| n.ends_with(e))
         })
         .take(3)
         .collect();
@@ -255,10 +259,8 @@ mod tests {
             name(b"\x08\x07\x12\x07pytorch\x1a\x052.1.0"),
             "an ONNX model"
         );
-        assert_eq!(
-            name(b"\x0a\x08ECO_Lite\xa2\x06\x20\x0a\x04data"),
-            "a Caffe model"
-        );
+        assert!(name(b"\x08\x0a\x12\x11eco_10.caffemodel\x1a\x00").starts_with("the state of"));
+        assert!(name(b"\x08\x01\x10\x03\x18\x02\x20\x02\x2a\x30").starts_with("a single blob"));
         assert!(name(b"name: \"ECO\"\nlayer {\n  name: \"data\"").starts_with("a Caffe network"));
         assert_eq!(
             name(b"\x89HDF\r\n\x1a\n\0\0"),

@@ -2,6 +2,7 @@
 //!
 //! Nothing in a file is executed. Limits on what a file may claim are stated beside the code that enforces them.
 
+mod caffe;
 pub(super) mod checkpoint;
 pub(super) mod detect;
 mod foreign;

@@ -28,6 +28,32 @@ pub(super) fn save_pickled(path: &Path) -> String {
     )
 }
 
+/// Saves the arrays of a `.npz` file, or of a dictionary in a `.npy` file, as tensors.
+pub(super) fn save_arrays(path: &Path) -> String {
+    let script = "import sys, numpy, torch; f = sys.argv[1]; c = numpy.load(f, allow_pickle=True); \
+                  c = c if hasattr(c, \"files\") else c.item(); \
+                  torch.save({k: torch.from_numpy(numpy.array(c[k])) for k in c}, f + \".pth\")";
+    format!(
+        "If you trust the file, save its arrays with torch.save where PyTorch is installed (this runs code in it):\n  {}",
+        python(script, path)
+    )
+}
+
+/// Saves the big-endian arrays of one dictionary of a checkpoint as tensors. `dictionary` is Python for it in the checkpoint
+/// `c`.
+pub(super) fn save_turned(path: &Path, dictionary: &str) -> String {
+    let script = format!(
+        "import sys, pickle, torch, zipfile; f = sys.argv[1]; c = torch.load(f, weights_only=False) \
+         if zipfile.is_zipfile(f) else pickle.load(open(f, \"rb\")); \
+         torch.save({{k: torch.from_numpy(v.astype(v.dtype.newbyteorder(\"=\"))) \
+         for k, v in {dictionary}.items() if hasattr(v, \"dtype\")}}, f + \".state_dict.pth\")"
+    );
+    format!(
+        "If you trust the file, turn them round where PyTorch is installed (this runs code in it):\n  {}",
+        python(&script, path)
+    )
+}
+
 /// Saves the weights of a TorchScript archive without its program.
 pub(super) fn save_scripted(path: &Path) -> String {
     let script = "import sys, torch; f = sys.argv[1]; \

@@ -1,17 +1,21 @@
-//! Why the content of a PyTorch file is refused, and what to do about it.
+//! Why the content of a file is refused, and what to do about it.
 
 use std::path::Path;
 
+use super::caffe::CaffeError;
 use super::pickle::machine::PickleError;
 use super::recipe;
 use crate::text::printable;
 
-/// What is wrong with the pickles and storages of a file.
+/// What is wrong with the pickles, storages or layers of a file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// Bytes that are no pickle, or one that takes too much to read.
     #[error(transparent)]
     Pickle(#[from] PickleError),
+    /// A Caffe model that is damaged, or of another kind than ECO's.
+    #[error(transparent)]
+    Caffe(#[from] CaffeError),
     /// Something is cut off.
     #[error("{0}")]
     Damaged(String),
@@ -35,6 +39,9 @@ pub(super) enum Refusal {
     /// Tensors of `pickle.dump`.
     #[error("its tensors were written by pickle.dump, each as a file of its own in the pickle")]
     PickleDump,
+    /// NumPy arrays of a big-endian machine; `place` is the dictionary they are in, as Python finds it in the checkpoint `c`.
+    #[error("its NumPy arrays are big-endian")]
+    BigEndianArrays { place: String },
     /// References to storages that are not in the file.
     #[error(
         "it is the data.pkl of a checkpoint archive that was unpacked, without the tensors' values"
@@ -80,6 +87,7 @@ impl Refusal {
         match self {
             Self::Pickle(PickleError::TooLong) | Self::Malformed(_) => String::new(),
             Self::Pickle(_) | Self::Damaged(_) => DOWNLOAD_AGAIN.to_string(),
+            Self::Caffe(error) => error.advice().unwrap_or(DOWNLOAD_AGAIN).to_string(),
             Self::BigEndian => {
                 "Load it with PyTorch on the machine it comes from, and save it there \
                                 as safetensors."
@@ -92,6 +100,7 @@ impl Refusal {
                 None => String::new(),
             },
             Self::PickleDump => recipe::save_pickled(path),
+            Self::BigEndianArrays { place } => recipe::save_turned(path, place),
             Self::DataPickle => recipe::pack_again(path),
         }
     }

@@ -96,23 +96,33 @@ const BUILTINS: &[&str] = &[
     "help",
 ];
 
-/// Classes of paths, which settings beside the weights are full of: making one runs nothing.
-const PATHS: &[&str] = &[
-    "Path",
-    "PosixPath",
-    "WindowsPath",
-    "PurePath",
-    "PurePosixPath",
-    "PureWindowsPath",
+/// Classes of those modules that settings beside the weights are full of: making one runs nothing. Python 3.13 has paths in a
+/// module inside `pathlib`.
+const VALUES: &[&str] = &[
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib.PurePath",
+    "pathlib.PurePosixPath",
+    "pathlib.PureWindowsPath",
+    "pathlib._local.Path",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "pathlib._local.PurePath",
+    "pathlib._local.PurePosixPath",
+    "pathlib._local.PureWindowsPath",
+    "types.SimpleNamespace",
+    "uuid.UUID",
+    "uuid.SafeUUID",
+    "io.BytesIO",
+    "_io.BytesIO",
+    "io.StringIO",
+    "_io.StringIO",
 ];
 
 /// Whether `global` is no part of a checkpoint and can run code in Python.
 pub(super) fn is_suspicious(global: &str) -> bool {
-    // Python 3.13 has them in a module inside `pathlib`.
-    let path = ["pathlib._local.", "pathlib."]
-        .iter()
-        .find_map(|module| global.strip_prefix(module));
-    if path.is_some_and(|class| PATHS.contains(&class)) {
+    if VALUES.contains(&global) {
         return false;
     }
     let inside = |module: &str| {
@@ -140,6 +150,8 @@ mod tests {
             "__builtin__.exec",
             "subprocess.Popen",
             "pathlib.Path.write_text",
+            "types.CodeType",
+            "io.open",
         ] {
             assert!(is_suspicious(bad), "{bad}");
         }
@@ -156,6 +168,12 @@ mod tests {
             "osmesa.Thing",
             "pathlib.PosixPath",
             "pathlib._local.WindowsPath",
+            "uuid.UUID",
+            "types.SimpleNamespace",
+            "_io.BytesIO",
+            "datetime.datetime",
+            "decimal.Decimal",
+            "fractions.Fraction",
         ] {
             assert!(!is_suspicious(good), "{good}");
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::foreign::not_a_checkpoint;
+use super::foreign::{OTHER, not_a_checkpoint};
 use super::pickle::contents::contents;
 use super::pickle::machine::{MAX_OPS, Pickle};
 use super::pickle::tensors::Tensors;
@@ -134,13 +134,11 @@ fn hostile(path: &Path, reason: &str) -> WeightsError {
 /// Names a zip archive without a `data.pkl`.
 fn other_archive(path: &Path, records: &[Record]) -> WeightsError {
     let ends = |suffix: &str| records.iter().find(|record| record.name.ends_with(suffix));
+    if ends(".npy").is_some() {
+        return not_a_checkpoint(path, "a NumPy archive", &recipe::save_arrays(path));
+    }
     let kinds = [
-        (".npy", "a NumPy archive", "eco reads PyTorch checkpoints."),
-        (
-            "model.weights.h5",
-            "a Keras model",
-            "eco reads PyTorch checkpoints.",
-        ),
+        ("model.weights.h5", "a Keras model", OTHER),
         (
             "[Content_Types].xml",
             "an office document",

@@ -1,8 +1,9 @@
 //! Class names in JSON.
 
-use serde_json::{Map, Value};
+use serde_json::{Deserializer, Map, Value};
 
 use super::numbering::{in_order, index};
+use super::table::Table;
 
 /// Fields that hold the names of a larger document, such as a `config.json` of Hugging Face or annotations of COCO.
 const INNER: [&str; 6] = [
@@ -14,25 +15,19 @@ const INNER: [&str; 6] = [
     "categories",
 ];
 
-/// Fields of objects that hold a name.
-const NAME: [&str; 4] = ["name", "label", "class", "class_name"];
-
-/// Fields of objects that hold an index.
-const INDEX: [&str; 6] = [
-    "id",
-    "index",
-    "label_id",
-    "class_id",
-    "class_index",
-    "label_index",
-];
-
-/// Reads a list of names or of objects with names, a map of index to name or of name to index, or a document with one of
-/// these inside.
+/// Reads a list of names or of objects with names, a map of index to name or of name to index, a document with one of
+/// these inside, or an object with a name on each line.
 pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
-    match serde_json::from_str(text).map_err(|e| e.to_string())? {
-        Value::Array(items) => list(items),
-        Value::Object(mut document) => {
+    let values = Deserializer::from_str(text).into_iter();
+    let mut values = values.collect::<Result<Vec<Value>, _>>().map_err(|e| {
+        format!("it begins as JSON does and is none: {e}; Python writes it with json.dump(labels, open(FILE, \"w\"))")
+    })?;
+    if values.len() > 1 {
+        return list(values);
+    }
+    match values.pop() {
+        Some(Value::Array(items)) => list(items),
+        Some(Value::Object(mut document)) => {
             let inner = INNER.iter().find_map(|name| {
                 let is_inner = matches!(document.get(*name)?, Value::Array(_) | Value::Object(_));
                 is_inner.then(|| document.remove(*name))?
@@ -43,33 +38,47 @@ pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
                 _ => map(document),
             }
         }
-        other => Err(format!("expected a list or a map, found {}", shown(&other))),
+        other => Err(format!(
+            "expected a list or a map, found {}",
+            shown(&other.unwrap_or_default())
+        )),
     }
 }
 
 fn list(items: Vec<Value>) -> Result<Vec<String>, String> {
-    let pairs = items
-        .into_iter()
-        .enumerate()
-        .map(|(place, item)| match item {
-            Value::String(name) => Ok((place, name)),
-            Value::Object(object) => {
-                let field = |names: &[&str]| names.iter().find_map(|name| object.get(*name));
-                let Some(Value::String(name)) = field(&NAME) else {
-                    return Err(format!("{} has no name", shown(&Value::Object(object))));
-                };
-                let at = field(&INDEX).map_or(Ok(place), |value| match value {
-                    Value::String(text) => index(text),
-                    other => index(&other.to_string()),
-                })?;
-                Ok((at, name.clone()))
-            }
-            other => Err(format!(
-                "the list holds {}, which is no name",
-                shown(&other)
-            )),
-        });
-    in_order(pairs.collect::<Result<_, String>>()?)
+    if items.iter().any(Value::is_object) {
+        return objects(&items);
+    }
+    let names = items.into_iter().map(|item| match item {
+        Value::String(name) => Ok(name),
+        other => Err(format!(
+            "the list holds {}, which is no name",
+            shown(&other)
+        )),
+    });
+    names.collect()
+}
+
+/// The names of objects, by the fields that all of them have.
+fn objects(items: &[Value]) -> Result<Vec<String>, String> {
+    if let Some(other) = items.iter().find(|item| !item.is_object()) {
+        return Err(format!("the list holds objects and {}", shown(other)));
+    }
+    let first = items.first().and_then(Value::as_object);
+    let everywhere = |field: &&String| items.iter().all(|item| item.get(*field).is_some());
+    let fields = first.into_iter().flat_map(Map::keys);
+    let headings: Vec<String> = fields.filter(everywhere).cloned().collect();
+    let cell = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let row = |item: &Value| headings.iter().map(|field| cell(&item[field])).collect();
+    let table = Table {
+        rows: items.iter().map(row).collect(),
+        headings,
+    };
+    let names = table.names();
+    names.unwrap_or_else(|| Err(table.without_names()))
 }
 
 fn map(map: Map<String, Value>) -> Result<Vec<String>, String> {

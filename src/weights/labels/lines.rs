@@ -3,99 +3,80 @@
 use std::collections::HashSet;
 
 use super::numbering::{in_order, index};
-
-/// What columns of names are headed, the surest first.
-const NAME: [&str; 12] = [
-    "name",
-    "class_name",
-    "classname",
-    "label_name",
-    "labelname",
-    "class",
-    "label",
-    "action",
-    "activity",
-    "names",
-    "labels",
-    "classes",
-];
-
-/// What columns of indices are headed.
-const INDEX: [&str; 13] = [
-    "id",
-    "index",
-    "idx",
-    "class_id",
-    "label_id",
-    "class_index",
-    "label_index",
-    "class_idx",
-    "label_idx",
-    "number",
-    "target",
-    "label",
-    "class",
-];
+use super::table::{Table, heads_names};
 
 /// Reads a table with a column of names; `index,label` or `label,index` (also with semicolons or tabs), with or without a
-/// header; `index label`, `index: label`, `label index` or `label: index`; or one name per line. Names may be in quotes.
+/// header; `index label`, `index: label`, `label index` or `label: index`; or one name per line, perhaps as YAML lists them.
+/// Names may be in quotes.
 pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
     let rows: Vec<&str> = text
         .lines()
         .map(str::trim_end)
         .filter(|row| !row.trim().is_empty())
         .collect();
+    if rows.first().is_some_and(|row| row.starts_with("item {")) {
+        return Err("it is a label map of TensorFlow; give one name per line".to_string());
+    }
     for separator in [',', ';', '\t'] {
         if let Some(names) = headed(text, separator) {
             return names;
         }
         if let Some(headers) = columns(&rows, separator)? {
-            return table(text, separator, headers, false);
+            return table(text, separator, headers, false)?.checked();
         }
         if let Some(names) = labels_first(text, rows.first(), separator) {
-            return Ok(names);
+            return names;
         }
     }
+    let rows = bare(rows);
     let names = numbered(&rows, index_first).or_else(|| numbered(&rows, index_last));
     Ok(names.unwrap_or_else(|| rows.into_iter().map(unquoted).collect()))
+}
+
+/// Rows without what a list has around its items in YAML, Python or JSON: a first line such as `names:`, a dash before each
+/// item or a comma behind it.
+fn bare(mut rows: Vec<&str>) -> Vec<&str> {
+    if let [first, rest @ ..] = rows.as_slice()
+        && let Some(key) = first.strip_suffix(':')
+        && heads_names(key)
+        && rest.iter().all(|row| row.starts_with([' ', '\t', '-']))
+    {
+        rows.remove(0);
+    }
+    let undashed = rows.iter().map(|row| row.trim_start().strip_prefix("- "));
+    if let Some(items) = undashed.collect() {
+        rows = items;
+    }
+    let before_last = rows.len().saturating_sub(1);
+    if before_last > 0 && rows[..before_last].iter().all(|row| row.ends_with(',')) {
+        rows.iter_mut()
+            .for_each(|row| *row = row.trim_end_matches(','));
+    }
+    rows
 }
 
 /// The names of a table whose first line heads a column of them; an error for a table of more than two columns whose first
 /// line heads none; `None` for what is no such table.
 fn headed(text: &str, separator: char) -> Option<Result<Vec<String>, String>> {
     let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
         .delimiter(separator as u8)
         .from_reader(text.as_bytes());
+    let fields = |row: &csv::StringRecord| row.iter().map(str::to_string).collect::<Vec<_>>();
+    let headings = fields(reader.headers().ok()?);
     // A row of another length is an error of the reader: then it is no table.
-    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().ok()?;
-    let (header, rows) = rows.split_first()?;
-    let heading = |field: &str| field.trim().to_lowercase();
-    let headings: Vec<String> = header.iter().map(heading).collect();
+    let rows: Vec<Vec<String>> = reader
+        .records()
+        .map(|row| row.map(|row| fields(&row)))
+        .collect::<Result<_, _>>()
+        .ok()?;
     let is_header = headings.iter().all(|heading| index(heading).is_err());
     if headings.len() < 2 || rows.is_empty() || !is_header {
         return None;
     }
-    let is_numbers = |column: usize| rows.iter().all(|row| index(&row[column]).is_ok());
-    let find = |known: &[&str], numbers: bool| {
-        let column = |name: &&str| headings.iter().position(|heading| heading == name);
-        let mut columns = known.iter().filter_map(column);
-        columns.find(|&column| is_numbers(column) == numbers)
-    };
-    let indices = find(&INDEX, true);
-    let Some(names) = find(&NAME, false) else {
-        let is_table = headings.len() > 2 && indices.is_some();
-        return is_table.then(|| {
-            let headings = header.iter().collect::<Vec<_>>().join(", ");
-            let wanted = "is headed name, label or class";
-            Err(format!("none of its columns {headings} {wanted}"))
-        });
-    };
-    let pairs = rows.iter().enumerate().map(|(place, row)| {
-        let at = indices.map_or(Ok(place), |column| index(&row[column]))?;
-        Ok((at, row[names].trim().to_string()))
-    });
-    Some(pairs.collect::<Result<_, String>>().and_then(in_order))
+    let table = Table { headings, rows };
+    let is_table = table.headings.len() > 2 && table.has_numbers();
+    let names = table.names();
+    names.or_else(|| is_table.then(|| Err(table.without_names())))
 }
 
 /// Whether rows are `index,label` with this separator, and if so whether the first one is a header.
@@ -129,23 +110,37 @@ fn numbered(rows: &[&str], split: fn(&str) -> Option<(&str, &str)>) -> Option<Ve
     distinct(in_order(pairs?).ok()?)
 }
 
-/// `1 ApplyEyeMakeup`, `1: ApplyEyeMakeup`
+/// `1 ApplyEyeMakeup`, `1: ApplyEyeMakeup`, `1. ApplyEyeMakeup`, `1 - ApplyEyeMakeup`
 fn index_first(row: &str) -> Option<(&str, &str)> {
-    let (at, name) = row.split_once([' ', '\t', ':'])?;
-    Some((at, name.trim_start_matches([' ', '\t', ':'])))
+    let (at, rest) = row.split_once([' ', '\t', ':', '=', ')'])?;
+    // Behind a dot without a blank are the decimals of a number.
+    let at = at.strip_suffix('.').unwrap_or(at);
+    let rest = rest.trim_start();
+    let sign = rest.strip_prefix([':', '=', '-']);
+    let name = sign.filter(|name| name.starts_with([' ', '\t']));
+    Some((at, name.unwrap_or(rest)))
 }
 
-/// `ApplyEyeMakeup 1`, `ApplyEyeMakeup: 1`
+/// `ApplyEyeMakeup 1`, `ApplyEyeMakeup: 1`, `ApplyEyeMakeup = 1`, `ApplyEyeMakeup - 1`
 fn index_last(row: &str) -> Option<(&str, &str)> {
-    let (name, at) = row.rsplit_once([' ', '\t', ':'])?;
-    Some((at, name.trim_end_matches([' ', '\t', ':'])))
+    let (rest, at) = row.rsplit_once([' ', '\t', ':', '='])?;
+    let rest = rest.trim_end();
+    let sign = rest.strip_suffix(['=', '-']);
+    let name = sign.filter(|name| name.ends_with([' ', '\t']));
+    Some((at, name.or(rest.strip_suffix(':')).unwrap_or(rest)))
 }
 
 /// `label,index` rows, perhaps under a header. Names may end in a number as well: it is an index if the numbers are a complete
 /// set and the names differ without them.
-fn labels_first(text: &str, first: Option<&&str>, separator: char) -> Option<Vec<String>> {
+fn labels_first(
+    text: &str,
+    first: Option<&&str>,
+    separator: char,
+) -> Option<Result<Vec<String>, String>> {
     let (_, end) = first?.rsplit_once(separator)?;
-    distinct(table(text, separator, index(end).is_err(), true).ok()?)
+    let rows = table(text, separator, index(end).is_err(), true).ok()?;
+    let names = distinct(in_order(rows.pairs.clone()).ok()?)?;
+    Some(rows.checked().and(Ok(names)))
 }
 
 /// Several names of which no two are equal.
@@ -154,39 +149,64 @@ fn distinct(names: Vec<String>) -> Option<Vec<String>> {
     (names.len() > 1 && distinct.len() == names.len()).then_some(names)
 }
 
-/// The labels of rows whose index is the first field, or the last one. An unquoted separator belongs to the label.
-fn table(
-    text: &str,
-    separator: char,
-    headers: bool,
-    index_last: bool,
-) -> Result<Vec<String>, String> {
+/// Rows of an index and a label.
+struct Numbered {
+    pairs: Vec<(usize, String)>,
+    /// How many fields each row has, where all have as many.
+    fields: Option<usize>,
+}
+
+impl Numbered {
+    /// The labels by index. Rows that all have more than two fields are a table of which nothing says which field holds the
+    /// names.
+    fn checked(self) -> Result<Vec<String>, String> {
+        match self.fields {
+            Some(fields) if fields > 2 && self.pairs.len() > 1 => Err(format!(
+                "its lines have {fields} columns: head the one that holds the names with name, or put names with commas in quotes"
+            )),
+            _ => in_order(self.pairs),
+        }
+    }
+}
+
+/// Rows whose index is the first field, or the last one. An unquoted separator belongs to the label.
+fn table(text: &str, separator: char, headers: bool, index_last: bool) -> Result<Numbered, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(headers)
         .delimiter(separator as u8)
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut pairs = Vec::new();
+    let mut lengths = HashSet::new();
     for row in reader.records() {
         let row = row.map_err(|e| e.to_string())?;
         let mut fields: Vec<&str> = row.iter().collect();
         if fields.len() < 2 {
             return Err("a row has no label".to_string());
         }
+        lengths.insert(fields.len());
         let at = fields.remove(if index_last { fields.len() - 1 } else { 0 });
         let name = fields.join(&separator.to_string());
         pairs.push((index(at)?, name.trim().to_string()));
     }
-    in_order(pairs)
+    let length = lengths.iter().next().copied();
+    Ok(Numbered {
+        pairs,
+        fields: length.filter(|_| lengths.len() == 1),
+    })
 }
 
-/// A name without the quotes around it; quotes that stand twice in double quotes stand once then.
+/// A name without the quotes around it; quotes that stand twice in them stand once then.
 fn unquoted(name: &str) -> String {
     let name = name.trim();
-    let inner = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
-    if let Some(inner) = inner('"').filter(|inner| !inner.replace("\"\"", "").contains('"')) {
-        return inner.replace("\"\"", "\"").trim().to_string();
+    for quote in ['"', '\''] {
+        let twice = quote.to_string().repeat(2);
+        let inner = name
+            .strip_prefix(quote)
+            .and_then(|name| name.strip_suffix(quote));
+        if let Some(inner) = inner.filter(|inner| !inner.replace(&twice, "").contains(quote)) {
+            return inner.replace(&twice, &quote.to_string()).trim().to_string();
+        }
     }
-    let single = inner('\'').filter(|inner| !inner.contains('\''));
-    single.unwrap_or(name).trim().to_string()
+    name.to_string()
 }

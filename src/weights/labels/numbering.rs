@@ -26,3 +26,16 @@ pub(super) fn in_order(mut pairs: Vec<(usize, String)>) -> Result<Vec<String>, S
     }
     Ok(pairs.into_iter().map(|(_, name)| name).collect())
 }
+
+/// The place of each of `indices` in their order, from 0; `None` when they are no complete set (see [`in_order`]).
+pub(super) fn places(indices: &[usize]) -> Option<Vec<usize>> {
+    let first = *indices.iter().min()?;
+    let mut seen = vec![false; indices.len()];
+    for index in indices {
+        let seen = seen.get_mut(index - first)?;
+        if std::mem::replace(seen, true) {
+            return None;
+        }
+    }
+    (first <= 1).then(|| indices.iter().map(|index| index - first).collect())
+}

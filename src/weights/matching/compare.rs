@@ -151,7 +151,7 @@ pub(super) fn compare(
 
 /// `shape` without axes of one place, where that leaves it `rank` axes or more. Batch norms of some other programs keep such
 /// axes.
-pub(super) fn squeezed(shape: &[usize], rank: usize) -> Vec<usize> {
+pub(in crate::weights) fn squeezed(shape: &[usize], rank: usize) -> Vec<usize> {
     let mut shape = shape.to_vec();
     while shape.len() > rank
         && let Some(axis) = shape.iter().position(|&extent| extent == 1)

@@ -6,13 +6,14 @@ use std::fmt::{self, Display, Formatter};
 use serde::{Serialize, Serializer};
 use strsim::levenshtein;
 
-use super::compare::{Match, compare, is_head};
+use super::compare::{Match, is_head};
 use super::model::Model;
-use super::names::{NameMap, tail};
+use super::names::tail;
+use super::relatives::{other_network, relative, starting_point};
 use crate::recipe::Architecture;
 use crate::text::{printable, visible};
 use crate::weights::container::checkpoint::Checkpoint;
-use crate::weights::tensor::{TensorInfo, TensorSpec};
+use crate::weights::tensor::TensorSpec;
 
 /// How many "did you mean" pairs are listed.
 const MAX_NEAREST: usize = 3;
@@ -27,8 +28,8 @@ const MAJORITY: f64 = 0.5;
 pub enum Hint {
     /// A network that is related to ECO, in words.
     Relative(&'static str),
-    /// Weights that the training of ECO starts from, in words.
-    Start(&'static str),
+    /// A network that a part of ECO starts its training from, in words.
+    StartingPoint(&'static str),
     /// The file has more of another network of the family.
     OtherNetwork {
         /// That network.
@@ -72,7 +73,7 @@ pub enum Hint {
 impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Relative(what) | Self::Start(what) => f.write_str(what),
+            Self::Relative(what) | Self::StartingPoint(what) => f.write_str(what),
             Self::OtherNetwork {
                 network,
                 matched,
@@ -104,8 +105,8 @@ impl Display for Hint {
             ),
             Self::Labels { classes, lists } => write!(
                 f,
-                "the classifier has {classes} classes, as many as {} has names",
-                lists.join(" and ")
+                "the classifier has {classes} classes, and there are as many names in {}",
+                lists.join(" and in ")
             ),
         }
     }
@@ -138,16 +139,22 @@ pub(super) fn hints(
     if found.fills_the_model() {
         return vec![Hint::OnlyExtra(found.unexpected.len())];
     }
+    if let Some(what) = starting_point(&all) {
+        return vec![Hint::StartingPoint(what)];
+    }
     let mut out: Vec<Hint> = Vec::new();
     let mut others = Architecture::ALL
         .into_iter()
         .filter(|&other| other != model.architecture);
-    let explained = start(&all)
-        .map(Hint::Start)
-        .or_else(|| {
-            others.find_map(|other| other_network(other, entries, &all, found.matched.len()))
+    let other = others.find_map(|network| {
+        let [matched, total] = other_network(network, entries, &all, found.matched.len())?;
+        Some(Hint::OtherNetwork {
+            network,
+            matched,
+            total,
         })
-        .or_else(|| relative(&all).map(Hint::Relative));
+    });
+    let explained = other.or_else(|| relative(&all).map(Hint::Relative));
     let is_explained = explained.is_some();
     out.extend(explained);
     if !is_explained {
@@ -167,67 +174,6 @@ pub(super) fn hints(
         out.push(Hint::SameName);
     }
     out
-}
-
-/// A network of which these tensors are all, or more than `matched`.
-fn other_network(
-    network: Architecture,
-    entries: &[TensorInfo],
-    names: &[String],
-    matched: usize,
-) -> Option<Hint> {
-    let spec = Model::of(network).ok()?.tensors;
-    let members: Vec<(usize, String)> = names.iter().cloned().enumerate().collect();
-    let found = compare(&spec, &NameMap::new(&spec), entries, &members, &[]);
-    (found.fills_the_model() || found.matched.len() > matched).then(|| Hint::OtherNetwork {
-        network,
-        matched: found.matched.len() + found.counters.len(),
-        total: spec.len(),
-    })
-}
-
-/// Weights that the training of ECO starts from.
-fn start(names: &[String]) -> Option<&'static str> {
-    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    if has("inception_4a_") && !has("res3a_2") {
-        return Some(
-            "this is BN-Inception alone, the weights ECO's 2D net starts its training from, not a \
-             trained ECO",
-        );
-    }
-    if has("res3b_1") && !has("inception_3a") {
-        return Some(
-            "this is the 3D ResNet-18 alone, the weights ECO's 3D net starts its training from, \
-             not a trained ECO",
-        );
-    }
-    None
-}
-
-/// Networks that are related to ECO and cannot be loaded as it.
-fn relative(names: &[String]) -> Option<&'static str> {
-    let has = |needle: &str| names.iter().any(|n| n.contains(needle));
-    let layer = |layer: &str| {
-        names
-            .iter()
-            .any(|n| tail(n).split('.').next() == Some(layer))
-    };
-    if layer("res3a_1") || (layer("res3a_2") && has("res4a_2") && !has("res4a_down")) {
-        return Some(
-            "this is the older ECO network of June 2018 (zhang-can/ECO-pytorch): it has res3a_1 \
-             and no res4a_down, and its weights fit no later network",
-        );
-    }
-    if has("inception_3a.branch") || (has("conv1.conv.weight") && has("fc1")) {
-        return Some(
-            "this is the re-saved ECO-Lite of omsmruti/ECO-Lite, whose layers have other names; \
-             use the official ECO_Lite_rgb_model_Kinetics.pth.tar",
-        );
-    }
-    if has("layer1.0.conv1") {
-        return Some("this is a torchvision ResNet, not ECO");
-    }
-    None
 }
 
 /// A rule for a classifier under another name: the only unexpected layer whose weight and bias have its shape.

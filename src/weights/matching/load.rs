@@ -10,10 +10,13 @@ use super::names::Rename;
 use super::report::MatchReport;
 use super::report_text::ReportText;
 use super::select::{SelectError, Selection, recognise, select};
+use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
+use crate::weights::container::detect::Container;
 use crate::weights::container::structure::Scalar;
 use crate::weights::error::{ErrorClass, WeightsError};
 use crate::weights::metadata::Metadata;
+use crate::weights::official::describe_caffe;
 use crate::weights::tensor::{Dtype, RawTensor, TensorSpec, is_counter};
 
 /// How to look for the weights in a file.
@@ -91,6 +94,15 @@ pub fn open_with(path: &Path, models: &Models, options: &LoadOptions) -> Result<
         return Err(LoadError::Mismatch(Box::new(report)));
     }
     Loaded::new(checkpoint, model, &selection, report)
+}
+
+/// The network of which a file has all tensors, whatever else it has.
+pub fn network_in(checkpoint: &Checkpoint) -> Option<Architecture> {
+    let models = Models::every().ok()?;
+    let model = recognise(checkpoint, &models, None, &[]);
+    let selection = select(checkpoint, &model.tensors, None, &[]).ok()?;
+    let is_complete = selection.outcome.fills_the_model();
+    is_complete.then_some(model.architecture)
 }
 
 /// A file that was compared with a model.
@@ -196,7 +208,10 @@ impl Loaded {
             eco_version,
             ..
         } = &self.metadata;
-        self.nested_as_the_model && epoch.is_none() && arch.is_none() && eco_version.is_none()
+        // The book has no ECO-Full.
+        let is_in_the_book = self.metadata.architecture == Architecture::Lite;
+        let is_bare = epoch.is_none() && arch.is_none() && eco_version.is_none();
+        self.nested_as_the_model && is_in_the_book && is_bare
     }
 
     /// What comparing the file with the model found.
@@ -286,7 +301,10 @@ fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, 
     if foreign {
         let name = checkpoint.path().file_name();
         metadata.source_file = name.map(|n| n.to_string_lossy().into_owned());
-        training_facts(checkpoint, &mut metadata);
+        match checkpoint.container() {
+            Container::Caffe => describe_caffe(&mut metadata)?,
+            _ => training_facts(checkpoint, &mut metadata),
+        }
     }
     Ok(metadata)
 }

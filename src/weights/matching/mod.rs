@@ -5,17 +5,20 @@ pub(super) mod hints;
 pub(super) mod load;
 pub(super) mod model;
 mod names;
+mod relatives;
 pub(super) mod report;
 mod report_text;
 pub(super) mod select;
+mod share;
 
 pub use compare::{Misfit, Strictness, Verdict};
 pub use hints::Hint;
-pub use load::{LoadError, LoadOptions, Loaded, open, open_with};
+pub use load::{LoadError, LoadOptions, Loaded, network_in, open, open_with};
 pub use model::{Model, Models};
 pub use names::Rename;
 pub use report::{
-    Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite, Share, Shortened,
+    Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite, Shortened,
 };
 pub use report_text::{ReportBody, ReportText};
 pub use select::SelectError;
+pub use share::Share;

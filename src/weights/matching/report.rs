@@ -1,15 +1,16 @@
 //! What an import found, as data. [`super::report_text`] words it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::compare::{Match, Misfit, Strictness, Verdict, compared_name, is_head};
+use super::compare::{Misfit, Strictness, Verdict, compared_name, is_head};
 use super::hints::{Hint, hints};
 use super::model::Model;
 use super::names::{Rename, is_ema};
 use super::select::Selection;
+use super::share::{Share, parts};
 use crate::recipe::Architecture;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
@@ -71,17 +72,6 @@ pub struct Converted {
     pub to: Dtype,
     /// Number of tensors.
     pub tensors: usize,
-}
-
-/// How much of a part of the network a file has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// The part, such as `eco_2d`.
-    pub name: String,
-    /// Its tensors that were found and fit.
-    pub matched: usize,
-    /// All its tensors.
-    pub total: usize,
 }
 
 /// Something in the file that was left alone.
@@ -269,28 +259,6 @@ pub(in crate::weights) fn below<'n>(name: &'n str, key: &str) -> &'n str {
         .map_or(name, |rest| rest.strip_prefix('.').unwrap_or(rest))
 }
 
-/// What was found of each module at the top of the network.
-fn parts(spec: &[TensorSpec], found: &Match) -> Vec<Share> {
-    let mut parts: Vec<Share> = Vec::new();
-    let taken = found.matched.iter().map(|&(wanted, _)| wanted);
-    let taken: HashSet<usize> = taken.chain(found.counters.iter().copied()).collect();
-    for (wanted, tensor) in spec.iter().enumerate() {
-        let (name, _) = tensor.name.split_once('.').unwrap_or((&tensor.name, ""));
-        if parts.last().is_none_or(|part| part.name != name) {
-            parts.push(Share {
-                name: name.to_string(),
-                matched: 0,
-                total: 0,
-            });
-        }
-        if let Some(part) = parts.last_mut() {
-            part.matched += usize::from(taken.contains(&wanted));
-            part.total += 1;
-        }
-    }
-    parts
-}
-
 /// Counts the element types that change on the way into float32 (or `float`) and counters.
 fn conversions(
     checkpoint: &Checkpoint,
@@ -332,16 +300,27 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
         let rest = selection.key.strip_prefix(top);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
+    let inside = |top: &str| {
+        let rest = top.strip_prefix(selection.key.as_str());
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
     let mut out: Vec<Ignored> = Vec::new();
     if !selection.key.is_empty() {
-        let beside = checkpoint
-            .structure()
-            .top()
-            .iter()
-            .filter(|top| !chosen(&top.key));
-        out.extend(beside.map(|top| Ignored {
-            key: top.key.clone(),
-            what: top.what.clone(),
+        let top = checkpoint.structure().top().iter();
+        let beside = top.filter(|top| !chosen(&top.key) && !inside(&top.key));
+        let mut tensors: BTreeMap<String, usize> = BTreeMap::new();
+        for top in beside {
+            match top.what.as_str() {
+                "tensor" => *tensors.entry(together(&top.key)).or_default() += 1,
+                what => out.push(Ignored {
+                    key: top.key.clone(),
+                    what: what.to_string(),
+                }),
+            }
+        }
+        out.extend(tensors.into_iter().map(|(key, tensors)| Ignored {
+            key,
+            what: counted(tensors),
         }));
     }
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
@@ -349,17 +328,16 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
         let name = below(&checkpoint.tensors()[entry].name, &selection.key);
         *counts.entry((together(name), why)).or_default() += 1;
     }
-    let counted = |((key, why), tensors): ((String, &str), usize)| {
-        let tensors = if tensors == 1 {
-            "1 tensor".to_string()
-        } else {
-            format!("{tensors} tensors")
-        };
-        Ignored {
-            key,
-            what: format!("{why}, {tensors}"),
-        }
-    };
-    out.extend(counts.into_iter().map(counted));
+    out.extend(counts.into_iter().map(|((key, why), tensors)| Ignored {
+        key,
+        what: format!("{why}, {}", counted(tensors)),
+    }));
     out
+}
+
+fn counted(tensors: usize) -> String {
+    match tensors {
+        1 => "1 tensor".to_string(),
+        _ => format!("{tensors} tensors"),
+    }
 }

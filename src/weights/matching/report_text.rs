@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use super::compare::{Misfit, Verdict};
 use super::names::tail;
-use super::report::{MatchReport, Named, Share};
+use super::report::{MatchReport, Named};
+use super::share::words;
 use crate::text::printable;
 use crate::weights::tensor::Dtype;
 
@@ -123,20 +124,9 @@ fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
         )?;
     }
     if report.verdict == Verdict::Partial {
-        let (taken, rest): (Vec<&Share>, Vec<&Share>) = report
-            .parts
-            .iter()
-            .partition(|part| part.matched == part.total);
-        let some = rest.iter().filter(|part| part.matched > 0);
-        let taken = taken
-            .iter()
-            .chain(some)
-            .map(|part| format!("{} ({} of {} tensors)", part.name, part.matched, part.total));
-        let rest = rest
-            .iter()
-            .map(|part| format!("{} ({} tensors)", part.name, part.total - part.matched));
-        wrapped(f, "taken", &taken.collect::<Vec<_>>())?;
-        wrapped(f, "to train", &rest.collect::<Vec<_>>())?;
+        let [taken, rest] = words(&report.parts);
+        wrapped(f, "taken", &taken)?;
+        wrapped(f, "to train", &rest)?;
     }
     let used: Vec<String> = report.facts.iter().map(ToString::to_string).collect();
     wrapped(f, "use with", &used)?;

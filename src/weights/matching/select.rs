@@ -299,11 +299,11 @@ fn beside_the_weights(name: &str, numel: usize, asked_for: bool) -> Option<&'sta
     if lower.contains("optim") || lower.contains("scheduler") || lower.contains("scaler") {
         return Some("training state");
     }
-    if rest.is_none() && numel <= 1 {
-        return Some("a number beside the weights");
-    }
     if !asked_for && name.split('.').any(is_ema) {
         return Some("moving averages");
+    }
+    if rest.is_none() && numel <= 1 {
+        return Some("a number beside the weights");
     }
     None
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::imported::sha256;
+use super::imported_file::sha256;
 use super::write::write;
 use crate::recipe::{KINETICS_CLASSES, Preprocess, Sampling};
 use crate::weights::error::WeightsError;

@@ -8,7 +8,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::imported::{Choice, Imported, RecordError, State};
+use super::imported::{Choice, Imported, RecordError};
+use super::imported_file::State;
 
 /// Environment variable that names the weights.
 pub const ENVIRONMENT: &str = "ECO_WEIGHTS";
@@ -91,7 +92,7 @@ pub enum LocateError {
     },
     /// Nothing was named and nothing imported.
     #[error(
-        "no weights: none were named and none have been imported\nimport a PyTorch checkpoint with: eco load-weights \
+        "no weights were named and none have been imported\nimport a PyTorch checkpoint with: eco load-weights \
          CHECKPOINT\nor name a file, or `{DEMO}` for the embedded motion demo (ECO_WEIGHTS names weights as well)"
     )]
     NoneImported,
@@ -214,6 +215,7 @@ fn stem(checkpoint: &Path) -> String {
         ".ckpt",
         ".pkl",
         ".safetensors",
+        ".caffemodel",
     ] {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }

@@ -3,10 +3,12 @@
 pub mod demo;
 mod import;
 mod imported;
+mod imported_file;
 pub mod locate;
 pub mod seeded;
 mod write;
 
 pub use import::{Import, ImportOptions, Precision};
-pub use imported::{Choice, Imported, ImportedFile, RecordError, State};
+pub use imported::{Choice, Imported, RecordError};
+pub use imported_file::{ImportedFile, State};
 pub use write::write;

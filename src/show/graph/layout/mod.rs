@@ -87,9 +87,11 @@ fn join(drawing: &Drawing, columns: &[Rows], column: usize, layout: &mut Layout)
             std::ptr::eq(other_rows, from_rows) && other_rows.of_unit[unit] == from_row
         };
         let enters_alike = |other: usize| rows.of_unit[entering[other].3] == to_row;
-        let below =
-            source.bottom() + from_rows.below(from_row) + ROW_GAP / 2.0 + lane(at, &leaves_alike);
-        let above = target.y - rows.above(to_row) - ROW_GAP / 2.0 + lane(at, &enters_alike);
+        // Boxes stand in the middle of their rows.
+        let bottom = source.y + (source.height + from_rows.heights[from_row]) / 2.0;
+        let top = target.y + (target.height - rows.heights[to_row]) / 2.0;
+        let below = bottom + from_rows.below(from_row) + ROW_GAP / 2.0 + lane(at, &leaves_alike);
+        let above = top - rows.above(to_row) - ROW_GAP / 2.0 + lane(at, &enters_alike);
         let x = gutter + lane(at, &|_| true);
         layout.routes[index] = [
             (source.center(), below),
@@ -110,8 +112,8 @@ mod tests {
     use crate::recipe::Architecture;
     use crate::show::graph::drawing::{self, Flow, Unit};
 
-    fn drawing(depth: Option<usize>) -> Drawing {
-        let graph = Network::new(Architecture::Lite, 400, 16)
+    fn drawing(architecture: Architecture, depth: Option<usize>) -> Drawing {
+        let graph = Network::new(architecture, 400, 16)
             .unwrap()
             .graph(1)
             .unwrap();
@@ -124,8 +126,11 @@ mod tests {
 
     #[test]
     fn boxes_stand_apart_and_inside_their_frames() {
-        for depth in [None, Some(1), Some(2), Some(3)] {
-            let drawing = drawing(depth);
+        let depths = [None, Some(1), Some(2), Some(3)].into_iter();
+        let cases =
+            depths.flat_map(|depth| Architecture::ALL.map(|architecture| (architecture, depth)));
+        for (architecture, depth) in cases {
+            let drawing = drawing(architecture, depth);
             let sizes = vec![(150.0, 40.0); drawing.units.len()];
             let layout = layout(&drawing, &sizes, 300.0, 600.0);
             let picture = Rect {
@@ -153,13 +158,22 @@ mod tests {
                 if let Some(parent) = group.parent {
                     assert!(contains(&layout.frames[parent], frame), "{}", group.path);
                 }
+                for (other, beside) in drawing.groups.iter().zip(&layout.frames) {
+                    let is_sibling = other.parent == group.parent && other.path != group.path;
+                    assert!(
+                        !is_sibling || !overlap(frame, beside),
+                        "{} and {}",
+                        group.path,
+                        other.path
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn the_main_path_of_a_residual_block_is_straight() {
-        let drawing = drawing(None);
+        let drawing = drawing(Architecture::Lite, None);
         let sizes = vec![(150.0, 40.0); drawing.units.len()];
         let layout = layout(&drawing, &sizes, 300.0, 600.0);
         for edge in drawing.edges.iter().filter(|edge| edge.flow == Flow::Main) {

@@ -1,13 +1,13 @@
 //! What a checkpoint's object holds: tensors by dotted name, and the dictionaries around them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::dictionaries::Dictionaries;
 use super::machine::Pickle;
-use super::numpy::Array;
-use super::objects::{is_dictionary, key_as_text};
-use super::tensors::{TensorError, TensorReader, Tensors};
-use super::values::{Call, Item, Object, SequenceKind, Value, dotted};
+use super::meaning::{Meaning, Meanings, Place};
+use super::objects::key_as_text;
+use super::tensors::Tensors;
+use super::values::{Item, Object, Value, dotted};
 use crate::text::printable;
 use crate::weights::container::refusal::Refusal;
 use crate::weights::container::structure::{Structure, TopLevel};
@@ -20,8 +20,6 @@ const MAX_DEPTH: usize = 1000;
 const MAX_NAMES: usize = 64 << 20;
 /// Most suspicious names that are listed.
 const MAX_SUSPICIOUS: usize = 200;
-/// Most tensors of unreadable kinds that are looked for.
-const MAX_UNREAD: usize = 64;
 
 /// What a pickle holds.
 #[derive(Debug)]
@@ -42,13 +40,11 @@ pub(in crate::weights::container) fn contents<'a>(
 ) -> Result<Contents, Refusal> {
     let mut walk = Walk {
         pickle,
-        reader: TensorReader { pickle, tensors },
+        meanings: Meanings::new(pickle, tensors),
         dictionaries: Dictionaries::default(),
         top: Vec::new(),
         first: HashMap::new(),
-        harmless: HashSet::new(),
         names: 0,
-        unread: Vec::new(),
         found: Contents {
             tensors: Vec::new(),
             structure: Structure::default(),
@@ -80,28 +76,15 @@ struct Top<'a> {
     alias: Option<String>,
 }
 
-/// What a value means to a reader of weights.
-enum Meaning<'p, 'a> {
-    Tensor(View),
-    Dict(Vec<Item<'a>>),
-    Module(Vec<Item<'a>>),
-    Sequence(&'p [Value<'a>]),
-    Other,
-}
-
 struct Walk<'p, 'a> {
     pickle: &'p Pickle<'a>,
-    reader: TensorReader<'p, 'a>,
+    meanings: Meanings<'p, 'a>,
     dictionaries: Dictionaries,
     top: Vec<Top<'a>>,
     /// Where a dictionary was met first.
     first: HashMap<usize, String>,
-    /// Objects that are known to hold no tensors.
-    harmless: HashSet<usize>,
     /// Bytes of names so far.
     names: usize,
-    /// Tensors that cannot be read, with the dictionary they are in.
-    unread: Vec<(Option<usize>, Refusal)>,
     found: Contents,
 }
 
@@ -120,7 +103,13 @@ impl<'p, 'a> Walk<'p, 'a> {
                 let reason = format!("it nests values more than {MAX_DEPTH} levels deep");
                 return Err(Refusal::Malformed(reason));
             }
-            match self.meaning(&node)? {
+            let place = Place {
+                value: node.value,
+                arrays: node.arrays,
+                dictionary: node.dictionary,
+                dictionaries: &self.dictionaries,
+            };
+            match self.meanings.of(&place)? {
                 Meaning::Tensor(view) => self.add(node, view),
                 Meaning::Dict(items) => self.open(node, items, false, &mut rest)?,
                 Meaning::Module(items) => self.open(node, items, true, &mut rest)?,
@@ -130,95 +119,6 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
         }
         Ok(())
-    }
-
-    fn meaning(&mut self, node: &Node<'a>) -> Result<Meaning<'p, 'a>, Refusal> {
-        let pickle = self.pickle;
-        if let Some(tensor) = self.reader.tensor(node.value) {
-            return match tensor {
-                Ok(view) => self.unless_dropped(node, view),
-                Err(TensorError::Kind(kind)) => self.refuse(node, &kind),
-                Err(TensorError::PickleDump) => Err(Refusal::PickleDump),
-                Err(TensorError::Nowhere) => Err(Refusal::DataPickle),
-                Err(TensorError::Malformed(reason)) => Err(Refusal::Malformed(reason.to_string())),
-            };
-        }
-        match pickle.arena.get(node.value) {
-            Some(Object::Dict(items)) => Ok(Meaning::Dict(items.clone())),
-            Some(Object::Sequence(SequenceKind::List | SequenceKind::Tuple, elements)) => {
-                Ok(Meaning::Sequence(elements))
-            }
-            Some(Object::Sequence(SequenceKind::Set, elements)) if self.hold_tensors(elements) => {
-                self.refuse(node, "builtins.set")
-            }
-            Some(Object::Call(call)) => self.meaning_of_call(node, call),
-            _ => Ok(Meaning::Other),
-        }
-    }
-
-    fn meaning_of_call(
-        &mut self,
-        node: &Node<'a>,
-        call: &'p Call<'a>,
-    ) -> Result<Meaning<'p, 'a>, Refusal> {
-        match self.pickle.array(call) {
-            Some(Array::Values(view)) if node.arrays => return Ok(Meaning::Tensor(view)),
-            Some(Array::BigEndian) if node.arrays => {
-                return self.refuse_as(
-                    node,
-                    Refusal::Malformed(
-                        "its NumPy arrays are big-endian; \
-                    array.astype('<f4') turns them round"
-                            .to_string(),
-                    ),
-                );
-            }
-            Some(_) => return Ok(Meaning::Other),
-            None => {}
-        }
-        if let Some(items) = self.pickle.module_items(call) {
-            return Ok(Meaning::Module(items));
-        }
-        let mut parts: Vec<Value<'a>> = call.state.into_iter().collect();
-        if !is_dictionary(call) {
-            parts.extend(&call.elements);
-            parts.push(call.arguments);
-        }
-        if self.hold_tensors(&parts) {
-            return self.refuse(node, &call.name());
-        }
-        let items = self.pickle.dictionary_items(call);
-        Ok(items.map_or(Meaning::Other, Meaning::Dict))
-    }
-
-    /// Notes that `node` holds tensors in a form that is not read.
-    fn refuse(&mut self, node: &Node<'a>, name: &str) -> Result<Meaning<'p, 'a>, Refusal> {
-        let place = self.dictionaries.place(node.dictionary);
-        self.refuse_as(node, Refusal::tensors(name, place))
-    }
-
-    fn refuse_as(&mut self, node: &Node<'a>, why: Refusal) -> Result<Meaning<'p, 'a>, Refusal> {
-        if self.unread.len() >= MAX_UNREAD {
-            return Err(why);
-        }
-        self.unread.push((node.dictionary, why));
-        Ok(Meaning::Other)
-    }
-
-    /// A tensor, unless it has tensors among its attributes, which would be lost.
-    fn unless_dropped(&mut self, node: &Node<'a>, view: View) -> Result<Meaning<'p, 'a>, Refusal> {
-        if let Some(call) = self.pickle.arena.call(node.value)
-            && matches!(
-                call.name().as_str(),
-                "torch._utils._rebuild_parameter_with_state"
-                    | "torch._tensor._rebuild_from_type_v2"
-            )
-            && let Some(&state) = self.pickle.arena.arguments(call).get(3)
-            && self.hold_tensors(&[state])
-        {
-            return self.refuse(node, &call.name());
-        }
-        Ok(Meaning::Tensor(view))
     }
 
     fn add(&mut self, node: Node<'a>, view: View) {
@@ -253,7 +153,9 @@ impl<'p, 'a> Walk<'p, 'a> {
         let dictionary =
             self.dictionaries
                 .record(node.dictionary, &node.path, node.depth, is_module);
-        let arrays = !items.iter().any(|&(_, value)| self.reader.is_tensor(value));
+        let arrays = !items
+            .iter()
+            .any(|&(_, value)| self.meanings.reader.is_tensor(value));
         if node.depth == 0 {
             let top = |&(key, value): &Item<'a>| Top {
                 key: key_as_text(key),
@@ -325,38 +227,6 @@ impl<'p, 'a> Walk<'p, 'a> {
         Ok(())
     }
 
-    /// Whether tensors are anywhere below `values`.
-    fn hold_tensors(&mut self, values: &[Value<'a>]) -> bool {
-        let arena = &self.pickle.arena;
-        let mut rest = values.to_vec();
-        let mut met = HashSet::new();
-        while let Some(value) = rest.pop() {
-            let Value::Object(index) = value else {
-                continue;
-            };
-            if self.harmless.contains(&index) || !met.insert(index) {
-                continue;
-            }
-            if self.reader.is_tensor(value) {
-                return true;
-            }
-            match arena.get(value) {
-                Some(Object::Sequence(_, elements)) => rest.extend(elements),
-                Some(Object::Dict(items)) => rest.extend(items.iter().map(|(_, value)| value)),
-                Some(Object::Call(call)) => {
-                    rest.extend(&call.elements);
-                    rest.extend(call.items.iter().map(|(_, value)| value));
-                    rest.extend(call.state);
-                    rest.push(call.arguments);
-                }
-                Some(Object::Persistent(_)) => return true,
-                None => {}
-            }
-        }
-        self.harmless.extend(met);
-        false
-    }
-
     fn no_dictionary(&self, root: Value<'a>) -> Refusal {
         let elements = self.pickle.arena.elements(root);
         let first = elements
@@ -376,11 +246,12 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn finish(mut self) -> Result<Contents, Refusal> {
         let nothing = self.found.tensors.is_empty();
         let refused = self
+            .meanings
             .unread
             .iter()
             .position(|(dictionary, _)| nothing || self.dictionaries.has_tensors(*dictionary));
         if let Some(index) = refused {
-            return Err(self.unread.swap_remove(index).1);
+            return Err(self.meanings.unread.swap_remove(index).1);
         }
         let structure = &mut self.found.structure;
         for top in self.top {
@@ -389,7 +260,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
             let what = match &top.alias {
                 Some(first) => format!("the same dict as '{}'", printable(first)),
-                None if self.reader.is_tensor(top.value) => "tensor".to_string(),
+                None if self.meanings.reader.is_tensor(top.value) => "tensor".to_string(),
                 None => self.pickle.describe(top.value, top.tensors),
             };
             structure.top.push(TopLevel { key: top.key, what });

@@ -6,6 +6,7 @@
 pub(super) mod contents;
 mod dictionaries;
 pub(super) mod machine;
+mod meaning;
 pub(super) mod numpy;
 mod objects;
 mod ops;

@@ -1,13 +1,54 @@
-//! The clips to classify, from arguments, a list and standard input.
+//! The clips of a command, from arguments, a list and standard input.
 
 use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::args::Args;
-use crate::cli::say::say;
-use crate::clip::{self, ClipEntry, Finder, Found, List, Separator, read_list, read_stream};
+use super::say::say;
+use crate::clip::{
+    self, ClipEntry, Finder, Found, List, NamePattern, OpenOptions, Separator, read_list,
+    read_stream,
+};
+
+/// Where clips come from beside the command line, and how they are opened.
+#[derive(Debug, clap::Args)]
+pub struct ClipFlags {
+    /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub list: Option<PathBuf>,
+    /// Entries of the list and of standard input end in a zero byte, as `find -print0` writes them
+    #[arg(short = '0', long, help_heading = "Input")]
+    null: bool,
+    /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
+    #[arg(long, value_name = "PATTERN", help_heading = "Input")]
+    frames: Option<NamePattern>,
+    /// Frames per second of frame directories, for positions in seconds
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Input")]
+    pub fps: Option<f64>,
+    /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
+    ffmpeg: Option<PathBuf>,
+}
+
+impl ClipFlags {
+    /// How clips are opened.
+    pub fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            ffmpeg: self.ffmpeg.clone(),
+            threads: None,
+            rate: self.fps,
+            frames: self.frames.clone(),
+        }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected frames per second, such as 25".into()),
+    }
+}
 
 /// Clips in the order they were given.
 pub struct Inputs {
@@ -19,15 +60,25 @@ pub struct Inputs {
 
 impl Inputs {
     /// Reads the list and looks into the directories; standard input is left for later.
-    pub fn new(args: &Args) -> anyhow::Result<Self> {
-        let separator = match args.null {
+    pub fn new(named: &[PathBuf], flags: &ClipFlags, quiet: bool) -> anyhow::Result<Self> {
+        let lists: Vec<PathBuf> = flags.list.iter().cloned().collect();
+        Self::all(named, &lists, flags, quiet)
+    }
+
+    /// The same with these lists instead of the flag's.
+    pub fn all(
+        named: &[PathBuf],
+        lists: &[PathBuf],
+        flags: &ClipFlags,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
+        let separator = match flags.null {
             true => Separator::Zero,
             false => Separator::Line,
         };
-        let quiet = args.speech.quiet;
-        let mut finder = Finder::new(args.frames.clone());
+        let mut finder = Finder::new(flags.frames.clone());
         let mut known = Vec::new();
-        if let Some(path) = &args.list {
+        for path in lists {
             let list = read_list(path, separator);
             let List { entries, note, .. } =
                 list.with_context(|| format!("cannot read the list {}", path.display()))?;
@@ -36,7 +87,7 @@ impl Inputs {
             }
             known.extend(entries.into_iter().map(Ok));
         }
-        let mut before = args.inputs.clone();
+        let mut before = named.to_vec();
         let dash = before.iter().position(|path| path == Path::new("-"));
         let after = dash.map(|dash| before.split_off(dash).split_off(1));
         known.extend(paths(before));

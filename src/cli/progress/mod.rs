@@ -1,14 +1,16 @@
 //! How far the work is, on standard error when that is a terminal.
 
+mod narrow;
+
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::narrow::{self, FREE, NarrowTerminal};
 use crate::recognise::Stop;
 use crate::text::terminal;
+use narrow::{FREE, NarrowTerminal};
 
 /// A line that is drawn over and over: a bar, what is done, how fast, and how long the rest will take.
 pub struct Progress {
@@ -31,6 +33,8 @@ struct State {
     /// Answers of all clips.
     total: usize,
     begun: Option<Instant>,
+    /// Something about the answers so far.
+    note: Option<String>,
     stop: Stop,
 }
 
@@ -85,6 +89,11 @@ impl Progress {
             state.answers = answers;
             state.total += 1;
         });
+    }
+
+    /// Something about the answers so far, shown last.
+    pub fn note(&self, note: Option<String>) {
+        self.change(|state| state.note = note);
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -151,6 +160,7 @@ impl State {
             let left = elapsed.as_secs_f64() * (1.0 - done) / done;
             parts.push(format!("{} left", clock(left)));
         }
+        parts.extend(self.note.clone());
         parts
     }
 

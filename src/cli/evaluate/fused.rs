@@ -1,0 +1,55 @@
+//! Evaluating predictions that were kept, of one run or of several.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+
+use super::args::Args;
+use super::output::Output;
+use crate::cli::exit::Failure;
+use crate::recognise::evaluation::{Predictions, fuse, latest};
+use crate::show::Ending;
+
+/// Reads files of predictions, each with its weight, and evaluates their weighted mean.
+pub fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
+    let mut labels: Option<Vec<String>> = None;
+    let mut settings = BTreeMap::new();
+    let mut runs = Vec::new();
+    for (number, (path, weight)) in files.iter().enumerate() {
+        let cannot = || format!("cannot use {}", path.display());
+        let file = File::open(path).with_context(cannot)?;
+        let predictions = Predictions::read(BufReader::new(file)).with_context(cannot)?;
+        let Predictions {
+            origin, samples, ..
+        } = predictions;
+        for (name, value) in origin.settings {
+            let name = match files.len() {
+                1 => name,
+                _ => format!("{}: {name}", number + 1),
+            };
+            settings.insert(name, value);
+        }
+        match &labels {
+            Some(first) if *first != origin.labels => {
+                let message = format!(
+                    "{} has other classes than {}",
+                    path.display(),
+                    files[0].0.display()
+                );
+                return Err(Failure::usage(anyhow!(message)));
+            }
+            Some(_) => {}
+            None => labels = Some(origin.labels),
+        }
+        runs.push((latest(samples), *weight));
+    }
+    let samples = fuse(runs).map_err(Failure::usage)?;
+    let mut output = Output::new(args, labels.unwrap_or_default(), settings)?;
+    for sample in &samples {
+        output.add(sample)?;
+    }
+    output.finish(0, None, Ending::Complete)
+}

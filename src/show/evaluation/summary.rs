@@ -1,0 +1,42 @@
+use std::collections::BTreeMap;
+
+use crate::recognise::ClipName;
+use crate::recognise::evaluation::Evaluation;
+use crate::show::ending::Ending;
+
+/// How ranks are counted, for every output.
+pub const RANK_RULE: &str = "the rank of a class is 1, and 1 more for every class with a higher score and for every class \
+    of lower index with an equal one; NaN is wrong; shares are of the answered clips";
+
+/// An evaluation with what there is to say about it.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// The counts.
+    pub evaluation: &'a Evaluation,
+    /// The name of each class.
+    pub labels: &'a [String],
+    /// The k of top-k, beside 1.
+    pub topk: usize,
+    /// The score from which answers are confident, where one was asked for.
+    pub min_score: Option<f32>,
+    /// Clips that were left out, as nothing says what they show.
+    pub unlabelled: usize,
+    /// Clips that could not be used, with their errors.
+    pub failures: &'a [(ClipName, String)],
+    /// Answers that the network gave in this run, and the seconds they took.
+    pub speed: Option<(usize, f64)>,
+    /// Weights and settings by name.
+    pub settings: &'a BTreeMap<String, String>,
+    /// Whether all clips were looked at.
+    pub ending: Ending,
+}
+
+impl Summary<'_> {
+    /// The k of the shares that are shown.
+    pub fn ks(&self) -> Vec<usize> {
+        match self.topk.min(self.evaluation.classes()) {
+            0 | 1 => vec![1],
+            k => vec![1, k],
+        }
+    }
+}
