@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn lines_that_are_no_predictions_are_refused_with_their_numbers() {
         for (line, reason) in [
-            ("{}", "missing field `clip`"),
+            ("{}", "missing field `truth`"),
             (r#"{"clip":"a","truth":2,"scores":[0,1]}"#, "class 2 of 2"),
             (
                 r#"{"clip":"a","truth":1,"scores":[1]}"#,
