@@ -16,7 +16,7 @@ mod libtorch {
     use std::env;
     use std::path::{Path, PathBuf};
 
-    pub fn link() {
+    pub(crate) fn link() {
         println!("cargo:rerun-if-changed=build.rs");
         // torch-sys tells its direct dependents where it found the libraries.
         let Ok(libtorch) = env::var("DEP_TCH_LIBTORCH_LIB") else {

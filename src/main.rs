@@ -1,3 +1,5 @@
+//! The `eco` program: see [`eco::cli`].
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -270,7 +270,7 @@ fn inspecting_shows_the_net_and_the_layers_with_other_names() {
 /// The messages of caffe.proto as prost writes and reads them.
 mod second {
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Net {
+    pub(crate) struct Net {
         #[prost(string, tag = "1")]
         pub name: String,
         #[prost(message, repeated, tag = "100")]
@@ -278,7 +278,7 @@ mod second {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Layer {
+    pub(crate) struct Layer {
         #[prost(string, tag = "1")]
         pub name: String,
         #[prost(string, tag = "2")]
@@ -288,7 +288,7 @@ mod second {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Blob {
+    pub(crate) struct Blob {
         #[prost(float, repeated, tag = "5")]
         pub data: Vec<f32>,
         #[prost(message, optional, tag = "7")]
@@ -296,7 +296,7 @@ mod second {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Shape {
+    pub(crate) struct Shape {
         #[prost(int64, repeated, tag = "1")]
         pub dim: Vec<i64>,
     }

@@ -6,7 +6,7 @@ use crate::recognise::{Recogniser, WeightsSource};
 use crate::show::report::About;
 
 /// The weights and settings in words, for the report and for `-v`.
-pub fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
+pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
     let open = recogniser.weights();
     let metadata = open.metadata();
     let mut weights = Facts::default();
@@ -47,7 +47,7 @@ pub fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
 }
 
 /// Preprocessing, sampling, segments and labels on one line. What neither a flag nor the weights state is marked as assumed.
-pub fn usage(recogniser: &Recogniser) -> String {
+pub(super) fn usage(recogniser: &Recogniser) -> String {
     let (options, weights) = (recogniser.options(), recogniser.weights());
     let given = |about: &str| match about {
         "preprocess" => options.preprocess.map(|preprocess| preprocess.to_string()),

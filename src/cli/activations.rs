@@ -23,7 +23,7 @@ use crate::weights::{Dtype, RawTensor, write};
 #[command(next_help_heading = "Activations")]
 #[command(mut_arg("sampling", |arg| arg.requires("activations")))]
 #[command(mut_arg("preprocess", |arg| arg.requires("activations")))]
-pub struct ActivationsFlags {
+pub(super) struct ActivationsFlags {
     /// Run this clip and show the output of every layer: a directory of frames, a video, or a safetensors file with
     /// `input` of shape [batch, segments, 3, 224, 224]
     #[arg(long, value_name = "CLIP", conflicts_with_all = ["classes", "arch", "batch", "table"])]
@@ -42,7 +42,7 @@ pub struct ActivationsFlags {
 }
 
 /// Runs `clip` and writes the table; a difference that is found ends in a failure that names it.
-pub fn run(
+pub(super) fn run(
     args: &ActivationsFlags,
     clip: &Path,
     weights: &OpenWeights,

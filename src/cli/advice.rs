@@ -8,7 +8,7 @@ use crate::recognise::{Answer, Outcome, RecogniseError};
 use crate::weights::locate::LocateError;
 
 /// The flag that may help with a clip that was not loaded.
-pub fn for_answer(answer: &Answer) -> Option<&'static str> {
+pub(super) fn for_answer(answer: &Answer) -> Option<&'static str> {
     match &answer.outcome {
         Outcome::NotLoaded { error } => for_clip(error),
         _ => None,
@@ -16,7 +16,7 @@ pub fn for_answer(answer: &Answer) -> Option<&'static str> {
 }
 
 /// The flag that may help when `error`, or one of its causes, ended a command.
-pub fn for_failure(error: &anyhow::Error) -> Option<&'static str> {
+pub(super) fn for_failure(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(for_cause)
 }
 

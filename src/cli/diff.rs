@@ -22,7 +22,7 @@ max abs is the largest difference of two values, relative L2 the length of the d
 tensor (- where that is 0). Places where only one of the values is a finite number are counted.
 Exit codes: 0 the tensors are equal, 1 they differ, 2 wrong usage, 3 a file does not say which of its dictionaries to \
 compare, 4 a file cannot be read as a checkpoint")]
-pub struct Args {
+pub(super) struct Args {
     /// The first file
     a: PathBuf,
     /// The second file
@@ -46,7 +46,7 @@ enum Format {
     Json,
 }
 
-pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let [key_a, key_b] = match args.key.as_slice() {
         [] => [None, None],
         [both] => [Some(both.as_str()); 2],

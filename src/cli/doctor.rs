@@ -20,7 +20,7 @@ use crate::recognise::OpenWeights;
 ///
 /// The exit code is 0 even when something is missing, since it may not be needed.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     weights: WeightsFlags,
     /// The ffmpeg program, or the folder it is in [default: the one on PATH]
@@ -63,7 +63,7 @@ impl Finding {
 }
 
 /// Looks for everything and prints it.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let findings = [
         Finding::new("eco", Ok::<_, String>(env!("CARGO_PKG_VERSION").into())),
         Finding::new("cpu", Ok::<_, String>(cpu())),

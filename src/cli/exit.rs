@@ -12,29 +12,29 @@ use crate::weights::locate::LocateError;
 use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
 /// Any other failure.
-pub const FAILED: u8 = 1;
+pub(super) const FAILED: u8 = 1;
 /// The flags or their values were wrong.
-pub const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 /// The tensors do not match the network.
-pub const MISMATCH: u8 = 3;
+pub(super) const MISMATCH: u8 = 3;
 /// A file cannot be read as a checkpoint.
-pub const UNREADABLE: u8 = 4;
+pub(super) const UNREADABLE: u8 = 4;
 
 /// The codes, for the help text.
-pub const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, 4 a file cannot be read as a \
 checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
 
 /// A command that did not succeed: what to say, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     error: anyhow::Error,
     code: u8,
 }
 
 impl Failure {
     /// A failure with an exit code of its own.
-    pub fn with_code(code: u8, error: impl Into<anyhow::Error>) -> Self {
+    pub(super) fn with_code(code: u8, error: impl Into<anyhow::Error>) -> Self {
         Self {
             error: error.into(),
             code,
@@ -42,17 +42,17 @@ impl Failure {
     }
 
     /// The flags or their values were wrong.
-    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+    pub(super) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::with_code(USAGE, error)
     }
 
     /// The error without the exit code.
-    pub fn into_error(self) -> anyhow::Error {
+    pub(super) fn into_error(self) -> anyhow::Error {
         self.error
     }
 
     /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
-    pub fn report(self) -> ExitCode {
+    pub(super) fn report(self) -> ExitCode {
         if is_broken_pipe(self.error.as_ref()) {
             return ExitCode::SUCCESS;
         }
@@ -100,7 +100,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
 }
 
 /// The code of an error about weights.
-pub fn code_of_class(class: ErrorClass) -> u8 {
+pub(super) fn code_of_class(class: ErrorClass) -> u8 {
     match class {
         ErrorClass::Mismatch => MISMATCH,
         ErrorClass::Unreadable => UNREADABLE,

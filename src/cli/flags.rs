@@ -10,13 +10,13 @@ use crate::recognise::{Options, WeightsSource};
 use crate::weights::LabelSource;
 
 /// Help heading of the flags that select the network and its input.
-pub const NETWORK: &str = "Network";
+pub(super) const NETWORK: &str = "Network";
 /// Help heading of the flags that say how the network runs.
-pub const RUNNING: &str = "Running";
+pub(super) const RUNNING: &str = "Running";
 
 /// Which weights a command uses.
 #[derive(Debug, clap::Args)]
-pub struct WeightsFlags {
+pub(super) struct WeightsFlags {
     /// The weights: a file written by `eco load-weights`, a PyTorch checkpoint, a Caffe model, or `demo`
     ///
     /// Default: $ECO_WEIGHTS, else the file imported last. `demo` is embedded in this program: it recognises simple motions of
@@ -27,14 +27,14 @@ pub struct WeightsFlags {
 
 impl WeightsFlags {
     /// The weights that were named.
-    pub fn named(&self) -> Option<&Path> {
+    pub(super) fn named(&self) -> Option<&Path> {
         self.weights.as_deref()
     }
 }
 
 /// How many frames the network sees.
 #[derive(Debug, clap::Args)]
-pub struct SegmentsFlags {
+pub(super) struct SegmentsFlags {
     /// Frames per clip that the network sees, a multiple of 4 [default: the weights', else 16]
     #[arg(long, value_name = "N", value_parser = parse_segments, help_heading = NETWORK)]
     pub segments: Option<usize>,
@@ -42,7 +42,7 @@ pub struct SegmentsFlags {
 
 /// How frames are sampled and prepared.
 #[derive(Debug, clap::Args)]
-pub struct FrameFlags {
+pub(super) struct FrameFlags {
     /// How frames are sampled: official (the middle of each of N equal parts) or caffe (the same in integer arithmetic)
     /// [default: the weights']
     #[arg(long, value_parser = one_of(Sampling::ALL, Sampling::name), hide_possible_values = true, help_heading = NETWORK)]
@@ -54,7 +54,7 @@ pub struct FrameFlags {
 
 /// Which network looks at clips, and how.
 #[derive(Debug, clap::Args)]
-pub struct LookFlags {
+pub(super) struct LookFlags {
     #[command(flatten)]
     pub weights: WeightsFlags,
     /// Class names: kinetics400, ucf101, hmdb51-sorted, hmdb51-tsn, something-v1-official, something-v1-sorted, or a file
@@ -81,7 +81,7 @@ pub struct LookFlags {
 
 impl LookFlags {
     /// The library's options for these flags, for whole clips.
-    pub fn options(&self, weights: WeightsSource, engine: &EngineFlags) -> Options {
+    pub(super) fn options(&self, weights: WeightsSource, engine: &EngineFlags) -> Options {
         Options {
             labels: self.labels.as_deref().map(LabelSource::parse),
             device: engine.device,
@@ -101,7 +101,7 @@ impl LookFlags {
 
 /// What runs the network, and on what.
 #[derive(Debug, clap::Args)]
-pub struct EngineFlags {
+pub(super) struct EngineFlags {
     /// The device: auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", help_heading = RUNNING)]
     pub device: DeviceRequest,
@@ -121,7 +121,7 @@ pub struct EngineFlags {
 
 /// How much a command prints to standard error.
 #[derive(Debug, clap::Args)]
-pub struct SpeechFlags {
+pub(super) struct SpeechFlags {
     /// Print nothing but errors to standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = RUNNING)]
     pub quiet: bool,
@@ -131,7 +131,7 @@ pub struct SpeechFlags {
 }
 
 /// Parses a number of segments. The network halves time twice, so it is a multiple of 4.
-pub fn parse_segments(text: &str) -> Result<usize, String> {
+pub(super) fn parse_segments(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(segments) if segments > 0 && segments % SEGMENTS_STEP == 0 => Ok(segments),
         _ => Err(format!("expected a positive multiple of {SEGMENTS_STEP}")),
@@ -139,7 +139,7 @@ pub fn parse_segments(text: &str) -> Result<usize, String> {
 }
 
 /// Parses a whole number from 1.
-pub fn parse_count(text: &str) -> Result<usize, String> {
+pub(super) fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),
         _ => Err("expected a whole number from 1".into()),
@@ -147,7 +147,7 @@ pub fn parse_count(text: &str) -> Result<usize, String> {
 }
 
 /// Parses a score: `0.5` or `50%`.
-pub fn parse_score(text: &str) -> Result<f32, String> {
+pub(super) fn parse_score(text: &str) -> Result<f32, String> {
     let score = match text.strip_suffix('%') {
         Some(percent) => percent.parse::<f32>().map(|percent| percent / 100.0),
         None => text.parse(),

@@ -14,7 +14,7 @@ use crate::file::{FileError, NewFile};
 /// Print a script that makes a shell complete eco's commands and flags
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }
@@ -27,13 +27,13 @@ Examples:
 
 /// Print eco's man page, or write the pages of all commands
 #[derive(Debug, clap::Args)]
-pub struct ManArgs {
+pub(super) struct ManArgs {
     /// The folder for the pages of eco and all its commands, such as ~/.local/share/man/man1
     directory: Option<PathBuf>,
 }
 
 /// Prints the completions of `command`.
-pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<(), Failure> {
+pub(super) fn completions(args: &CompletionsArgs, mut command: Command) -> Result<(), Failure> {
     // Made in memory first: the generator panics when its output is closed.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "eco", &mut script);
@@ -41,7 +41,7 @@ pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<(), F
 }
 
 /// Prints or writes the man pages of `command`.
-pub fn man(args: &ManArgs, command: Command) -> Result<(), Failure> {
+pub(super) fn man(args: &ManArgs, command: Command) -> Result<(), Failure> {
     let Some(directory) = &args.directory else {
         return Ok(clap_mangen::Man::new(command).render(&mut io::stdout().lock())?);
     };

@@ -13,7 +13,7 @@ use crate::text::shell_word;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("target").required(true).multiple(true))]
-pub struct Args {
+pub(super) struct Args {
     /// Write the graph for TensorBoard into this folder
     #[arg(long, value_name = "DIR", group = "target")]
     logdir: Option<PathBuf>,
@@ -46,7 +46,7 @@ Examples:
   eco graph --format svg --depth 2 > eco.svg
   eco graph --format dot | dot -Tpdf > eco.pdf";
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let net = args.network.shapes()?;
     let graph = net.graph(args.batch as usize)?;
     if let Some(logdir) = &args.logdir {

@@ -5,7 +5,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Adds a hint to an error about an unknown flag, where it is known what was meant.
-pub fn explain(mut error: Error, command: &Command) -> Error {
+pub(super) fn explain(mut error: Error, command: &Command) -> Error {
     let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
         _ => return error,

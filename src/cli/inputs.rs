@@ -13,7 +13,7 @@ use crate::clip::{
 
 /// Where clips come from beside the command line, and how they are opened.
 #[derive(Debug, clap::Args)]
-pub struct ClipFlags {
+pub(super) struct ClipFlags {
     /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub list: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct ClipFlags {
 
 impl ClipFlags {
     /// How clips are opened.
-    pub fn open_options(&self) -> OpenOptions {
+    pub(super) fn open_options(&self) -> OpenOptions {
         OpenOptions {
             ffmpeg: self.ffmpeg.clone(),
             threads: None,
@@ -51,7 +51,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 /// Clips in the order they were given.
-pub struct Inputs {
+pub(super) struct Inputs {
     /// Read as the work goes on: standard input may never end.
     pub entries: Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send>,
     /// How many there are, where that is known beforehand.
@@ -60,13 +60,13 @@ pub struct Inputs {
 
 impl Inputs {
     /// Reads the list and looks into the directories; standard input is left for later.
-    pub fn new(named: &[PathBuf], flags: &ClipFlags, quiet: bool) -> anyhow::Result<Self> {
+    pub(super) fn new(named: &[PathBuf], flags: &ClipFlags, quiet: bool) -> anyhow::Result<Self> {
         let lists: Vec<PathBuf> = flags.list.iter().cloned().collect();
         Self::all(named, &lists, flags, quiet)
     }
 
     /// The same with these lists instead of the flag's.
-    pub fn all(
+    pub(super) fn all(
         named: &[PathBuf],
         lists: &[PathBuf],
         flags: &ClipFlags,

@@ -19,7 +19,7 @@ use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, network
 Mean, min and max are those of the finite values.
 Exit codes: 0 success, 1 some tensors could not be read, 2 wrong usage, 4 the file cannot be read as a \
 checkpoint")]
-pub struct Args {
+pub(super) struct Args {
     /// The file: .pth, .pth.tar, .pt, .bin, .safetensors, .index.json or .caffemodel
     file: PathBuf,
     /// How to print it
@@ -42,7 +42,7 @@ enum Format {
     Csv,
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let checkpoint = Checkpoint::open(&args.file).map_err(|error| {
         let code = if error.class() == ErrorClass::Unreadable {
             UNREADABLE

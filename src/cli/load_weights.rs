@@ -26,7 +26,7 @@ Reads PyTorch checkpoints of every version, safetensors files and Caffe models. 
 /// Import a PyTorch checkpoint or a Caffe model as safetensors weights
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
-pub struct Args {
+pub(super) struct Args {
     /// The checkpoint: .pth, .pth.tar, .pt, .bin, .safetensors, .index.json or .caffemodel
     checkpoint: PathBuf,
     /// Where to write, a name in .safetensors [default: in the user's data directory]
@@ -85,7 +85,7 @@ fn parse_rename(rule: &str) -> Result<Rename, String> {
         .map_err(|error: WeightsError| error.to_string())
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let json = args.json || args.format == Format::Json;
     let places = Places::current();
     let output = match &args.output {

@@ -47,7 +47,7 @@ impl From<Architecture> for Arch {
 
 /// Which network a command is about.
 #[derive(Debug, clap::Args)]
-pub struct NetworkArgs {
+pub(super) struct NetworkArgs {
     /// The network
     #[arg(long, value_enum, ignore_case = true, default_value_t = Arch::Lite)]
     arch: Arch,
@@ -60,7 +60,7 @@ pub struct NetworkArgs {
 
 impl NetworkArgs {
     /// The network without weights.
-    pub fn shapes(&self) -> Result<Network, Failure> {
+    pub(super) fn shapes(&self) -> Result<Network, Failure> {
         let segments = self.segments.segments.unwrap_or(DEFAULT_SEGMENTS);
         let classes = self
             .classes

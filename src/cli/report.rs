@@ -17,7 +17,7 @@ use crate::show::report::{About, PageFrames, ReportPage};
 /// the rows: for those, let `eco classify` write the page.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// What `eco classify --format jsonl` or `--format json` wrote; `-` reads standard input
     #[arg(value_name = "ROWS")]
     rows: PathBuf,
@@ -32,7 +32,7 @@ Examples:
   eco report val.jsonl --output val.html";
 
 /// Reads the rows and writes the page.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let from = args.rows.display().to_string();
     let shown = if args.rows == Path::new("-") {
         "standard input"

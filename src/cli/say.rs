@@ -2,6 +2,6 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 /// Writes a line to standard error. A closed standard error is ignored.
-pub fn say(text: impl Display) {
+pub(super) fn say(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -19,7 +19,7 @@ const ENDING: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Whether a signal asked the work to end, and which.
 #[derive(Default)]
-pub struct Signals {
+pub(super) struct Signals {
     asked: Arc<AtomicBool>,
     /// Number of the signal; 0 until one arrives.
     number: Arc<AtomicUsize>,
@@ -30,7 +30,7 @@ impl Signals {
     ///
     /// # Errors
     /// What the system reports.
-    pub fn watch() -> io::Result<Self> {
+    pub(super) fn watch() -> io::Result<Self> {
         let signals = Self::default();
         for signal in ENDING {
             let code = i32::from(exit_code(signal as usize));
@@ -42,12 +42,12 @@ impl Signals {
     }
 
     /// Is asked when a signal arrives.
-    pub fn stop(&self) -> Stop {
+    pub(super) fn stop(&self) -> Stop {
         Arc::clone(&self.asked).into()
     }
 
     /// The exit code of a program that was ended by this signal; `None` until one arrives.
-    pub fn exit_code(&self) -> Option<u8> {
+    pub(super) fn exit_code(&self) -> Option<u8> {
         match self.number.load(Ordering::Relaxed) {
             0 => None,
             number => Some(exit_code(number)),

@@ -16,7 +16,7 @@ use crate::text::terminal;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("weights", |arg| arg.conflicts_with_all(["classes", "arch"]).help(WEIGHTS).long_help(WEIGHTS)))]
-pub struct Args {
+pub(super) struct Args {
     /// Show shapes, parameters, multiply-adds and memory of every layer
     #[arg(long)]
     table: bool,
@@ -67,7 +67,7 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(clip) = &args.activations.activations {
         return activations::run(

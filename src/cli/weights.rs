@@ -8,10 +8,10 @@ use crate::recognise::WeightsSource;
 use crate::weights::locate::{Found, Places};
 
 /// Printed whenever the demo runs, so that nobody takes its answers for more than they are.
-pub const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
+pub(super) const DEMO_NOTICE: &str = "the embedded demo: random convolutions with a head fitted on drawn shapes. It tells simple motions apart, not Kinetics actions";
 
 /// Weights and why they were chosen.
-pub struct Chosen {
+pub(super) struct Chosen {
     /// Which weights.
     pub source: WeightsSource,
     /// Why they were chosen; empty when the user named them.
@@ -19,7 +19,7 @@ pub struct Chosen {
 }
 
 /// Finds the weights that the user named, else those of the search rule.
-pub fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
+pub(super) fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
     Ok(
         match Places::current().find(asked_for.map(Path::as_os_str))? {
             Found::Demo => Chosen {
@@ -36,7 +36,7 @@ pub fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
 
 impl Chosen {
     /// Prints to standard error which weights are used.
-    pub fn announce(&self) {
+    pub(super) fn announce(&self) {
         match &self.source {
             WeightsSource::Demo => say(format_args!("eco: weights: {DEMO_NOTICE}")),
             source if self.reason.is_empty() => say(format_args!("eco: weights: {source}")),

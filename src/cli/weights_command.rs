@@ -13,7 +13,7 @@ use crate::weights::{Checkpoint, Fact, ImportedFile, Metadata, State};
 
 /// List the weights that were imported, and choose which are used
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     /// How to print the list
@@ -41,7 +41,7 @@ enum Format {
     Json,
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let places = Places::current();
     match &args.command {
         Some(Command::Use { name }) => choose(&places, name),

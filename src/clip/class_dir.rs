@@ -17,7 +17,7 @@ const PARTS: [&str; 9] = [
 
 /// The class of the clip at `clip`, which was found in `directory`: the name of the first directory on the way, leaving out
 /// levels such as `train`. `None` where there is none.
-pub fn class_directory(directory: &Path, clip: &Path) -> Option<String> {
+pub(super) fn class_directory(directory: &Path, clip: &Path) -> Option<String> {
     let way = clip.strip_prefix(directory).ok()?.parent()?;
     let mut names = way.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),

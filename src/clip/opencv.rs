@@ -37,7 +37,7 @@ enum Edge {
 /// What `resize(image, resized)` gives in OpenCV, cut to `region`, as `[region.height, region.width, 3]`.
 ///
 /// `resized` is the full `(width, height)`. The region must lie within it, and both images must have pixels.
-pub fn resize_region(image: Rgb<'_>, resized: (usize, usize), region: Region) -> Vec<u8> {
+pub(super) fn resize_region(image: Rgb<'_>, resized: (usize, usize), region: Region) -> Vec<u8> {
     debug_assert!(region.left + region.width <= resized.0);
     debug_assert!(region.top + region.height <= resized.1);
     if (image.width, image.height) == (2 * resized.0, 2 * resized.1) {

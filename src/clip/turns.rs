@@ -98,7 +98,7 @@ pub(super) struct Stopwatch<'a> {
 
 impl Stopwatch<'_> {
     /// The time since the start in which it was not the network's turn.
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         let network = self.turns.network_time() - self.network;
         self.started.elapsed().saturating_sub(network)
     }

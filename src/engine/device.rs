@@ -106,7 +106,7 @@ mod cuda {
     use super::{Device, DeviceError};
 
     /// The GPU of that index, if it can be used.
-    pub fn gpu(index: usize) -> Result<Device, DeviceError> {
+    pub(super) fn gpu(index: usize) -> Result<Device, DeviceError> {
         if !driver_exists() {
             return Err(DeviceError::NoDriver);
         }

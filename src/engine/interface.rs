@@ -9,7 +9,7 @@ use crate::recipe::{CHANNELS, FRAME_SIZE};
 use crate::text::names;
 
 /// Values of one frame: 3 channels of 224 x 224.
-pub const FRAME_LEN: usize = CHANNELS * FRAME_SIZE * FRAME_SIZE;
+pub(super) const FRAME_LEN: usize = CHANNELS * FRAME_SIZE * FRAME_SIZE;
 
 /// Which implementation runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

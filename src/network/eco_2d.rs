@@ -6,7 +6,7 @@ use super::module::Block;
 use crate::recipe::Architecture;
 
 /// Channels of the maps that the 2D net hands to the 3D net.
-pub const MAP_CHANNELS: usize = 96;
+pub(super) const MAP_CHANNELS: usize = 96;
 
 /// Convolutions and max pools: `[frames, 3, 224, 224]` to `[frames, 192, 28, 28]`.
 fn basic_conv() -> Block {
@@ -47,7 +47,7 @@ fn inception_c(architecture: Architecture) -> Block {
 ///
 /// In ECO-Full it also hands on what the rest of the 2D net reads: the 3x3 branch of 3c, `[frames, 160, 14, 14]`, and the
 /// output of 3b, `[frames, 320, 28, 28]`.
-pub fn eco_2d(architecture: Architecture) -> Block {
+pub(super) fn eco_2d(architecture: Architecture) -> Block {
     let mut block = Block::new("ECO_2D");
     let way = [
         block.child("basic_conv", basic_conv()),

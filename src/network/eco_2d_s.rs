@@ -6,7 +6,7 @@ use super::layer::{Layer, window};
 use super::module::{Block, Function};
 
 /// Values per frame that it makes.
-pub const FEATURES: usize = 1024;
+pub(super) const FEATURES: usize = 1024;
 /// Rows and columns of the last inception block.
 const LAST_MAP: usize = 7;
 
@@ -26,7 +26,7 @@ fn inception_c() -> Block {
 
 /// The rest of the 2D net: what `eco_2d` makes, as [`inception_c`] takes it, to features of each frame,
 /// `[frames, 1024, 1, 1]`.
-pub fn eco_2d_s() -> Block {
+pub(super) fn eco_2d_s() -> Block {
     let mut block = Block::with_inputs("ECO_2D_S", 3);
     let inception_c = block.child(C.block_name(), inception_c());
     let mut way: Vec<_> = LATER

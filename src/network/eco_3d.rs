@@ -6,7 +6,7 @@ use super::layer::{Layer, Window};
 use super::module::{Block, Child, Function};
 
 /// Values per clip that the 3D net makes.
-pub const FEATURES: usize = 512;
+pub(super) const FEATURES: usize = 512;
 
 /// Rows and columns of the last stage's output.
 const LAST_MAP: usize = 7;
@@ -76,7 +76,7 @@ fn halving(type_name: &'static str, stage: usize, inputs: usize) -> Block {
 }
 
 /// The 3D net: `[batch, segments, 96, 28, 28]` to features `[batch, 512]`.
-pub fn eco_3d(segments: usize) -> Block {
+pub(super) fn eco_3d(segments: usize) -> Block {
     let mut block = Block::new("ECO_3D");
     let way = [
         block.child("res_3d_3", res_3d_3()),

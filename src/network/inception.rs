@@ -8,14 +8,14 @@ use super::module::{Block, Child, Function};
 use Pool::{Average, Max};
 
 /// A 3x3 window that keeps the size.
-pub const SAME: Window = window(3).padding(1);
+pub(super) const SAME: Window = window(3).padding(1);
 /// A 3x3 window of a convolution that halves the size.
-pub const HALF: Window = window(3).stride(2).padding(1);
+pub(super) const HALF: Window = window(3).stride(2).padding(1);
 /// The max pool that halves the size, rounded up.
-pub const HALF_POOL: Layer = Layer::MaxPool2d(window(3).stride(2));
+pub(super) const HALF_POOL: Layer = Layer::MaxPool2d(window(3).stride(2));
 
 /// One inception block: output channels of its convolutions.
-pub struct Inception {
+pub(super) struct Inception {
     /// Layers are called `inception_{name}_...`.
     name: &'static str,
     inputs: usize,
@@ -47,14 +47,14 @@ enum Pool {
 
 // A row is a row of the paper's table: name, inputs, the 1x1 convolution, 3x3, double 3x3, the pool and its projection.
 #[rustfmt::skip]
-pub const A: Inception = same("3a", 192, 64, [64, 64], [64, 96, 96], (Average, 32));
+pub(super) const A: Inception = same("3a", 192, 64, [64, 64], [64, 96, 96], (Average, 32));
 #[rustfmt::skip]
-pub const B: Inception = same("3b", 256, 64, [64, 96], [64, 96, 96], (Average, 64));
+pub(super) const B: Inception = same("3b", 256, 64, [64, 96], [64, 96, 96], (Average, 64));
 /// The block whose `double_3x3_1` feeds the 3D net, and in ECO-Full the rest of the 2D net too: it is built in two parts.
-pub const C: Inception = half("3c", 320, [128, 160], [64, 96, 96]);
+pub(super) const C: Inception = half("3c", 320, [128, 160], [64, 96, 96]);
 /// What follows in ECO-Full: from 28 to 14 rows and columns in 3c, to 7 in 4e.
 #[rustfmt::skip]
-pub const LATER: [Inception; 7] = [
+pub(super) const LATER: [Inception; 7] = [
     same("4a",  576, 224, [ 64,  96], [ 96, 128, 128], (Average, 128)),
     same("4b",  576, 192, [ 96, 128], [ 96, 128, 128], (Average, 128)),
     same("4c",  576, 160, [128, 160], [128, 160, 160], (Average, 128)),
@@ -102,12 +102,12 @@ const fn half(
 
 impl Inception {
     /// What the layers' names begin with.
-    pub fn prefix(&self) -> String {
+    pub(super) fn prefix(&self) -> String {
         format!("inception_{}_", self.name)
     }
 
     /// The name of the block.
-    pub fn block_name(&self) -> String {
+    pub(super) fn block_name(&self) -> String {
         format!("inception_{}", self.name)
     }
 
@@ -120,7 +120,7 @@ impl Inception {
     }
 
     /// Defines the branch of one 3x3 convolution.
-    pub fn three(&self, block: &mut Block) -> Vec<Child> {
+    pub(super) fn three(&self, block: &mut Block) -> Vec<Child> {
         let [reduced, outputs] = self.three;
         let mut unit = |name, channels, window| self.unit(block, name, channels, window);
         [
@@ -131,7 +131,7 @@ impl Inception {
     }
 
     /// Defines the branch of two 3x3 convolutions up to the first of them.
-    pub fn double_begun(&self, block: &mut Block) -> Vec<Child> {
+    pub(super) fn double_begun(&self, block: &mut Block) -> Vec<Child> {
         let [reduced, middle, _] = self.double;
         let mut unit = |name, channels, window| self.unit(block, name, channels, window);
         [
@@ -142,7 +142,7 @@ impl Inception {
     }
 
     /// Defines the last convolution of that branch.
-    pub fn double_ended(&self, block: &mut Block) -> Vec<Child> {
+    pub(super) fn double_ended(&self, block: &mut Block) -> Vec<Child> {
         let [_, middle, outputs] = self.double;
         let window = self.last();
         self.unit(block, "double_3x3_2", [middle, outputs], window)
@@ -150,7 +150,7 @@ impl Inception {
     }
 
     /// Defines the branch of the pool.
-    pub fn pooled(&self, block: &mut Block) -> Vec<Child> {
+    pub(super) fn pooled(&self, block: &mut Block) -> Vec<Child> {
         let (pool, projection) = match self.rest {
             Rest::Same {
                 pool: Pool::Average,
@@ -174,7 +174,7 @@ impl Inception {
 
     /// The whole block, its branches side by side and concatenated: `[frames, inputs, H, W]` to `[frames, outputs, H, W]`, or
     /// half of H and W.
-    pub fn block(&self, type_name: &'static str) -> Block {
+    pub(super) fn block(&self, type_name: &'static str) -> Block {
         let mut block = Block::new(type_name);
         let mut branches = Vec::new();
         if let Rest::Same { single, .. } = self.rest {
@@ -206,7 +206,7 @@ impl Inception {
 
 /// Defines a convolution, its batch norm and its ReLU under BN-Inception's names: `{prefix}{name}`, `{prefix}{name}_bn` and
 /// `{prefix}relu_{name}`.
-pub fn convolution(
+pub(super) fn convolution(
     block: &mut Block,
     prefix: &str,
     name: &str,
@@ -218,7 +218,7 @@ pub fn convolution(
 }
 
 /// Defines a convolution called `name`, its batch norm, and its ReLU called `relu`.
-pub fn unit(
+pub(super) fn unit(
     block: &mut Block,
     name: &str,
     relu: impl Into<String>,

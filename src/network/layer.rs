@@ -8,7 +8,7 @@ pub const BATCH_NORM_EPSILON: f64 = 1e-5;
 /// Weight of a new batch in a batch norm's running statistics; has no effect at inference.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 /// A batch norm's count of the batches seen in training, an int64 scalar that inference never reads.
-pub const COUNTER: &str = "num_batches_tracked";
+pub(super) const COUNTER: &str = "num_batches_tracked";
 
 /// A sliding window: kernel, stride and zero padding, the same along every axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

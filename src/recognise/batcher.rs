@@ -7,7 +7,7 @@ use crate::engine::{ClipBatch, Engine};
 use crate::recipe::Preprocess;
 
 /// Collects views until a batch is full, and hands out answers in the order of the clips.
-pub struct Batcher<'a> {
+pub(super) struct Batcher<'a> {
     engine: &'a dyn Engine,
     turns: &'a Turns,
     preprocess: Preprocess,
@@ -67,7 +67,7 @@ impl Waiting {
 
 impl<'a> Batcher<'a> {
     /// Runs batches of at most `size` views when it is the network's turn.
-    pub fn new(
+    pub(super) fn new(
         engine: &'a dyn Engine,
         turns: &'a Turns,
         preprocess: Preprocess,
@@ -85,7 +85,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Takes a clip and runs the batches that it completes.
-    pub fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
+    pub(super) fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
         let waiting = Waiting {
             item,
             logits: Vec::new(),
@@ -101,7 +101,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Runs what is left.
-    pub fn flush(&mut self) -> Result<(), RecogniseError> {
+    pub(super) fn flush(&mut self) -> Result<(), RecogniseError> {
         match self.views {
             0 => Ok(()),
             views => self.run(views),
@@ -109,7 +109,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// The next clip in order, when all of it has run.
-    pub fn pop(&mut self) -> Option<Answer> {
+    pub(super) fn pop(&mut self) -> Option<Answer> {
         match self.waiting.front()?.missing() {
             0 => self.waiting.pop_front().map(Waiting::answer),
             _ => None,

@@ -50,7 +50,7 @@ pub(super) struct RowMaker<'a> {
 
 impl RowMaker<'_> {
     /// The row that shows an answer.
-    pub fn row(&self, answer: &Answer) -> Row {
+    pub(super) fn row(&self, answer: &Answer) -> Row {
         let failed = |range, error| {
             Row::Failed(RowError {
                 clip: ClipName::new(&answer.entry.path),

@@ -3,7 +3,7 @@
 use crate::recognise::{FrameRange, Prediction};
 
 /// The part of a clip in words: seconds where they are known, else frames.
-pub fn range_text(range: &FrameRange) -> String {
+pub(super) fn range_text(range: &FrameRange) -> String {
     match (range.start_seconds, range.end_seconds) {
         (Some(start), Some(end)) => format!("{start:.2} s to {end:.2} s"),
         _ => format!(
@@ -15,7 +15,7 @@ pub fn range_text(range: &FrameRange) -> String {
 }
 
 /// `83.21%`. Scores close to 0 and 1 become `<0.01%` and `>99.99%`.
-pub fn percentage(score: f32) -> String {
+pub(super) fn percentage(score: f32) -> String {
     let percent = f64::from(score) * 100.0;
     if score > 0.0 && percent < 0.01 {
         "<0.01%".into()
@@ -27,7 +27,7 @@ pub fn percentage(score: f32) -> String {
 }
 
 /// `16 of 280 frames`. Frames are counted once, although views share frames and short clips repeat them.
-pub fn frames_text(answer: &Prediction) -> String {
+pub(super) fn frames_text(answer: &Prediction) -> String {
     let mut frames = answer.frames.clone();
     frames.sort_unstable();
     frames.dedup();

@@ -13,6 +13,7 @@ pub struct UnknownName {
 /// Gives an enum without fields `ALL`, `name()`, `Display` and `FromStr` from one table of its names.
 macro_rules! names {
     ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
+        #[allow(unreachable_pub, reason = "as visible as the enum")]
         impl $type {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];

@@ -24,7 +24,7 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 /// One browser window.
-pub struct Browser {
+pub(crate) struct Browser {
     driver: Child,
     session: String,
     /// Open for as long as the driver may write to it.
@@ -35,7 +35,7 @@ pub struct Browser {
 
 impl Browser {
     /// Starts a browser; `None` where none is installed.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let chromium = ["chromium", "chromium-browser", "google-chrome"]
             .iter()
             .find_map(|name| on_path(name));
@@ -70,7 +70,7 @@ impl Browser {
     }
 
     /// Opens a file; the logs begin there, and not with the page of an empty window.
-    pub fn open(&self, page: &Path) {
+    pub(crate) fn open(&self, page: &Path) {
         self.command("url", &json!({ "url": "about:blank" }));
         self.log("performance");
         self.log("browser");
@@ -81,18 +81,18 @@ impl Browser {
     }
 
     /// What `script`, the body of a function, returns.
-    pub fn eval(&self, script: &str) -> Value {
+    pub(crate) fn eval(&self, script: &str) -> Value {
         self.command("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
     /// Clicks the first element that matches.
-    pub fn click(&self, selector: &str) {
+    pub(crate) fn click(&self, selector: &str) {
         let element = self.find(selector);
         self.command(&format!("element/{element}/click"), &json!({}));
     }
 
     /// Types into the first element that matches.
-    pub fn keys(&self, selector: &str, text: &str) {
+    pub(crate) fn keys(&self, selector: &str, text: &str) {
         let element = self.find(selector);
         self.command(
             &format!("element/{element}/value"),
@@ -101,7 +101,7 @@ impl Browser {
     }
 
     /// A command of the DevTools protocol.
-    pub fn devtools(&self, command: &str, parameters: Value) {
+    pub(crate) fn devtools(&self, command: &str, parameters: Value) {
         self.command(
             "goog/cdp/execute",
             &json!({ "cmd": command, "params": parameters }),
@@ -109,14 +109,14 @@ impl Browser {
     }
 
     /// The messages of a log since it was last read.
-    pub fn log(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn log(&self, kind: &str) -> Vec<String> {
         let entries = self.command("se/log", &json!({ "type": kind }));
         let message = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
         entries.as_array().unwrap().iter().map(message).collect()
     }
 
     /// The addresses that were asked for since the log was last read.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let url = |message: String| {
             let event: Value = serde_json::from_str(&message).unwrap();
             let event = &event["message"];

@@ -11,17 +11,17 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The Python with PyTorch: ECO_PYTHON, else the one that `make setup-full` prepares.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     env::var_os("ECO_PYTHON").map_or_else(|| root().join(".venv/bin/python"), PathBuf::from)
 }
 
 /// Runs a script of `scripts/` and returns what it printed.
-pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) -> String {
     let output = Command::new(python())
         .arg(root().join("scripts").join(name))
         .args(args)
@@ -34,7 +34,7 @@ pub fn script<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) ->
 
 /// A folder that `fill` makes once for this content of `scripts/`, and that later runs find again: scripts import one
 /// another, so that a change of any makes everything anew. `purpose` tells apart what one script makes.
-pub fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+pub(crate) fn made_once(name: &str, purpose: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     // Tests of one process run side by side: one makes, the others find.
     static MAKING: Mutex<()> = Mutex::new(());
     let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,13 +68,13 @@ fn scripts_hash() -> u64 {
 }
 
 /// The reference's checkpoint of ECO-Lite, inputs and outputs (`scripts/reference.py cases`).
-pub fn reference_cases() -> &'static Path {
+pub(crate) fn reference_cases() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| cases("lite"))
 }
 
 /// The same for ECO-Full.
-pub fn reference_cases_of_full() -> &'static Path {
+pub(crate) fn reference_cases_of_full() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| cases("full"))
 }
@@ -93,7 +93,7 @@ fn cases(arch: &str) -> PathBuf {
 
 #[cfg(feature = "libtorch")]
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use tensors::{Tensors, batch, relative_l2};
+pub(crate) use tensors::{Tensors, batch, relative_l2};
 
 #[cfg(feature = "libtorch")]
 mod tensors {
@@ -104,16 +104,16 @@ mod tensors {
     use tch::{Kind, Tensor};
 
     /// The tensors of a safetensors file by name.
-    pub struct Tensors(pub HashMap<String, Tensor>);
+    pub(crate) struct Tensors(pub HashMap<String, Tensor>);
 
     impl Tensors {
-        pub fn read(path: &Path) -> Self {
+        pub(crate) fn read(path: &Path) -> Self {
             let tensors = Tensor::read_safetensors(path)
                 .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             Self(tensors.into_iter().collect())
         }
 
-        pub fn get(&self, name: &str) -> &Tensor {
+        pub(crate) fn get(&self, name: &str) -> &Tensor {
             self.0
                 .get(name)
                 .unwrap_or_else(|| panic!("the reference has no {name}"))
@@ -121,7 +121,7 @@ mod tensors {
     }
 
     /// `[clips, segments, 3, 224, 224]` as engines take it.
-    pub fn batch(input: &Tensor) -> ClipBatch {
+    pub(crate) fn batch(input: &Tensor) -> ClipBatch {
         let size = input.size();
         let mut batch = ClipBatch::zeros(size[0] as usize, size[1] as usize);
         let count = batch.values.len();
@@ -130,7 +130,7 @@ mod tensors {
     }
 
     /// |found - expected| / |expected|, both as one long vector in float64.
-    pub fn relative_l2(found: &Tensor, expected: &Tensor) -> f64 {
+    pub(crate) fn relative_l2(found: &Tensor, expected: &Tensor) -> f64 {
         assert_eq!(found.size(), expected.size());
         let [found, expected] = [found, expected].map(|t| t.to_kind(Kind::Double));
         let norm = |t: &Tensor| t.square().sum(Kind::Double).double_value(&[]).sqrt();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::tools;
 
 /// Classifies with the demo weights and few segments, which is quick.
-pub fn classify<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn classify<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
     command.args([
         "classify",
@@ -34,7 +34,7 @@ pub fn classify<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
 }
 
 /// Runs a command: exit code, standard output, standard error.
-pub fn output(command: &mut Command) -> (i32, String, String) {
+pub(crate) fn output(command: &mut Command) -> (i32, String, String) {
     let Output {
         status,
         stdout,
@@ -45,7 +45,7 @@ pub fn output(command: &mut Command) -> (i32, String, String) {
 }
 
 /// Starts a command with all three standard streams as pipes, the output to be read by lines.
-pub fn piped(command: &mut Command) -> (Child, ChildStdin, BufReader<ChildStdout>) {
+pub(crate) fn piped(command: &mut Command) -> (Child, ChildStdin, BufReader<ChildStdout>) {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -53,7 +53,7 @@ pub fn piped(command: &mut Command) -> (Child, ChildStdin, BufReader<ChildStdout
 }
 
 /// A clip of so many frames in which a box moves.
-pub fn clip(folder: &Path, name: impl AsRef<Path>, frames: u32) -> PathBuf {
+pub(crate) fn clip(folder: &Path, name: impl AsRef<Path>, frames: u32) -> PathBuf {
     let clip = folder.join(name);
     fs::create_dir_all(&clip).unwrap();
     for number in 1..=frames {
@@ -70,19 +70,19 @@ pub fn clip(folder: &Path, name: impl AsRef<Path>, frames: u32) -> PathBuf {
 }
 
 /// An empty folder.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// The rows of JSON lines.
-pub fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
 /// What is in a folder.
-pub fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
@@ -92,7 +92,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Waits for a child: exit code, standard output, standard error.
-pub fn finished(child: Child) -> (i32, String, String) {
+pub(crate) fn finished(child: Child) -> (i32, String, String) {
     let Output {
         status,
         stdout,
@@ -103,7 +103,7 @@ pub fn finished(child: Child) -> (i32, String, String) {
 }
 
 /// Makes a video of so many frames with ffmpeg; `None` where it is not installed.
-pub fn video(folder: &Path, name: &str, frames: &str) -> Option<PathBuf> {
+pub(crate) fn video(folder: &Path, name: &str, frames: &str) -> Option<PathBuf> {
     let video = folder.join(name);
     let source = "testsrc2=size=96x72:rate=10";
     let input = ["-v", "error", "-f", "lavfi", "-i", source];

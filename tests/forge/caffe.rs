@@ -7,7 +7,7 @@ use eco::weights::{Model, Models, TensorSpec};
 use tempfile::TempDir;
 
 /// A number of seven bits a byte, lowest first.
-pub fn varint(mut number: u64) -> Vec<u8> {
+pub(crate) fn varint(mut number: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -18,12 +18,12 @@ pub fn varint(mut number: u64) -> Vec<u8> {
 }
 
 /// A field with a number.
-pub fn number(field: u64, value: u64) -> Vec<u8> {
+pub(crate) fn number(field: u64, value: u64) -> Vec<u8> {
     [varint(field << 3), varint(value)].concat()
 }
 
 /// A field with a text, a message or a packed list.
-pub fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
+pub(crate) fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
     [
         &varint(field << 3 | 2)[..],
         &varint(value.len() as u64),
@@ -32,11 +32,11 @@ pub fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-pub fn text(field: u64, value: &str) -> Vec<u8> {
+pub(crate) fn text(field: u64, value: &str) -> Vec<u8> {
     bytes(field, value.as_bytes())
 }
 
-pub fn packed(values: &[f32]) -> Vec<u8> {
+pub(crate) fn packed(values: &[f32]) -> Vec<u8> {
     values
         .iter()
         .flat_map(|value| value.to_le_bytes())
@@ -44,17 +44,17 @@ pub fn packed(values: &[f32]) -> Vec<u8> {
 }
 
 /// The field `shape` of a blob.
-pub fn shape(extents: &[u64]) -> Vec<u8> {
+pub(crate) fn shape(extents: &[u64]) -> Vec<u8> {
     let dims: Vec<u8> = extents.iter().flat_map(|&extent| varint(extent)).collect();
     bytes(7, &bytes(1, &dims))
 }
 
 /// A blob as Caffe writes it: its values, then its shape.
-pub fn blob(extents: &[u64], values: &[f32]) -> Vec<u8> {
+pub(crate) fn blob(extents: &[u64], values: &[f32]) -> Vec<u8> {
     [bytes(5, &packed(values)), shape(extents)].concat()
 }
 
-pub fn layer(name: &str, kind: &str, blobs: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn layer(name: &str, kind: &str, blobs: &[Vec<u8>]) -> Vec<u8> {
     let blobs: Vec<u8> = blobs.iter().flat_map(|blob| bytes(7, blob)).collect();
     [
         text(1, name),
@@ -67,20 +67,20 @@ pub fn layer(name: &str, kind: &str, blobs: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A model of these layers.
-pub fn net(name: &str, layers: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn net(name: &str, layers: &[Vec<u8>]) -> Vec<u8> {
     let layers: Vec<u8> = layers.iter().flat_map(|layer| bytes(100, layer)).collect();
     [text(1, name), layers].concat()
 }
 
 /// The layer that reads clips in training: no blobs, and fields that only ECO's branch of Caffe has.
-pub fn video_data() -> Vec<u8> {
+pub(crate) fn video_data() -> Vec<u8> {
     let source = [text(1, "list.txt"), number(4, 17), number(9, 320)].concat();
     [layer("data", "VideoData", &[]), bytes(140, &source)].concat()
 }
 
 /// The layers of a network with this state_dict as Caffe has them, the head under the name `head`, with others between
 /// that have no blobs. `value` gives the values of a tensor.
-pub fn layers(
+pub(crate) fn layers(
     spec: &[TensorSpec],
     head: &str,
     value: impl Fn(&TensorSpec) -> Vec<f32>,
@@ -118,7 +118,7 @@ pub fn layers(
 }
 
 /// ECO-Lite in small, for so many classes.
-pub fn models(classes: usize) -> Models {
+pub(crate) fn models(classes: usize) -> Models {
     Models::from(Model {
         architecture: Architecture::Lite,
         tensors: spec(classes),
@@ -126,7 +126,7 @@ pub fn models(classes: usize) -> Models {
 }
 
 /// The parts of ECO-Lite in small: a convolution with its batch norm, the first 3D convolution, the head.
-pub fn spec(classes: usize) -> Vec<TensorSpec> {
+pub(crate) fn spec(classes: usize) -> Vec<TensorSpec> {
     let spec = |(name, shape): (&str, &[usize])| TensorSpec {
         name: name.to_string(),
         shape: shape.to_vec(),
@@ -155,7 +155,7 @@ pub fn spec(classes: usize) -> Vec<TensorSpec> {
 }
 
 /// Values that tell tensors and places apart; all can be variances.
-pub fn values(spec: &TensorSpec) -> Vec<f32> {
+pub(crate) fn values(spec: &TensorSpec) -> Vec<f32> {
     let letters = spec.name.bytes().map(u32::from);
     let hash = letters.fold(7, |hash: u32, letter| {
         hash.wrapping_mul(31).wrapping_add(letter)
@@ -168,12 +168,12 @@ pub fn values(spec: &TensorSpec) -> Vec<f32> {
 }
 
 /// A model of them, for so many classes.
-pub fn model(classes: usize) -> Vec<u8> {
+pub(crate) fn model(classes: usize) -> Vec<u8> {
     net("o3d", &layers(&spec(classes), "fc8u", values))
 }
 
 /// The same for five classes, with the layer `name` in another form.
-pub fn with_layer(name: &str, other: Vec<u8>) -> Vec<u8> {
+pub(crate) fn with_layer(name: &str, other: Vec<u8>) -> Vec<u8> {
     let start = text(1, name);
     let mut layers = layers(&spec(5), "fc8", values);
     let place = layers.iter().position(|layer| layer.starts_with(&start));
@@ -182,12 +182,12 @@ pub fn with_layer(name: &str, other: Vec<u8>) -> Vec<u8> {
 }
 
 /// A file in a folder of its own.
-pub struct Written {
+pub(crate) struct Written {
     pub path: PathBuf,
     _folder: TempDir,
 }
 
-pub fn written(content: &[u8]) -> Written {
+pub(crate) fn written(content: &[u8]) -> Written {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.caffemodel");
     std::fs::write(&path, content).unwrap();

@@ -8,12 +8,12 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-pub mod caffe;
+pub(crate) mod caffe;
 
 /// Pickle opcodes as bytes.
-pub mod pickle {
+pub(crate) mod pickle {
     /// BINUNICODE.
-    pub fn text(text: &str) -> Vec<u8> {
+    pub(crate) fn text(text: &str) -> Vec<u8> {
         let mut out = vec![b'X'];
         out.extend((text.len() as u32).to_le_bytes());
         out.extend(text.as_bytes());
@@ -21,32 +21,32 @@ pub mod pickle {
     }
 
     /// LONG1 of eight bytes.
-    pub fn int(value: i64) -> Vec<u8> {
+    pub(crate) fn int(value: i64) -> Vec<u8> {
         let mut out = vec![0x8a, 8];
         out.extend(value.to_le_bytes());
         out
     }
 
-    pub fn ints(values: &[i64]) -> Vec<u8> {
+    pub(crate) fn ints(values: &[i64]) -> Vec<u8> {
         let mut out = vec![b'('];
         values.iter().for_each(|&v| out.extend(int(v)));
         out.push(b't');
         out
     }
 
-    pub fn global(module: &str, name: &str) -> Vec<u8> {
+    pub(crate) fn global(module: &str, name: &str) -> Vec<u8> {
         format!("c{module}\n{name}\n").into_bytes()
     }
 
     /// PROTO 2, `body`, STOP.
-    pub fn whole(body: &[u8]) -> Vec<u8> {
+    pub(crate) fn whole(body: &[u8]) -> Vec<u8> {
         [b"\x80\x02", body, b"."].concat()
     }
 }
 
 /// A tensor as a pickle describes it, with every number free to be wrong.
 #[derive(Clone)]
-pub struct TensorForge {
+pub(crate) struct TensorForge {
     pub storage: &'static str,
     pub key: String,
     pub numel: i64,
@@ -57,7 +57,7 @@ pub struct TensorForge {
 
 impl TensorForge {
     /// A sound tensor of `rows` by `columns` floats.
-    pub fn new(key: &str, rows: i64, columns: i64) -> Self {
+    pub(crate) fn new(key: &str, rows: i64, columns: i64) -> Self {
         Self {
             storage: "FloatStorage",
             key: key.to_string(),
@@ -69,7 +69,7 @@ impl TensorForge {
     }
 
     /// The persistent id of the storage, and what a legacy stream appends to it.
-    pub fn persistent_id(&self, legacy: &[u8]) -> Vec<u8> {
+    pub(crate) fn persistent_id(&self, legacy: &[u8]) -> Vec<u8> {
         [
             &b"("[..],
             &pickle::text("storage"),
@@ -83,7 +83,7 @@ impl TensorForge {
         .concat()
     }
 
-    pub fn pickled(&self, legacy: &[u8]) -> Vec<u8> {
+    pub(crate) fn pickled(&self, legacy: &[u8]) -> Vec<u8> {
         [
             &pickle::global("torch._utils", "_rebuild_tensor_v2")[..],
             b"(",
@@ -100,7 +100,7 @@ impl TensorForge {
 }
 
 /// A dictionary with these items, each value already pickled.
-pub fn dict(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn dict(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut out = [&pickle::global("collections", "OrderedDict")[..], b")R("].concat();
     for (key, value) in items {
         out.extend(pickle::text(key));
@@ -112,7 +112,7 @@ pub fn dict(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 /// A zip record with every field free to be wrong.
 #[derive(Clone, Default)]
-pub struct Record {
+pub(crate) struct Record {
     pub name: String,
     pub local_name: Option<String>,
     pub data: Vec<u8>,
@@ -126,7 +126,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(name: &str, data: &[u8]) -> Self {
+    pub(crate) fn new(name: &str, data: &[u8]) -> Self {
         Self {
             name: name.to_string(),
             data: data.to_vec(),
@@ -135,7 +135,7 @@ impl Record {
     }
 
     /// The same record deflated.
-    pub fn deflated(self) -> Self {
+    pub(crate) fn deflated(self) -> Self {
         let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(&self.data).unwrap();
         Self {
@@ -148,7 +148,7 @@ impl Record {
 }
 
 /// A zip archive of stored records without checksums.
-pub fn zip(records: &[Record]) -> Vec<u8> {
+pub(crate) fn zip(records: &[Record]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for record in records {
@@ -191,7 +191,7 @@ pub fn zip(records: &[Record]) -> Vec<u8> {
 }
 
 /// The records of a checkpoint: a pickle body and the storages by key.
-pub fn torch_records(body: &[u8], storages: &[(&str, Vec<u8>)]) -> Vec<Record> {
+pub(crate) fn torch_records(body: &[u8], storages: &[(&str, Vec<u8>)]) -> Vec<Record> {
     let mut records = vec![
         Record::new("m/data.pkl", &pickle::whole(body)),
         Record::new("m/byteorder", b"little"),
@@ -206,7 +206,12 @@ pub fn torch_records(body: &[u8], storages: &[(&str, Vec<u8>)]) -> Vec<Record> {
 }
 
 /// A legacy stream: a pickle body, the storage keys, and the storages as element count and bytes.
-pub fn legacy(body: &[u8], keys: &[&str], storages: &[(i64, Vec<u8>)], little: bool) -> Vec<u8> {
+pub(crate) fn legacy(
+    body: &[u8],
+    keys: &[&str],
+    storages: &[(i64, Vec<u8>)],
+    little: bool,
+) -> Vec<u8> {
     let mut out = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec();
     out.extend(b"\x80\x02M\xe9\x03.");
     let endian = if little { b"\x88" } else { b"\x89" };
@@ -224,7 +229,7 @@ pub fn legacy(body: &[u8], keys: &[&str], storages: &[(i64, Vec<u8>)], little: b
 }
 
 /// A tar member with type and size free to be wrong.
-pub struct Member {
+pub(crate) struct Member {
     pub name: &'static str,
     pub data: Vec<u8>,
     pub kind: u8,
@@ -232,7 +237,7 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn new(name: &'static str, data: Vec<u8>) -> Self {
+    pub(crate) fn new(name: &'static str, data: Vec<u8>) -> Self {
         Self {
             name,
             data,
@@ -242,7 +247,7 @@ impl Member {
     }
 }
 
-pub fn tar(members: &[Member]) -> Vec<u8> {
+pub(crate) fn tar(members: &[Member]) -> Vec<u8> {
     let mut out = Vec::new();
     for member in members {
         let mut header = vec![0u8; 512];
@@ -263,7 +268,7 @@ pub fn tar(members: &[Member]) -> Vec<u8> {
 }
 
 /// The members of a tar checkpoint with one tensor of 2 by 3 floats called `a.weight`.
-pub fn tar_members() -> Vec<Member> {
+pub(crate) fn tar_members() -> Vec<Member> {
     let system = [&b"}"[..], &pickle::text("little_endian"), b"\x88s"].concat();
     let mut storages = pickle::whole(b"K\x01");
     let id = [
@@ -297,7 +302,7 @@ pub fn tar_members() -> Vec<Member> {
 }
 
 /// A safetensors file with this header.
-pub fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     let mut out = (header.len() as u64).to_le_bytes().to_vec();
     out.extend(header.as_bytes());
     out.extend(data);
@@ -305,12 +310,12 @@ pub fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes of the floats 0, 1, 2, ...
-pub fn floats(count: usize) -> Vec<u8> {
+pub(crate) fn floats(count: usize) -> Vec<u8> {
     (0..count).flat_map(|v| (v as f32).to_le_bytes()).collect()
 }
 
 /// One sound file of every container, each with a tensor `a.weight` of 2 by 3 floats.
-pub fn sound() -> BTreeMap<&'static str, Vec<u8>> {
+pub(crate) fn sound() -> BTreeMap<&'static str, Vec<u8>> {
     let tensor = TensorForge::new("0", 2, 3);
     let plain = dict(&[("a.weight", tensor.pickled(b""))]);
     let nested = [

@@ -9,7 +9,7 @@ use std::io::Write;
 
 /// Says that something is not tested and why, straight on stderr, since the test runner hides what passing tests print.
 /// Where ECO_REQUIRE_TOOLS is set, as in CI, the test fails instead.
-pub fn skip(what: &str, why: impl Display) {
+pub(crate) fn skip(what: &str, why: impl Display) {
     assert!(
         env::var_os("ECO_REQUIRE_TOOLS").is_none(),
         "{what} is not tested: {why}"
@@ -18,7 +18,7 @@ pub fn skip(what: &str, why: impl Display) {
 }
 
 /// As [`skip`], for what no installation can mend. The file ECO_SKIPPED, if it is set, gets a line, so that `make test` can count.
-pub fn say_skipped(what: &str, why: impl Display) {
+pub(crate) fn say_skipped(what: &str, why: impl Display) {
     let line = format!("{what} is not tested: {why}\n");
     std::io::stderr()
         .write_all(format!("\nSKIPPED: {line}").as_bytes())

@@ -26,7 +26,7 @@ use report::{Report, Stage};
 /// Times are milliseconds per clip. Without CLIP only the forward pass is measured, on synthetic frames. With CLIP, decoding
 /// and the whole path from file to logits are measured as well. GPU times include synchronisation.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A directory of frames or a video; it is decoded in every run
     #[arg(value_name = "CLIP")]
     clip: Option<PathBuf>,
@@ -92,7 +92,7 @@ impl Args {
 }
 
 /// Measures what `args` ask for and prints it.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let threads = use_threads(args.engine.threads)?;
     let outputs = args.outputs.as_deref().map(NewFile::create).transpose()?;
     let input = args.input.as_deref().map(read_input).transpose()?;

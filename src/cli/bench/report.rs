@@ -10,7 +10,7 @@ use crate::recognise::Recogniser;
 
 /// One stage's times in milliseconds per clip.
 #[derive(Debug, Serialize)]
-pub struct Stage {
+pub(super) struct Stage {
     name: &'static str,
     runs: usize,
     min_ms: f64,
@@ -21,7 +21,7 @@ pub struct Stage {
 
 impl Stage {
     /// The stage with these times, at least one; each is for `clips` clips.
-    pub fn new(name: &'static str, times: Vec<Duration>, clips: usize) -> Self {
+    pub(super) fn new(name: &'static str, times: Vec<Duration>, clips: usize) -> Self {
         let mut ms: Vec<f64> = times
             .iter()
             .map(|time| time.as_secs_f64() * 1e3 / clips as f64)
@@ -42,7 +42,7 @@ impl Stage {
 
 /// Everything that `eco bench` prints.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     version: &'static str,
     engine: String,
     device: String,
@@ -57,7 +57,12 @@ pub struct Report {
 
 impl Report {
     /// Combines the measured stages with what they were measured on.
-    pub fn new(recogniser: &Recogniser, batch: usize, warmup: u16, stages: Vec<Stage>) -> Self {
+    pub(super) fn new(
+        recogniser: &Recogniser,
+        batch: usize,
+        warmup: u16,
+        stages: Vec<Stage>,
+    ) -> Self {
         let engine = recogniser.engine();
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -73,7 +78,7 @@ impl Report {
     }
 
     /// A table on standard output.
-    pub fn text(&self) -> anyhow::Result<()> {
+    pub(super) fn text(&self) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         writeln!(
             out,
@@ -104,14 +109,14 @@ impl Report {
     }
 
     /// One JSON object on standard output.
-    pub fn json(&self) -> anyhow::Result<()> {
+    pub(super) fn json(&self) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, self)?;
         Ok(writeln!(out)?)
     }
 
     /// One line per stage on standard output, each with what it was measured on.
-    pub fn csv(&self) -> anyhow::Result<()> {
+    pub(super) fn csv(&self) -> anyhow::Result<()> {
         let mut out = csv::Writer::from_writer(io::stdout().lock());
         out.write_record(HEADER)?;
         for stage in &self.stages {

@@ -22,7 +22,7 @@ use crate::show::values::Content;
 /// becomes a row with its error, the others go on, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
     #[arg(value_name = "CLIP", required_unless_present = "list")]
     pub inputs: Vec<PathBuf>,
@@ -58,7 +58,7 @@ pub struct Args {
 
 /// What is written and where.
 #[derive(Debug, clap::Args)]
-pub struct OutputFlags {
+pub(crate) struct OutputFlags {
     /// How rows are written: text for people; json, a list; jsonl, one object per line as soon as its clip is done; csv, one
     /// line per class
     #[arg(
@@ -120,7 +120,7 @@ Examples:
 
 impl Args {
     /// Refuses flags that would have no effect.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         let seconds = [self.from, self.to, self.window, self.stride];
         if self.clips_from.fps.is_some() && seconds.iter().all(Option::is_none) {
             return Err(useless(
@@ -132,7 +132,7 @@ impl Args {
     }
 
     /// The library's options for these flags; `clips` is the number of clips, where it is known.
-    pub fn options(&self, weights: WeightsSource, clips: Option<usize>) -> Options {
+    pub(crate) fn options(&self, weights: WeightsSource, clips: Option<usize>) -> Options {
         let sliding = self.window.map(|window| Sliding {
             window,
             stride: self.stride.unwrap_or(window),
@@ -194,7 +194,7 @@ impl OutputFlags {
     }
 
     /// What rows show.
-    pub fn rows(&self) -> RowOptions {
+    pub(crate) fn rows(&self) -> RowOptions {
         RowOptions {
             topk: self.topk,
             min_score: self.min_score,

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 
-pub use args::Args;
+pub(super) use args::Args;
 use sinks::Sinks;
 use tally::Tally;
 
@@ -23,7 +23,7 @@ use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
 
 /// Classifies the clips that `args` names.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     use_threads(args.engine.threads)?;
     let inputs = Inputs::new(&args.inputs, &args.clips_from, args.speech.quiet)?;

@@ -20,7 +20,7 @@ use crate::text::terminal;
 const LARGE_PAGE: u64 = 100_000_000;
 
 /// Standard output and the files asked for.
-pub struct Sinks {
+pub(super) struct Sinks {
     rows: Box<dyn RowWriter>,
     report: Option<(PathBuf, ReportPage)>,
     /// Clips there are, where that is known.
@@ -36,7 +36,7 @@ pub struct Sinks {
 impl Sinks {
     /// Opens all of them, so that a file that cannot be written is known before the work. `clips` is how many there will be,
     /// where that is known.
-    pub fn open(
+    pub(super) fn open(
         flags: &OutputFlags,
         about: About,
         recogniser: &Recogniser,
@@ -68,7 +68,7 @@ impl Sinks {
     }
 
     /// Writes an answer, which `row` shows, everywhere.
-    pub fn write(&mut self, answer: &Answer, row: &Row) -> anyhow::Result<()> {
+    pub(super) fn write(&mut self, answer: &Answer, row: &Row) -> anyhow::Result<()> {
         self.rows.write(row)?;
         self.written += 1;
         if let Some((_, page)) = &mut self.report {
@@ -111,7 +111,7 @@ impl Sinks {
     }
 
     /// Completes standard output and puts the files in their places. Returns what there is to say about them.
-    pub fn finish(mut self, ending: Ending) -> anyhow::Result<Vec<String>> {
+    pub(super) fn finish(mut self, ending: Ending) -> anyhow::Result<Vec<String>> {
         if let Some((path, page)) = self.report {
             let bytes = page.finish(ending)?;
             let slow = match bytes {

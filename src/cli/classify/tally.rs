@@ -10,7 +10,7 @@ use crate::recognise::{Answer, Row};
 
 /// Counts answers and failures, and sums up times.
 #[derive(Default)]
-pub struct Tally {
+pub(super) struct Tally {
     rows: usize,
     failed: usize,
     clips: usize,
@@ -22,7 +22,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts an answer, which `row` shows.
-    pub fn add(&mut self, answer: &Answer, row: &Row) {
+    pub(super) fn add(&mut self, answer: &Answer, row: &Row) {
         self.rows += 1;
         let (place, answers) = answer.outcome.place();
         self.clips = answer.clip + usize::from(place + 1 == answers);
@@ -37,12 +37,12 @@ impl Tally {
     }
 
     /// Clips that are done: all of their windows have an answer or a failure.
-    pub fn clips(&self) -> usize {
+    pub(super) fn clips(&self) -> usize {
         self.clips
     }
 
     /// Prints to standard error where the time went.
-    pub fn explain(&self, elapsed: Duration) {
+    pub(super) fn explain(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         let rate = self.rows as f64 / seconds;
         say(format_args!(
@@ -54,7 +54,11 @@ impl Tally {
     }
 
     /// A failure when the work was interrupted (with that exit code), when a clip failed, or when there were no clips.
-    pub fn verdict(&self, interrupted: Option<u8>, missing: Option<usize>) -> Result<(), Failure> {
+    pub(super) fn verdict(
+        &self,
+        interrupted: Option<u8>,
+        missing: Option<usize>,
+    ) -> Result<(), Failure> {
         if let Some(code) = interrupted {
             let missing =
                 missing.map_or(String::new(), |clips| format!("; clips missing: {clips}"));

@@ -21,7 +21,7 @@ use crate::text::names;
 /// counted and listed, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Lists (.txt .csv .tsv .json) and directories of clips, with a directory per class
     #[arg(value_name = "LIST|DIRECTORY")]
     pub inputs: Vec<PathBuf>,
@@ -92,7 +92,7 @@ Examples:
 
 /// What happens to clips without a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Unlabelled {
+pub(crate) enum Unlabelled {
     /// They are an error.
     #[default]
     Error,
@@ -104,7 +104,7 @@ names!(Unlabelled { Error = "error", Skip = "skip" });
 
 /// How measures are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EvaluationFormat {
+pub(crate) enum EvaluationFormat {
     /// For people.
     #[default]
     Text,
@@ -145,7 +145,7 @@ fn parse_weight(text: &str) -> Result<f64, String> {
 
 impl Args {
     /// Refuses what does not go together.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         let usage = |message: &str| Err(Failure::usage(anyhow!("{message}")));
         let files = self.prediction_files().len();
         let positions = self.from.len() - files;
@@ -188,7 +188,7 @@ impl Args {
     }
 
     /// Files of predictions, each with its weight.
-    pub fn prediction_files(&self) -> Vec<(&Path, f64)> {
+    pub(crate) fn prediction_files(&self) -> Vec<(&Path, f64)> {
         let files = self.from.iter().filter_map(|from| match from {
             From::Predictions(path) => Some(path.as_path()),
             From::Position(_) => None,
@@ -198,7 +198,7 @@ impl Args {
     }
 
     /// The library's options for these flags.
-    pub fn options(&self, weights: WeightsSource, clips: usize) -> Options {
+    pub(crate) fn options(&self, weights: WeightsSource, clips: usize) -> Options {
         Options {
             from: self.position(),
             to: self.to,

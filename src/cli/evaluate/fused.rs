@@ -14,7 +14,7 @@ use crate::recognise::evaluation::{Predictions, fuse, latest};
 use crate::show::Ending;
 
 /// Reads files of predictions, each with its weight, and evaluates their weighted mean.
-pub fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
+pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
     let mut labels: Option<Vec<String>> = None;
     let mut settings = BTreeMap::new();
     let mut runs = Vec::new();

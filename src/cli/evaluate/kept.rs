@@ -13,7 +13,7 @@ use crate::recognise::evaluation::{
 };
 
 /// A file of predictions: what it has, and what is added to it.
-pub struct Kept {
+pub(super) struct Kept {
     file: File,
     /// The answers that were there, by clip.
     answered: HashMap<ClipName, Sample>,
@@ -24,7 +24,7 @@ impl Kept {
     ///
     /// # Errors
     /// A file that is something else, or whose predictions came about differently.
-    pub fn open(path: &Path, origin: &Origin) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, origin: &Origin) -> anyhow::Result<Self> {
         let shown = || path.display();
         let cannot = || format!("cannot write {}", shown());
         let mut options = OpenOptions::new();
@@ -61,7 +61,7 @@ impl Kept {
     ///
     /// # Errors
     /// An answer that was given for another class.
-    pub fn answer(&self, clip: &ClipName, truth: usize) -> anyhow::Result<Option<&Sample>> {
+    pub(super) fn answer(&self, clip: &ClipName, truth: usize) -> anyhow::Result<Option<&Sample>> {
         let Some(sample) = self.answered.get(clip) else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ impl Kept {
     ///
     /// # Errors
     /// Those of writing.
-    pub fn add(&mut self, sample: &Sample) -> io::Result<()> {
+    pub(super) fn add(&mut self, sample: &Sample) -> io::Result<()> {
         write_sample(&mut self.file, sample)
     }
 }

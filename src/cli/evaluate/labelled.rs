@@ -12,7 +12,7 @@ use crate::clip::ClipEntry;
 use crate::recognise::evaluation::ClassNames;
 
 /// Clips whose class is known.
-pub struct Labelled {
+pub(super) struct Labelled {
     /// Each clip and its class, in the order of the input.
     pub clips: Vec<(ClipEntry, usize)>,
     /// Clips without a label that were left out.
@@ -29,7 +29,7 @@ impl Labelled {
     ///
     /// # Errors
     /// Lists that cannot be read; labels that are no class; clips without a label, unless they are to be skipped.
-    pub fn find(args: &Args, classes: &ClassNames) -> Result<Self, Failure> {
+    pub(super) fn find(args: &Args, classes: &ClassNames) -> Result<Self, Failure> {
         let (mut lists, mut rest) = (Vec::new(), Vec::new());
         for path in &args.inputs {
             match as_lists(path, args.split)? {

@@ -7,12 +7,12 @@ mod labelled;
 mod output;
 mod run;
 
-pub use args::Args;
+pub(super) use args::Args;
 
 use crate::cli::exit::Failure;
 
 /// Evaluates the clips, or the predictions, that `args` name.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     let files = args.prediction_files();
     match files.is_empty() {

@@ -18,7 +18,7 @@ use crate::show::evaluation::{
 use crate::text::terminal;
 
 /// What an evaluation writes.
-pub struct Output<'a> {
+pub(super) struct Output<'a> {
     args: &'a Args,
     labels: Vec<String>,
     settings: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub struct Output<'a> {
 
 impl<'a> Output<'a> {
     /// Nothing written yet. Files are begun now, so that a path that cannot be written shows before the work.
-    pub fn new(
+    pub(super) fn new(
         args: &'a Args,
         labels: Vec<String>,
         settings: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ impl<'a> Output<'a> {
     }
 
     /// Counts a sample, and writes its line where there are lines.
-    pub fn add(&mut self, sample: &Sample) -> io::Result<()> {
+    pub(super) fn add(&mut self, sample: &Sample) -> io::Result<()> {
         let judged = self.evaluation.add(sample);
         if let Err(error) = &sample.scores {
             self.failures.push((sample.clip.clone(), error.clone()));
@@ -63,12 +63,12 @@ impl<'a> Output<'a> {
     }
 
     /// The share of right answers so far, 0 to 1.
-    pub fn accuracy(&self) -> Option<f64> {
+    pub(super) fn accuracy(&self) -> Option<f64> {
         self.evaluation.top(1).share
     }
 
     /// Writes the measures. An error when clips failed.
-    pub fn finish(
+    pub(super) fn finish(
         self,
         unlabelled: usize,
         speed: Option<(usize, f64)>,

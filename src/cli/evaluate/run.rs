@@ -22,7 +22,7 @@ use crate::recognise::{
 use crate::show::{Cut, Ending};
 
 /// Looks at the clips and evaluates the answers.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     use_threads(args.engine.threads)?;
     let chosen = weights::find(args.look.weights.named())?;
     let quiet = args.speech.quiet;

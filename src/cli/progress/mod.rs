@@ -13,7 +13,7 @@ use crate::text::terminal;
 use narrow::{FREE, NarrowTerminal};
 
 /// A line that is drawn over and over: a bar, what is done, how fast, and how long the rest will take.
-pub struct Progress {
+pub(super) struct Progress {
     line: ProgressBar,
     state: Arc<Mutex<State>>,
 }
@@ -41,7 +41,7 @@ struct State {
 impl Progress {
     /// Nothing is shown when `hidden`, and when standard error is no terminal. Neither is it when standard output is a pipe:
     /// whatever reads it, a pager for instance, probably writes to the same terminal.
-    pub fn new(clips: Option<usize>, hidden: bool) -> Self {
+    pub(super) fn new(clips: Option<usize>, hidden: bool) -> Self {
         let state = Arc::new(Mutex::new(State {
             clips,
             ..State::default()
@@ -68,12 +68,12 @@ impl Progress {
     }
 
     /// What is going on.
-    pub fn message(&self, message: &'static str) {
+    pub(super) fn message(&self, message: &'static str) {
         self.change(|state| state.message = message);
     }
 
     /// The first clip begins: what came before does not count for the rate. From when `stop` is asked on, the line says so.
-    pub fn begin(&self, stop: Stop) {
+    pub(super) fn begin(&self, stop: Stop) {
         self.change(|state| {
             state.message = "reading the first clip";
             state.begun = Some(Instant::now());
@@ -82,7 +82,7 @@ impl Progress {
     }
 
     /// There is an answer for the clip at this place in the input, from 0: the `answer`th, from 0, of `answers`.
-    pub fn answered(&self, clip: usize, answer: usize, answers: usize) {
+    pub(super) fn answered(&self, clip: usize, answer: usize, answers: usize) {
         self.change(|state| {
             state.clip = clip;
             state.answered = answer + 1;
@@ -92,7 +92,7 @@ impl Progress {
     }
 
     /// Something about the answers so far, shown last.
-    pub fn note(&self, note: Option<String>) {
+    pub(super) fn note(&self, note: Option<String>) {
         self.change(|state| state.note = note);
     }
 
@@ -101,12 +101,12 @@ impl Progress {
     }
 
     /// Clears the line while `write` writes to the terminal.
-    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.line.suspend(write)
     }
 
     /// Removes the line.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.line.finish_and_clear();
     }
 }

@@ -7,15 +7,15 @@ use indicatif::TermLike;
 use crate::text::terminal;
 
 /// Columns at the end of the line that stay free.
-pub const FREE: usize = 4;
+pub(super) const FREE: usize = 4;
 
 /// The terminal, a few columns narrower than it is. indicatif fills its line to the last column; a `^C` that the terminal then
 /// shows would begin a line of its own, and the one above would never be cleared.
 #[derive(Debug)]
-pub struct NarrowTerminal;
+pub(super) struct NarrowTerminal;
 
 /// Columns of the terminal.
-pub fn width() -> usize {
+pub(super) fn width() -> usize {
     terminal::width(io::stderr()).unwrap_or(80)
 }
 

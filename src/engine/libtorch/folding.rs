@@ -15,7 +15,7 @@ use crate::network::{BATCH_NORM_EPSILON, Graph, Layer};
 ///
 /// # Errors
 /// What libtorch reports.
-pub fn fold(tree: &mut Tree<'_>) -> Result<HashSet<String>> {
+pub(super) fn fold(tree: &mut Tree<'_>) -> Result<HashSet<String>> {
     let mut folded = HashSet::new();
     for (convolution, norm) in pairs(&tree.network.graph(1)?) {
         let of = |layer: &str, part: &str| -> Result<Tensor> {

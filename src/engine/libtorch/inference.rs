@@ -10,11 +10,11 @@ unsafe extern "C" {
 }
 
 /// This thread is in inference mode as long as this lives.
-pub struct InferenceMode(NonNull<c_void>);
+pub(super) struct InferenceMode(NonNull<c_void>);
 
 impl InferenceMode {
     /// Enters the mode.
-    pub fn enter() -> Self {
+    pub(super) fn enter() -> Self {
         Self(eco_inference_begin())
     }
 }

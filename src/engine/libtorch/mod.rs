@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use tch::{Kind, Tensor};
 
-pub use observe::observe;
+pub(super) use observe::observe;
 
 use super::device::Device;
 use super::error::{Error, Result};

@@ -14,7 +14,7 @@ use crate::weights::Weights;
 ///
 /// # Errors
 /// Clips that do not fit, weights that cannot be read, and what libtorch reports.
-pub fn observe(
+pub(crate) fn observe(
     network: Network,
     weights: &Weights,
     clips: &[f32],

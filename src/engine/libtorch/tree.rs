@@ -14,7 +14,7 @@ use crate::network::{
 use crate::weights::{RawTensor, Weights};
 
 /// A network with its tensors. Those of a mapped file may lie in it, so that nothing is copied: `'w` is its borrow.
-pub struct Tree<'w> {
+pub(super) struct Tree<'w> {
     pub network: Network,
     pub tensors: HashMap<String, Tensor>,
     weights: PhantomData<&'w Weights>,
@@ -25,7 +25,7 @@ impl<'w> Tree<'w> {
     ///
     /// # Errors
     /// Weights that cannot be read, and what libtorch reports.
-    pub fn new(network: Network, weights: &'w Weights) -> Result<Self> {
+    pub(super) fn new(network: Network, weights: &'w Weights) -> Result<Self> {
         let mut tensors = HashMap::new();
         for spec in network.state_dict() {
             let raw = weights.tensor(&spec.name)?;
@@ -45,7 +45,7 @@ impl<'w> Tree<'w> {
     }
 
     /// A forward pass of this tree.
-    pub fn forward<'t>(&'t self) -> Forward<'t> {
+    pub(super) fn forward<'t>(&'t self) -> Forward<'t> {
         Forward::new(&self.tensors)
     }
 }
@@ -82,7 +82,7 @@ fn borrowed(raw: &RawTensor<'_>, kind: Kind) -> Result<Tensor> {
 }
 
 /// A handle on a tensor; `Tensor` itself copies the values when it is cloned.
-pub struct Handle(pub Tensor);
+pub(super) struct Handle(pub Tensor);
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
@@ -91,10 +91,10 @@ impl Clone for Handle {
 }
 
 /// Sees every output of every module: the module's full name, the module, which of several outputs it is, and the tensor.
-pub type Observer<'a> = dyn FnMut(&str, &Module, Option<usize>, &Tensor) -> Result<()> + 'a;
+pub(super) type Observer<'a> = dyn FnMut(&str, &Module, Option<usize>, &Tensor) -> Result<()> + 'a;
 
 /// Computes layers on tensors.
-pub struct Forward<'a> {
+pub(super) struct Forward<'a> {
     tensors: &'a HashMap<String, Tensor>,
     skipped: Option<&'a HashSet<String>>,
     observer: Option<&'a mut Observer<'a>>,
@@ -102,7 +102,7 @@ pub struct Forward<'a> {
 
 impl<'a> Forward<'a> {
     /// A pass over the tensors with these full names.
-    pub fn new(tensors: &'a HashMap<String, Tensor>) -> Self {
+    pub(super) fn new(tensors: &'a HashMap<String, Tensor>) -> Self {
         Self {
             tensors,
             skipped: None,
@@ -111,7 +111,7 @@ impl<'a> Forward<'a> {
     }
 
     /// A pass that passes by the layers with these full names: what goes in comes out.
-    pub fn skipping(self, layers: &'a HashSet<String>) -> Self {
+    pub(super) fn skipping(self, layers: &'a HashSet<String>) -> Self {
         Self {
             skipped: Some(layers),
             ..self
@@ -119,7 +119,7 @@ impl<'a> Forward<'a> {
     }
 
     /// A pass that shows every output to `observer`.
-    pub fn observed(self, observer: &'a mut Observer<'a>) -> Self {
+    pub(super) fn observed(self, observer: &'a mut Observer<'a>) -> Self {
         Self {
             observer: Some(observer),
             ..self

@@ -7,7 +7,7 @@ use super::step::{Plan, Unplanned, unplanned};
 use crate::network::{Function, Graph, Layer, Node, Operation};
 
 /// The network cut where an engine cuts it.
-pub struct Plans {
+pub(crate) struct Plans {
     /// The 2D net up to the map, a frame at a time. Its first output is the map; the second one, if there is a tail, is what
     /// that reads.
     pub frames: Plan,
@@ -23,7 +23,7 @@ pub struct Plans {
 
 /// Features of a clip: a mean of all that a plan's output holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pooled {
+pub(crate) enum Pooled {
     /// Of the tail, over the pixels of each frame and then over the frames.
     Tail,
     /// Of the 3D net, over pixels and frames.
@@ -37,7 +37,7 @@ impl Plans {
     ///
     /// # Errors
     /// [`Unplanned`].
-    pub fn new(graph: &Graph) -> Result<Self, Unplanned> {
+    pub(crate) fn new(graph: &Graph) -> Result<Self, Unplanned> {
         let node = |index: usize| &graph.nodes[index];
         let head = node(graph.output());
         let (Some(Layer::Linear { .. }), &[joined]) = (head.layer(), &head.inputs[..]) else {

@@ -7,7 +7,7 @@ use super::step::{Operator, POINTWISE, Part, Plan, Then, Unplanned, unplanned};
 use crate::network::{Function, Graph, Layer, Operation, Window};
 
 /// Some nodes of a graph that compute values of one other.
-pub struct Region {
+pub(super) struct Region {
     /// The node whose value goes in.
     pub input: usize,
     /// The nodes, in the order in which they run.
@@ -21,7 +21,7 @@ impl Region {
     ///
     /// # Errors
     /// [`Unplanned`].
-    pub fn plan(&self, graph: &Graph, keeps_input: bool) -> Result<Plan, Unplanned> {
+    pub(super) fn plan(&self, graph: &Graph, keeps_input: bool) -> Result<Plan, Unplanned> {
         let draft = Lowering::new(graph, self).draft()?;
         Ok(draft.placed(keeps_input))
     }

@@ -13,5 +13,5 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use cut::{Plans, Pooled};
-pub use step::{Operator, POINTWISE, Part, Place, Plan, Step, Then, Unplanned};
+pub(super) use cut::{Plans, Pooled};
+pub(super) use step::{Operator, POINTWISE, Part, Place, Plan, Step, Then, Unplanned};

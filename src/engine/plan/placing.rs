@@ -4,7 +4,7 @@ use super::step::{Operator, Place, Plan, Step};
 
 /// A value while a plan is made.
 #[derive(Debug, Clone, Copy)]
-pub struct Value {
+pub(super) struct Value {
     /// Which of [`Draft::slots`].
     pub slot: usize,
     /// The first channel of its slot that is meant.
@@ -14,7 +14,7 @@ pub struct Value {
 }
 
 /// A buffer that holds one activation, or several of the same extents side by side.
-pub struct Slot {
+pub(super) struct Slot {
     /// Channels of a pixel.
     pub width: usize,
     /// Frames, rows and columns of an item.
@@ -22,7 +22,7 @@ pub struct Slot {
 }
 
 /// A step between slots.
-pub struct DraftStep {
+pub(super) struct DraftStep {
     /// What is computed.
     pub operator: Operator,
     /// The input.
@@ -46,7 +46,7 @@ impl DraftStep {
 }
 
 /// A plan in which every activation has a slot of its own.
-pub struct Draft {
+pub(super) struct Draft {
     /// The slots.
     pub slots: Vec<Slot>,
     /// In the order in which they run.
@@ -60,7 +60,7 @@ pub struct Draft {
 impl Draft {
     /// Gives slots their buffers: the first one in which nothing is read any more. Outputs keep theirs, and so does the input
     /// where `keeps_input`: its buffer then holds nothing but the input, in one run after the other.
-    pub fn placed(&self, keeps_input: bool) -> Plan {
+    pub(super) fn placed(&self, keeps_input: bool) -> Plan {
         let Self {
             slots,
             steps,

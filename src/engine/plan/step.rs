@@ -3,11 +3,11 @@
 use crate::network::{Node, Window, window};
 
 /// The window of a 1x1 convolution.
-pub const POINTWISE: Window = window(1);
+pub(crate) const POINTWISE: Window = window(1);
 
 /// Where a value lies: some channels of the pixels of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Which buffer.
     pub buffer: usize,
     /// Channels of a pixel there.
@@ -22,7 +22,7 @@ pub struct Place {
 
 /// What follows a convolution's sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     /// Nothing yet: bias and batch norm come after the average pool of the next step.
     Pool,
     /// The bias.
@@ -33,7 +33,7 @@ pub enum Then {
 
 /// One convolution of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// Its full name.
     pub convolution: String,
     /// Output channels.
@@ -44,7 +44,7 @@ pub struct Part {
 
 /// What a step computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     /// Convolutions of one input, their outputs side by side.
     Convolution {
         /// 2 or 3: axes that the window slides along.
@@ -72,7 +72,7 @@ pub enum Operator {
 
 /// A fused operator, and what it reads and writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// What is computed.
     pub operator: Operator,
     /// The input.
@@ -87,7 +87,7 @@ pub struct Step {
 
 /// The steps of one part of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In the order in which they run.
     pub steps: Vec<Step>,
     /// How many buffers they use.
@@ -109,7 +109,7 @@ pub struct Unplanned {
 }
 
 /// The error for a node that has no plan.
-pub fn unplanned(node: &Node) -> Unplanned {
+pub(super) fn unplanned(node: &Node) -> Unplanned {
     Unplanned {
         operator: node.op(),
         path: node.path.clone(),

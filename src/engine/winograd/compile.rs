@@ -27,7 +27,7 @@ const HALF: Window = window(3).stride(2).padding(1);
 const MAX_POOL: Window = window(3).stride(2);
 
 /// Compiles layers.
-pub struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     /// The instruction set to pack filters for.
     pub isa: Isa,
     /// The unit for matrices, if there is one.
@@ -43,7 +43,7 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// Tensors that cannot be read, and a convolution that there is no kernel for.
-    pub fn program(&self, plan: &Plan) -> Result<Program> {
+    pub(super) fn program(&self, plan: &Plan) -> Result<Program> {
         let steps = plan.steps.iter().map(|step| self.step(step));
         Ok(Program {
             steps: steps.collect::<Result<_>>()?,
@@ -113,7 +113,11 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// Tensors that cannot be read.
-    pub fn classifier(&self, name: &str, [features, classes]: [usize; 2]) -> Result<Classifier> {
+    pub(super) fn classifier(
+        &self,
+        name: &str,
+        [features, classes]: [usize; 2],
+    ) -> Result<Classifier> {
         let read = |part: &str, len| self.tensor(&format!("{name}.{part}"), len);
         Ok(Classifier {
             weight: read("weight", classes * features)?.into_owned(),

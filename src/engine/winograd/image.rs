@@ -7,18 +7,18 @@ const COLOURS: usize = CHANNELS;
 /// Zeros around it.
 const PAD: usize = 3;
 /// Rows and columns after padding and 2x2 space-to-depth.
-pub const DEPTH_SIDE: usize = (SIDE + 2 * PAD) / 2;
+pub(super) const DEPTH_SIDE: usize = (SIDE + 2 * PAD) / 2;
 /// Channels there, of which the last four stay zero.
-pub const DEPTH_CHANNELS: usize = 16;
+pub(super) const DEPTH_CHANNELS: usize = 16;
 /// Floats there.
-pub const DEPTH_FRAME: usize = DEPTH_SIDE * DEPTH_SIDE * DEPTH_CHANNELS;
+pub(super) const DEPTH_FRAME: usize = DEPTH_SIDE * DEPTH_SIDE * DEPTH_CHANNELS;
 
 /// Pads a frame and lays 2x2 squares into channels: pixel `[2i + p, 2j + q]` of colour `c` becomes channel
 /// `(2p + q) * 3 + c` of pixel `[i, j]`. What is padding in `to` is left alone.
 ///
 /// # Panics
 /// When they are no frame and no image of these sizes.
-pub fn space_to_depth(frame: &[f32], to: &mut [f32]) {
+pub(super) fn space_to_depth(frame: &[f32], to: &mut [f32]) {
     let (colours, rest) = frame.as_chunks::<{ SIDE * SIDE }>();
     assert!(colours.len() == COLOURS && rest.is_empty() && to.len() == DEPTH_FRAME);
     let (pixels, _) = to.as_chunks_mut::<DEPTH_CHANNELS>();

@@ -7,7 +7,7 @@ use super::threads::Crew;
 use super::view::View;
 
 /// One or more 1x1 convolutions of the same input, their output channels side by side.
-pub struct Pointwise {
+pub(super) struct Pointwise {
     inputs: usize,
     /// Packed weights, `[panel][input][lane]`.
     weights: Buffer,
@@ -19,7 +19,12 @@ const PIXELS: usize = 64;
 
 impl Pointwise {
     /// Packs weights given as `[outputs, inputs]` slices, one per convolution; `epilogue` is what follows.
-    pub fn new(isa: Isa, inputs: usize, weights: &[&[f32]], epilogue: Option<Epilogue>) -> Self {
+    pub(super) fn new(
+        isa: Isa,
+        inputs: usize,
+        weights: &[&[f32]],
+        epilogue: Option<Epilogue>,
+    ) -> Self {
         let panel = isa.panel();
         let rows = weights.iter().flat_map(|w| w.chunks_exact(inputs));
         let mut packed = Buffer::zeroed(rows.clone().count() * inputs);
@@ -36,7 +41,7 @@ impl Pointwise {
     }
 
     /// Computes every pixel.
-    pub fn run(&self, isa: Isa, crew: Crew, input: View<&[f32]>, output: View<&mut [f32]>) {
+    pub(super) fn run(&self, isa: Isa, crew: Crew, input: View<&[f32]>, output: View<&mut [f32]>) {
         let strides = [input.layout().strides[3], output.layout().strides[3]];
         let [from, to] = strides.map(|stride| PIXELS * stride);
         let (pixels, columns) = (input.shape().pixels(), output.channels());

@@ -8,10 +8,10 @@ use crate::network::{Window, window};
 use std::ops::Range;
 
 /// The average pool there is: padding counts as zeros.
-pub const AVERAGE: Window = window(3).padding(1);
+pub(super) const AVERAGE: Window = window(3).padding(1);
 
 /// [`AVERAGE`], and what follows it.
-pub fn average(
+pub(super) fn average(
     isa: Isa,
     crew: Crew,
     epilogue: &Epilogue,
@@ -23,7 +23,13 @@ pub fn average(
 
 /// A max pool. Its windows are cut off where the image ends: padding is no pixel, and the last window may hang over
 /// (`ceil_mode`). NaN if there is one in the window.
-pub fn max(isa: Isa, crew: Crew, window: Window, input: View<&[f32]>, output: View<&mut [f32]>) {
+pub(super) fn max(
+    isa: Isa,
+    crew: Crew,
+    window: Window,
+    input: View<&[f32]>,
+    output: View<&mut [f32]>,
+) {
     pool(isa, crew, window, None, input, output);
 }
 

@@ -14,7 +14,7 @@ use std::cell::RefCell;
 
 /// Working memory of a network.
 #[derive(Default)]
-pub struct Memory {
+pub(super) struct Memory {
     /// What its steps read and write. A step that wrote what it reads would panic.
     buffers: Vec<RefCell<Buffer>>,
     /// See [`Convolution::run`].
@@ -23,7 +23,7 @@ pub struct Memory {
 
 impl Memory {
     /// Room for the input of a program: `len` floats, zero when they are new.
-    pub fn input(&mut self, len: usize) -> &mut [f32] {
+    pub(super) fn input(&mut self, len: usize) -> &mut [f32] {
         self.grow(1);
         self.buffers[0].get_mut().room(len)
     }
@@ -35,7 +35,7 @@ impl Memory {
 }
 
 /// What a step computes.
-pub enum Layer {
+pub(super) enum Layer {
     /// A convolution by tiles.
     Tiles(Convolution),
     /// 1x1 convolutions.
@@ -47,7 +47,7 @@ pub enum Layer {
 }
 
 /// A layer and what it reads and writes.
-pub struct Step {
+pub(super) struct Step {
     /// What is computed.
     pub layer: Layer,
     /// The input.
@@ -61,7 +61,7 @@ pub struct Step {
 }
 
 /// A part of the network, compiled.
-pub struct Program {
+pub(super) struct Program {
     /// In the order in which they run.
     pub steps: Vec<Step>,
     /// How many buffers they use.
@@ -74,17 +74,17 @@ pub struct Program {
 
 impl Program {
     /// Values of the input of one item.
-    pub fn input_len(&self) -> usize {
+    pub(super) fn input_len(&self) -> usize {
         len(self.input)
     }
 
     /// Values of an output of one item.
-    pub fn output_len(&self, output: usize) -> usize {
+    pub(super) fn output_len(&self, output: usize) -> usize {
         len(self.outputs[output])
     }
 
     /// Runs the steps on `items` items that lie in the memory's input.
-    pub fn run(&self, isa: Isa, crew: Crew, items: usize, memory: &mut Memory) {
+    pub(super) fn run(&self, isa: Isa, crew: Crew, items: usize, memory: &mut Memory) {
         memory.grow(self.buffers);
         let Memory { buffers, scratch } = memory;
         for step in &self.steps {
@@ -114,7 +114,12 @@ impl Program {
     }
 
     /// An output of the last run, which was on `items` items.
-    pub fn output<'m>(&self, output: usize, items: usize, memory: &'m mut Memory) -> &'m [f32] {
+    pub(super) fn output<'m>(
+        &self,
+        output: usize,
+        items: usize,
+        memory: &'m mut Memory,
+    ) -> &'m [f32] {
         let buffer = memory.buffers[self.outputs[output].buffer].get_mut();
         buffer.room(items * self.output_len(output))
     }

@@ -8,19 +8,27 @@ type V<S> = <S as Simd>::f32s;
 
 /// Inputs to points, along one axis of a tile with `points` points.
 #[inline(always)]
-pub fn input<A: Axis, S: Simd, const N: usize>(s: S, points: usize, d: [V<S>; N]) -> [V<S>; N] {
+pub(super) fn input<A: Axis, S: Simd, const N: usize>(
+    s: S,
+    points: usize,
+    d: [V<S>; N],
+) -> [V<S>; N] {
     butterfly::<A, S, N>(s, either::<A, S, N>(s, points, &A::ALGORITHM.input, d))
 }
 
 /// Products to outputs, along one axis of a tile with `points` points.
 #[inline(always)]
-pub fn output<A: Axis, S: Simd, const N: usize>(s: S, points: usize, m: [V<S>; N]) -> [V<S>; N] {
+pub(super) fn output<A: Axis, S: Simd, const N: usize>(
+    s: S,
+    points: usize,
+    m: [V<S>; N],
+) -> [V<S>; N] {
     either::<A, S, N>(s, points, &A::ALGORITHM.output, butterfly::<A, S, N>(s, m))
 }
 
 /// Taps to the distinct filters, along one axis.
 #[inline(always)]
-pub fn filter<A: Axis, S: Simd, const N: usize>(s: S, g: [V<S>; N]) -> [V<S>; N] {
+pub(super) fn filter<A: Axis, S: Simd, const N: usize>(s: S, g: [V<S>; N]) -> [V<S>; N] {
     multiply(s, &A::ALGORITHM.filter, g)
 }
 

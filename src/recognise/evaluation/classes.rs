@@ -61,7 +61,7 @@ impl ClassNames {
         }
     }
 
-    /// The class that a label means: an index, or a name as it stands, or in another spelling (see [`spelling`]). Names are
+    /// The class that a label means: an index, or a name as it stands, or in another spelling: letters and digits alone are compared. Names are
     /// never taken by their order: sorting the directory names of some tools swaps two classes of Kinetics-400.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::drawing::{Drawing, Edge, Flow, Part, Unit};
 use super::svg::{HOT, fill};
 
 /// The source text.
-pub fn dot(drawing: &Drawing) -> String {
+pub(super) fn dot(drawing: &Drawing) -> String {
     let mut out = String::new();
     out += &format!("digraph {} {{\n", quoted(&drawing.title));
     out += &format!(

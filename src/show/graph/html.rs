@@ -57,7 +57,7 @@ boxes.forEach((box, i) => {
 ";
 
 /// The page.
-pub fn html(drawing: &Drawing) -> String {
+pub(super) fn html(drawing: &Drawing) -> String {
     let title = escape(&drawing.title);
     let subtitle = escape(&drawing.subtitle);
     let units: String = drawing.units.iter().map(entry).collect();

@@ -4,7 +4,7 @@ use super::drawing::{Drawing, Flow, Part, Unit};
 use super::svg::{HOT, fill};
 
 /// The source text.
-pub fn mermaid(drawing: &Drawing) -> String {
+pub(super) fn mermaid(drawing: &Drawing) -> String {
     let mut out = format!(
         "---\ntitle: \"{}: {}\"\n---\nflowchart TB\n",
         drawing.title, drawing.subtitle

@@ -29,7 +29,7 @@ const TEXT_SIZE: f64 = 8.5;
 const LEGEND: f64 = 230.0;
 
 /// The picture.
-pub fn svg(drawing: &Drawing) -> String {
+pub(super) fn svg(drawing: &Drawing) -> String {
     let sizes: Vec<(f64, f64)> = drawing.units.iter().map(size).collect();
     let frame = drawing.groups.iter().map(frame_width).fold(0.0, f64::max);
     let title = drawing.title.len().max(drawing.subtitle.len()) as f64 * TITLE_SIZE * CHARACTER;
@@ -86,14 +86,14 @@ fn frame_width(group: &Group) -> f64 {
 }
 
 /// `text` with `&`, `<` and `>` escaped for XML.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
 /// White to deep blue, for a heat from 0 to 1, as `#rrggbb`.
-pub fn color(heat: f64) -> String {
+pub(super) fn color(heat: f64) -> String {
     let mix = |cold: f64, hot: f64| (cold + (hot - cold) * heat).round() as u8;
     format!(
         "#{:02x}{:02x}{:02x}",
@@ -104,7 +104,7 @@ pub fn color(heat: f64) -> String {
 }
 
 /// Fill of a box.
-pub fn fill(unit: &Unit, heat: f64) -> String {
+pub(super) fn fill(unit: &Unit, heat: f64) -> String {
     match unit.part {
         Part::Convolution | Part::Dense | Part::Block => color(heat),
         Part::Pool => "#e3f1e4".to_owned(),
@@ -115,7 +115,7 @@ pub fn fill(unit: &Unit, heat: f64) -> String {
 }
 
 /// Above this heat, text is white.
-pub const HOT: f64 = 0.68;
+pub(super) const HOT: f64 = 0.68;
 
 struct Picture(String);
 

@@ -6,14 +6,14 @@ use crate::recognise::Prediction;
 
 /// The answers by their best class.
 #[derive(Debug, Default)]
-pub struct Classes {
+pub(super) struct Classes {
     numbers: HashMap<String, usize>,
     classes: Vec<Class>,
 }
 
 /// A class that was the best answer.
 #[derive(Debug, Clone)]
-pub struct Class {
+pub(super) struct Class {
     pub label: String,
     pub answers: usize,
     pub uncertain: usize,
@@ -22,14 +22,14 @@ pub struct Class {
 
 impl Class {
     /// Mean score of its answers, 0..=1.
-    pub fn mean_score(&self) -> f32 {
+    pub(super) fn mean_score(&self) -> f32 {
         (self.score_sum / self.answers as f64) as f32
     }
 }
 
 impl Classes {
     /// Counts an answer and returns the number of its best class, in the order of first appearance.
-    pub fn add(&mut self, answer: &Prediction) -> Option<usize> {
+    pub(super) fn add(&mut self, answer: &Prediction) -> Option<usize> {
         let best = answer.top.first()?;
         let number = *self
             .numbers
@@ -51,19 +51,19 @@ impl Classes {
     }
 
     /// The label of a class, by the number that [`Classes::add`] returned.
-    pub fn label(&self, number: usize) -> &str {
+    pub(super) fn label(&self, number: usize) -> &str {
         &self.classes[number].label
     }
 
     /// The numbers of all classes, the most frequent first.
-    pub fn by_frequency(&self) -> Vec<usize> {
+    pub(super) fn by_frequency(&self) -> Vec<usize> {
         let mut numbers: Vec<usize> = (0..self.classes.len()).collect();
         numbers.sort_by_key(|&number| std::cmp::Reverse(self.classes[number].answers));
         numbers
     }
 
     /// All classes, the most frequent first.
-    pub fn sorted(&self) -> Vec<&Class> {
+    pub(super) fn sorted(&self) -> Vec<&Class> {
         let numbers = self.by_frequency();
         numbers
             .iter()

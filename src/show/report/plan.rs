@@ -40,7 +40,7 @@ const SIZES: [(StripSize, u64); 8] = [
 
 /// Chooses the size answer by answer. Frames get smaller as room runs out, and never larger again.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     frames: PageFrames,
     /// Answers there will be, where that is known.
     expected: Option<u64>,
@@ -50,7 +50,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(frames: PageFrames) -> Self {
+    pub(super) fn new(frames: PageFrames) -> Self {
         Self {
             frames,
             expected: None,
@@ -61,12 +61,12 @@ impl Plan {
     }
 
     /// Sets the number of answers expected in all.
-    pub fn expect(&mut self, answers: usize) {
+    pub(super) fn expect(&mut self, answers: usize) {
         self.expected = Some(answers as u64);
     }
 
     /// The size of the next answer's frames.
-    pub fn next(&mut self) -> StripSize {
+    pub(super) fn next(&mut self) -> StripSize {
         match self.frames {
             PageFrames::All => return StripSize::Full,
             PageFrames::None => return StripSize::None,
@@ -84,7 +84,7 @@ impl Plan {
     }
 
     /// Counts an answer that took `bytes`.
-    pub fn took(&mut self, bytes: usize) {
+    pub(super) fn took(&mut self, bytes: usize) {
         self.answers += 1;
         self.bytes += bytes as u64;
     }

@@ -10,7 +10,7 @@ use crate::text::one_line;
 /// The row of the page's table.
 #[derive(Template)]
 #[template(path = "clip.html", config = "src/show/templates/askama.toml")]
-pub struct ClipRow<'a> {
+pub(super) struct ClipRow<'a> {
     row: &'a Row,
     strip: &'a Strip,
     /// Place in the input, from 1.
@@ -20,7 +20,7 @@ pub struct ClipRow<'a> {
 }
 
 impl<'a> ClipRow<'a> {
-    pub fn new(row: &'a Row, strip: &'a Strip, number: usize) -> Self {
+    pub(super) fn new(row: &'a Row, strip: &'a Strip, number: usize) -> Self {
         Self {
             row,
             strip,

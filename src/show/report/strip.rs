@@ -8,7 +8,7 @@ use crate::show::picture::{Picture, PictureError, jpeg};
 
 /// How many frames of an answer are shown, and how large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StripSize {
+pub(super) enum StripSize {
     /// All, as the network saw them; about 150 kB for 16 frames.
     Full,
     /// All, at half the width and height; about 60 kB for 16 frames.
@@ -21,13 +21,13 @@ pub enum StripSize {
 
 /// The pictures of one answer.
 #[derive(Debug, Default)]
-pub struct Strip {
+pub(super) struct Strip {
     pub pictures: Vec<JpegPicture>,
 }
 
 /// One or several frames.
 #[derive(Debug)]
-pub struct JpegPicture {
+pub(super) struct JpegPicture {
     /// In base64.
     pub jpeg: String,
     pub width: usize,
@@ -47,7 +47,7 @@ impl Strip {
     ///
     /// # Errors
     /// [`PictureError`] when a frame does not have its stated size, or cannot be encoded.
-    pub fn new(frames: &[Picture], size: StripSize) -> Result<Self, PictureError> {
+    pub(super) fn new(frames: &[Picture], size: StripSize) -> Result<Self, PictureError> {
         let pictures = match size {
             StripSize::Full => frames.iter().map(|frame| single(frame, 0)).collect(),
             StripSize::Half => frames.iter().map(|frame| single(frame, 1)).collect(),

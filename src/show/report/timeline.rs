@@ -6,7 +6,7 @@ use crate::text::one_line;
 
 /// The windows of all clips so far.
 #[derive(Debug, Default)]
-pub struct Timelines {
+pub(super) struct Timelines {
     clips: Vec<Windows>,
 }
 
@@ -27,7 +27,7 @@ struct Window {
 }
 
 /// A clip with at least two windows, ready to be drawn.
-pub struct Timeline {
+pub(super) struct Timeline {
     pub path: String,
     pub windows: usize,
     pub segments: Vec<Segment>,
@@ -37,7 +37,7 @@ pub struct Timeline {
 }
 
 /// Neighbouring windows with the same answer.
-pub struct Segment {
+pub(super) struct Segment {
     /// The row of its first window.
     pub row: usize,
     /// The answer; `None` where windows failed.
@@ -56,11 +56,11 @@ pub struct Segment {
 }
 
 /// How many classes have their own colour; the others share one.
-pub const COLOURS: usize = 8;
+pub(super) const COLOURS: usize = 8;
 
 impl Timelines {
     /// Adds a row: its place on the page, and the number of its best class.
-    pub fn add(&mut self, row: &Row, number: usize, class: Option<usize>) {
+    pub(super) fn add(&mut self, row: &Row, number: usize, class: Option<usize>) {
         let Some(range) = row.range() else {
             return;
         };
@@ -88,7 +88,7 @@ impl Timelines {
     }
 
     /// The clips with at least two windows.
-    pub fn timelines(&self, classes: &Classes) -> Vec<Timeline> {
+    pub(super) fn timelines(&self, classes: &Classes) -> Vec<Timeline> {
         let mut colours = vec![COLOURS; classes.by_frequency().len()];
         for (colour, number) in classes.by_frequency().into_iter().enumerate().take(COLOURS) {
             colours[number] = colour;

@@ -8,14 +8,14 @@ use super::words::{Line, Rgb, Shorten, Words};
 use crate::show::picture::PictureError;
 
 /// A picture being drawn. Lengths are in pixels from the upper left corner.
-pub struct Canvas {
+pub(super) struct Canvas {
     pixmap: Pixmap,
     words: Words,
 }
 
 impl Canvas {
     /// An empty picture.
-    pub fn new(width: f32, height: f32, colour: Rgb) -> Result<Self, PictureError> {
+    pub(super) fn new(width: f32, height: f32, colour: Rgb) -> Result<Self, PictureError> {
         let mut pixmap = Pixmap::new(width.ceil() as u32, height.ceil() as u32)
             .ok_or_else(|| PictureError::Encode("the sheet has no size".to_owned()))?;
         let [red, green, blue] = colour;
@@ -27,7 +27,7 @@ impl Canvas {
     }
 
     /// Copies RGB pixels `[side, side, 3]`.
-    pub fn picture(&mut self, rgb: &[u8], side: usize, left: f32, top: f32) {
+    pub(super) fn picture(&mut self, rgb: &[u8], side: usize, left: f32, top: f32) {
         let Some(mut picture) = Pixmap::new(side as u32, side as u32) else {
             return;
         };
@@ -42,7 +42,7 @@ impl Canvas {
     }
 
     /// A filled bar with round ends. A bar that is shorter than it is high keeps its length; its ends become flatter.
-    pub fn bar(&mut self, left: f32, top: f32, width: f32, height: f32, colour: Rgb) {
+    pub(super) fn bar(&mut self, left: f32, top: f32, width: f32, height: f32, colour: Rgb) {
         let radius = (height / 2.0).min(width / 2.0);
         let Some(rect) = Rect::from_xywh(left, top, width, height) else {
             return;
@@ -71,12 +71,12 @@ impl Canvas {
     }
 
     /// Lays out `text`, which must be one line, in at most `room` pixels.
-    pub fn line(&mut self, text: &str, size: f32, room: f32, shorten: Shorten) -> Line {
+    pub(super) fn line(&mut self, text: &str, size: f32, room: f32, shorten: Shorten) -> Line {
         self.words.line(text, size, room, shorten)
     }
 
     /// Writes a line from `left` on `baseline`.
-    pub fn write(&mut self, mut line: Line, left: f32, baseline: f32, colour: Rgb) {
+    pub(super) fn write(&mut self, mut line: Line, left: f32, baseline: f32, colour: Rgb) {
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let pixels = self.pixmap.data_mut();
         let put = |x: i32, y: i32, ink: Rgb, alpha: u8| {
@@ -97,7 +97,7 @@ impl Canvas {
     }
 
     /// The pixels `[height, width, 3]`, RGB, with width and height, and the characters that could not be drawn.
-    pub fn finish(self) -> (Vec<u8>, u32, u32, String) {
+    pub(super) fn finish(self) -> (Vec<u8>, u32, u32, String) {
         let opaque = self.pixmap.pixels().iter();
         let rgb = opaque
             .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()])

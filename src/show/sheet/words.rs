@@ -8,11 +8,11 @@ use cosmic_text::{
 };
 
 /// Red, green, blue.
-pub type Rgb = [u8; 3];
+pub(super) type Rgb = [u8; 3];
 
 /// Which end of a text is cut when it is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shorten {
+pub(super) enum Shorten {
     /// The start, as the end of a path says most.
     Start,
     /// The end, as the start of a name says most.
@@ -20,7 +20,7 @@ pub enum Shorten {
 }
 
 /// One line of text, ready to be drawn.
-pub struct Line {
+pub(super) struct Line {
     buffer: Buffer,
     /// Its width in pixels.
     pub width: f32,
@@ -30,7 +30,7 @@ pub struct Line {
 
 /// The fonts. Text uses the embedded font. The system's fonts are loaded only when a character is missing from it, because
 /// loading them takes longer than drawing a sheet.
-pub struct Words {
+pub(super) struct Words {
     fonts: FontSystem,
     /// Name and weight of the embedded font.
     family: String,
@@ -43,7 +43,7 @@ pub struct Words {
 
 impl Words {
     /// The embedded font alone.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut database = fontdb::Database::new();
         database.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
         let embedded = database.faces().next();
@@ -60,7 +60,7 @@ impl Words {
     }
 
     /// Lays out `text`, which must be one line, in at most `room` pixels.
-    pub fn line(&mut self, text: &str, size: f32, room: f32, shorten: Shorten) -> Line {
+    pub(super) fn line(&mut self, text: &str, size: f32, room: f32, shorten: Shorten) -> Line {
         let mut line = self.lay_out(text, size, room, shorten);
         let mut missing = missing(text, &line.buffer);
         if !missing.is_empty() && !self.has_system_fonts {
@@ -98,7 +98,7 @@ impl Words {
 
     /// Draws `line` with its left end and its baseline at the given place. `put` receives each pixel: x, y, colour and opacity
     /// (0 to 255).
-    pub fn draw(
+    pub(super) fn draw(
         &mut self,
         line: &mut Line,
         (left, baseline): (f32, f32),
@@ -121,7 +121,7 @@ impl Words {
     }
 
     /// The characters that no font has. They were drawn as boxes.
-    pub fn into_missing(self) -> String {
+    pub(super) fn into_missing(self) -> String {
         self.missing.into_iter().collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::text::number::thousands;
 type OutputColumn = Column<Activation>;
 
 /// The columns of every table of activations.
-pub const COLUMNS: [OutputColumn; 7] = [
+pub(super) const COLUMNS: [OutputColumn; 7] = [
     OutputColumn::words("Name", "name", |row| row.name.clone()),
     OutputColumn::words("Type", "type", |row| row.type_name.to_owned()).optional(1),
     OutputColumn::words("Output", "output", |row| format!("{:?}", row.shape)).optional(6),
@@ -30,7 +30,7 @@ pub const COLUMNS: [OutputColumn; 7] = [
 ];
 
 /// The columns that a comparison adds.
-pub const COMPARED: [OutputColumn; 3] = [
+pub(super) const COMPARED: [OutputColumn; 3] = [
     OutputColumn::numbers(
         "Max diff",
         "max_difference",

@@ -8,7 +8,7 @@ use crate::text::number::thousands;
 type ModuleColumn = Column<Row>;
 
 /// The columns of every summary, from left to right.
-pub const COLUMNS: [ModuleColumn; 11] = [
+pub(super) const COLUMNS: [ModuleColumn; 11] = [
     ModuleColumn::words("Name", "name", |row| row.name.clone()).or_short(leaf),
     ModuleColumn::words("Type", "type", |row| row.type_name.to_owned()).optional(8),
     ModuleColumn::words("Kernel", "kernel_size", |row| {
@@ -74,7 +74,7 @@ pub const COLUMNS: [ModuleColumn; 11] = [
 
 /// Columns that let programs tell blocks from layers. A block's numbers include those of its layers, so sums are over the lines
 /// whose `is_layer` is true.
-pub const PLACE: [ModuleColumn; 2] = [
+pub(super) const PLACE: [ModuleColumn; 2] = [
     ModuleColumn::numbers(
         "Depth",
         "depth",
@@ -85,7 +85,7 @@ pub const PLACE: [ModuleColumn; 2] = [
 ];
 
 /// The columns that weights add.
-pub const WEIGHTS: [ModuleColumn; 4] = [
+pub(super) const WEIGHTS: [ModuleColumn; 4] = [
     ModuleColumn::words("Dtype", "weight_dtype", |row| {
         row.weight
             .as_ref()
@@ -117,7 +117,7 @@ fn leaf(row: &Row) -> String {
 }
 
 /// `[16, 64, 112, 112]`.
-pub fn shape(shape: Option<&[usize]>, none: &str) -> String {
+pub(super) fn shape(shape: Option<&[usize]>, none: &str) -> String {
     shape.map_or(none.to_owned(), |shape| format!("{shape:?}"))
 }
 

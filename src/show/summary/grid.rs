@@ -8,7 +8,7 @@ use crate::text::terminal::end_of;
 
 /// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+pub(super) enum Align {
     /// For names and shapes.
     Left,
     /// For numbers.
@@ -16,7 +16,7 @@ pub enum Align {
 }
 
 /// Cells of text. The first line has titles, the first column names.
-pub struct Grid {
+pub(super) struct Grid {
     pub lines: Vec<Vec<String>>,
     /// Columns with the lowest rank are dropped first; `None` is never dropped.
     pub ranks: Vec<Option<u8>>,
@@ -30,7 +30,7 @@ const NAMES: usize = 24;
 
 impl Grid {
     /// Width of the whole grid.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         let widths = self.widths();
         widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
     }
@@ -49,7 +49,7 @@ impl Grid {
 
     /// Drops columns until the rest fits in `width`, then cuts the start of long names. Returns the titles of the dropped
     /// columns, from left to right.
-    pub fn fit(&mut self, width: usize) -> Vec<String> {
+    pub(super) fn fit(&mut self, width: usize) -> Vec<String> {
         let titles = self.lines[0].clone();
         let names = self.widths()[0];
         while self.width() - names + names.min(NAMES) > width
@@ -81,7 +81,7 @@ impl Grid {
     }
 
     /// Writes the lines, between two rules.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (widths, width) = (self.widths(), self.width());
         for (index, line) in self.lines.iter().enumerate() {
             let cells = line.iter().zip(&widths).zip(&self.aligns);

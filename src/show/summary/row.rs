@@ -66,7 +66,7 @@ pub struct WeightStatistics {
 }
 
 /// A row per module below `root`, in definition order.
-pub fn rows(root: &Module, graph: &Graph) -> Vec<Row> {
+pub(super) fn rows(root: &Module, graph: &Graph) -> Vec<Row> {
     let mut calls: HashMap<&str, Vec<&Call>> = HashMap::new();
     for call in &graph.calls {
         calls.entry(&call.path).or_default().push(call);

@@ -24,7 +24,7 @@ pub enum TableFormat {
 names!(TableFormat { Text = "text", Json = "json", Csv = "csv", Markdown = "markdown" });
 
 /// One column of a table of `R`s.
-pub struct Column<R> {
+pub(super) struct Column<R> {
     /// Heading for people.
     title: &'static str,
     /// Heading for programs.
@@ -49,12 +49,16 @@ enum Value<R> {
 
 impl<R> Column<R> {
     /// Words, the same for people and for programs.
-    pub const fn words(title: &'static str, key: &'static str, words: fn(&R) -> String) -> Self {
+    pub(super) const fn words(
+        title: &'static str,
+        key: &'static str,
+        words: fn(&R) -> String,
+    ) -> Self {
         Self::new(title, key, Align::Left, Value::Words(words))
     }
 
     /// Shapes, with a remark for people.
-    pub const fn shapes(
+    pub(super) const fn shapes(
         title: &'static str,
         key: &'static str,
         text: fn(&R) -> String,
@@ -64,7 +68,7 @@ impl<R> Column<R> {
     }
 
     /// Numbers, written in one way for people and in another for programs.
-    pub const fn numbers(
+    pub(super) const fn numbers(
         title: &'static str,
         key: &'static str,
         text: fn(&R) -> String,
@@ -74,7 +78,7 @@ impl<R> Column<R> {
     }
 
     /// Measured numbers: four digits for people, all for programs, nothing where there is none.
-    pub const fn measured(
+    pub(super) const fn measured(
         title: &'static str,
         key: &'static str,
         value: fn(&R) -> Option<f64>,
@@ -94,13 +98,13 @@ impl<R> Column<R> {
     }
 
     /// Adds a shorter form of the value, for narrow terminals.
-    pub const fn or_short(mut self, short: fn(&R) -> String) -> Self {
+    pub(super) const fn or_short(mut self, short: fn(&R) -> String) -> Self {
         self.short = Some(short);
         self
     }
 
     /// Lets the column be dropped on narrow terminals; the lowest rank goes first.
-    pub const fn optional(mut self, rank: u8) -> Self {
+    pub(super) const fn optional(mut self, rank: u8) -> Self {
         self.rank = Some(rank);
         self
     }
@@ -128,7 +132,7 @@ impl<R> Column<R> {
 }
 
 /// Rows and the columns that show them.
-pub struct Table<'a, R> {
+pub(super) struct Table<'a, R> {
     /// From left to right.
     pub columns: Vec<&'a Column<R>>,
     /// From top to bottom.
@@ -137,7 +141,7 @@ pub struct Table<'a, R> {
 
 impl<R> Table<'_, R> {
     /// A header for programs and one line per row.
-    pub fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record(self.columns.iter().map(|column| column.key))?;
         for row in self.rows {
@@ -147,7 +151,7 @@ impl<R> Table<'_, R> {
     }
 
     /// A table of GitHub's Markdown; the first column is set as code.
-    pub fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
         let titles: Vec<&str> = self.columns.iter().map(|column| column.title).collect();
         let rules = self.columns.iter().map(|column| match column.align {
             Align::Left => "---",
@@ -166,7 +170,7 @@ impl<R> Table<'_, R> {
 
     /// Aligned columns between two rules. When they are wider than `width`, names are shortened and the least important columns
     /// dropped; a line below names them.
-    pub fn text(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn text(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let titles = self.columns.iter().map(|column| column.title.to_owned());
         let rows = self.rows.iter().map(|row| self.cells(row));
         let mut grid = Grid {

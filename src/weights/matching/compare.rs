@@ -68,18 +68,18 @@ pub(in crate::weights) struct Match {
 
 impl Match {
     /// Whether every tensor of the model has exactly one fitting counterpart.
-    pub fn fills_the_model(&self) -> bool {
+    pub(crate) fn fills_the_model(&self) -> bool {
         self.missing.is_empty() && self.misfits.is_empty() && self.collisions.is_empty()
     }
 
     /// Whether the model is filled and nothing is left over.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.fills_the_model() && self.unexpected.is_empty()
     }
 
     /// Takes the first layer of the 3D net out of a C3D-ResNet18 file, which has 128 input channels there: the first 96, as
     /// the authors did to begin the training of ECO (mzolfaghari/ECO-pytorch @ b175e7c, `main.py`).
-    pub fn shorten(&mut self, spec: &[TensorSpec], entries: &[TensorInfo]) {
+    pub(crate) fn shorten(&mut self, spec: &[TensorSpec], entries: &[TensorInfo]) {
         let is_longer = |wanted: usize, entry: usize| {
             tail(&spec[wanted].name) == "res3a_2.weight"
                 && spec[wanted].shape == [128, 96, 3, 3, 3]
@@ -99,7 +99,7 @@ impl Match {
     }
 
     /// What this means for the use of the weights.
-    pub fn verdict(&self, strictness: Strictness) -> Verdict {
+    pub(crate) fn verdict(&self, strictness: Strictness) -> Verdict {
         match strictness {
             _ if self.is_complete() => Verdict::Complete,
             Strictness::Strict => Verdict::Mismatch,

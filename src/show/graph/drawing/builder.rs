@@ -8,7 +8,7 @@ use crate::network::Layer;
 use crate::show::graph::{Graph, Node};
 
 /// The drawing of `graph`, blocks deeper than `depth` levels folded into one box.
-pub fn drawing(graph: &Graph, depth: Option<usize>) -> Drawing {
+pub(crate) fn drawing(graph: &Graph, depth: Option<usize>) -> Drawing {
     let mut builder = Builder::new(graph, depth);
     for index in 0..graph.nodes.len() {
         builder.add(index);

@@ -4,5 +4,5 @@ mod builder;
 mod parts;
 mod words;
 
-pub use builder::drawing;
-pub use parts::{Drawing, Edge, Flow, Group, Part, Unit};
+pub(super) use builder::drawing;
+pub(super) use parts::{Drawing, Edge, Flow, Group, Part, Unit};

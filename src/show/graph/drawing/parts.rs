@@ -4,7 +4,7 @@ use super::words::{cost, dimensions};
 
 /// A graph reduced to what a reader needs to see.
 #[derive(Debug)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     /// Class name of the network.
     pub title: String,
     /// What it costs, in words.
@@ -19,7 +19,7 @@ pub struct Drawing {
 
 /// One box: an operator, a folded block, or a layer together with the elementwise layers that only it feeds.
 #[derive(Debug)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Full name of the first layer.
     pub name: String,
     /// Its last part, or the operator.
@@ -42,7 +42,7 @@ pub struct Unit {
 
 /// What kind of thing a [`Unit`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// What goes into the network, or comes out.
     Terminal,
     /// A window with weights.
@@ -63,7 +63,7 @@ pub enum Part {
 
 /// A value on its way from one box to another.
 #[derive(Debug)]
-pub struct Edge {
+pub(crate) struct Edge {
     /// Index of the box it leaves.
     pub from: usize,
     /// Index of the box it enters.
@@ -74,7 +74,7 @@ pub struct Edge {
 
 /// The role of an edge in a residual block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// Any other edge.
     Main,
     /// Part of the shortcut around a residual block.
@@ -83,7 +83,7 @@ pub enum Flow {
 
 /// A frame around the boxes of a block.
 #[derive(Debug)]
-pub struct Group {
+pub(crate) struct Group {
     /// Full name.
     pub path: String,
     /// Its last part.
@@ -100,19 +100,19 @@ pub struct Group {
 
 impl Drawing {
     /// Multiply-accumulates of the most expensive box.
-    pub fn most_macs(&self) -> usize {
+    pub(crate) fn most_macs(&self) -> usize {
         self.units.iter().map(|unit| unit.macs).max().unwrap_or(0)
     }
 
     /// Cost of a box from 0 to 1, on a square-root scale, so that cheap boxes still differ.
-    pub fn heat(&self, unit: &Unit) -> f64 {
+    pub(crate) fn heat(&self, unit: &Unit) -> f64 {
         (unit.macs as f64 / self.most_macs().max(1) as f64).sqrt()
     }
 }
 
 impl Unit {
     /// The cost in words; empty when there is none worth showing.
-    pub fn cost(&self) -> String {
+    pub(crate) fn cost(&self) -> String {
         if self.macs == 0 || self.part == Part::Pointwise {
             return String::new();
         }
@@ -120,7 +120,7 @@ impl Unit {
     }
 
     /// `16×64×28×28`.
-    pub fn shape_text(&self) -> String {
+    pub(crate) fn shape_text(&self) -> String {
         dimensions(&self.shape)
     }
 }

@@ -5,19 +5,19 @@ use crate::show::graph::{Graph, Node};
 use crate::text::number::{scaled, thousands};
 
 /// Multiply-accumulates and parameters.
-pub fn cost(macs: usize, parameters: usize) -> String {
+pub(super) fn cost(macs: usize, parameters: usize) -> String {
     let (unit, number) = scaled(macs);
     format!("{number} {unit}MAC, {} params", thousands(parameters))
 }
 
 /// Numbers with a multiplication sign between them.
-pub fn dimensions<T: ToString>(shape: &[T]) -> String {
+pub(super) fn dimensions<T: ToString>(shape: &[T]) -> String {
     let text: Vec<String> = shape.iter().map(T::to_string).collect();
     text.join("×")
 }
 
 /// `Conv2d 7×7 /2`, `cat along 1`.
-pub fn work(node: &Node) -> String {
+pub(super) fn work(node: &Node) -> String {
     let Some(layer) = node.layer() else {
         return match (node.op(), find(node, "dim")) {
             (Graph::INPUT, _) => String::new(),
@@ -51,14 +51,14 @@ fn window(kernel: &Setting, node: &Node) -> String {
 }
 
 /// The setting of that name.
-pub fn find(node: &Node, name: &str) -> Option<Setting> {
+pub(super) fn find(node: &Node, name: &str) -> Option<Setting> {
     let mut attributes = node.attributes().into_iter();
     let attribute = attributes.find(|attribute| attribute.name == name);
     attribute.map(|attribute| attribute.value)
 }
 
 /// Name, type and settings of a node on one line.
-pub fn details(node: &Node) -> String {
+pub(super) fn details(node: &Node) -> String {
     let settings: Vec<String> = node
         .attributes()
         .iter()

@@ -8,7 +8,7 @@ const TALL: f64 = 900.0;
 
 /// The boxes of each column, in the order in which they run. Blocks that run side by side stand in columns of their own; a
 /// chain of blocks is split where a single value crosses and no frame is cut.
-pub fn columns(drawing: &Drawing, sizes: &[(f64, f64)]) -> Vec<Vec<usize>> {
+pub(super) fn columns(drawing: &Drawing, sizes: &[(f64, f64)]) -> Vec<Vec<usize>> {
     let rows = Rows::new(
         drawing,
         sizes,

@@ -2,7 +2,7 @@
 
 /// A drawing with coordinates, in pixels from the top left.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Width of the picture.
     pub width: f64,
     /// Height of the picture.
@@ -17,7 +17,7 @@ pub struct Layout {
 
 impl Layout {
     /// Widens the picture to at least `width` and centres its content.
-    pub fn widen(&mut self, width: f64) {
+    pub(crate) fn widen(&mut self, width: f64) {
         let room = (width - self.width).max(0.0);
         self.width += room;
         let places = self.boxes.iter_mut().chain(&mut self.frames);
@@ -29,7 +29,7 @@ impl Layout {
 
 /// A place.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub(crate) struct Point {
     /// To the right.
     pub x: f64,
     /// Downwards.
@@ -38,7 +38,7 @@ pub struct Point {
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Rect {
+pub(crate) struct Rect {
     /// Left side.
     pub x: f64,
     /// Upper side.
@@ -51,36 +51,36 @@ pub struct Rect {
 
 impl Rect {
     /// The middle of the width.
-    pub fn center(&self) -> f64 {
+    pub(crate) fn center(&self) -> f64 {
         self.x + self.width / 2.0
     }
 
     /// The lower side.
-    pub fn bottom(&self) -> f64 {
+    pub(crate) fn bottom(&self) -> f64 {
         self.y + self.height
     }
 
     /// The right side.
-    pub fn right(&self) -> f64 {
+    pub(crate) fn right(&self) -> f64 {
         self.x + self.width
     }
 }
 
 /// Room around a picture.
-pub const MARGIN: f64 = 20.0;
+pub(super) const MARGIN: f64 = 20.0;
 /// Room above it for a title.
-pub const TITLE: f64 = 44.0;
+pub(super) const TITLE: f64 = 44.0;
 /// Between two rows of boxes: room for an edge and its label.
-pub const ROW_GAP: f64 = 30.0;
+pub(super) const ROW_GAP: f64 = 30.0;
 /// The part of that gap in which edges bend.
-pub const BEND: f64 = 17.0;
+pub(super) const BEND: f64 = 17.0;
 /// Room for the heading of a frame.
-pub const HEADING: f64 = 24.0;
+pub(super) const HEADING: f64 = 24.0;
 /// Room at the sides of a frame.
-pub const PADDING: f64 = 10.0;
+pub(super) const PADDING: f64 = 10.0;
 /// Room at the bottom of a frame, for the shape of its last value.
-pub const FOOT: f64 = 16.0;
+pub(super) const FOOT: f64 = 16.0;
 /// Between two edges side by side in that room, or in a gutter.
-pub const LANE: f64 = 7.0;
+pub(super) const LANE: f64 = 7.0;
 /// Between two columns.
-pub const GUTTER: f64 = 56.0;
+pub(super) const GUTTER: f64 = 56.0;

@@ -10,13 +10,13 @@ mod slots;
 use super::drawing::Drawing;
 use columns::columns;
 use geometry::{GUTTER, LANE, MARGIN, ROW_GAP};
-pub use geometry::{Layout, Point, Rect};
+pub(super) use geometry::{Layout, Point, Rect};
 use rows::Rows;
 use slots::Slots;
 
 /// Lays out a drawing whose boxes have these widths and heights, whose frames need `frame_width` for their headings, and
 /// whose title needs `title_width`.
-pub fn layout(
+pub(super) fn layout(
     drawing: &Drawing,
     sizes: &[(f64, f64)],
     frame_width: f64,

@@ -9,7 +9,13 @@ use crate::show::graph::drawing::Drawing;
 
 impl Slots {
     /// Adds the column to the layout, to the right of earlier columns.
-    pub fn place(mut self, drawing: &Drawing, rows: &Rows, frame_width: f64, layout: &mut Layout) {
+    pub(super) fn place(
+        mut self,
+        drawing: &Drawing,
+        rows: &Rows,
+        frame_width: f64,
+        layout: &mut Layout,
+    ) {
         self.align();
         let side = |sign: f64| {
             let slots = self.slots.iter();

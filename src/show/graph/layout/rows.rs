@@ -6,7 +6,7 @@ use super::geometry::{BEND, FOOT, HEADING, ROW_GAP};
 use crate::show::graph::drawing::Drawing;
 
 /// Boxes of a column, assigned to rows by the longest path that leads to them in it.
-pub struct Rows {
+pub(super) struct Rows {
     /// The boxes.
     pub units: Vec<usize>,
     /// Row of each box; 0 for those of other columns.
@@ -19,7 +19,7 @@ pub struct Rows {
 
 impl Rows {
     /// The rows of some boxes, in the order in which they run, with these widths and heights.
-    pub fn new(drawing: &Drawing, sizes: &[(f64, f64)], units: &[usize]) -> Self {
+    pub(super) fn new(drawing: &Drawing, sizes: &[(f64, f64)], units: &[usize]) -> Self {
         let mut of_unit = vec![0; drawing.units.len()];
         // What feeds a box is placed before it.
         for &unit in units {
@@ -52,7 +52,7 @@ impl Rows {
     }
 
     /// Room for headings above a row, and below them for edges that fan out.
-    pub fn above(&self, row: usize) -> f64 {
+    pub(super) fn above(&self, row: usize) -> f64 {
         match self
             .spans
             .iter()
@@ -66,7 +66,7 @@ impl Rows {
     }
 
     /// Room for the ends of frames below a row.
-    pub fn below(&self, row: usize) -> f64 {
+    pub(super) fn below(&self, row: usize) -> f64 {
         FOOT * self
             .spans
             .iter()
@@ -76,14 +76,14 @@ impl Rows {
     }
 
     /// Height of consecutive rows.
-    pub fn height(&self, rows: Range<usize>) -> f64 {
+    pub(super) fn height(&self, rows: Range<usize>) -> f64 {
         rows.map(|row| self.above(row) + self.heights[row] + self.below(row) + ROW_GAP)
             .sum()
     }
 }
 
 /// Whether `group` is `outer` or lies in it.
-pub fn is_inside(drawing: &Drawing, group: Option<usize>, outer: usize) -> bool {
+pub(super) fn is_inside(drawing: &Drawing, group: Option<usize>, outer: usize) -> bool {
     let mut group = group;
     while let Some(index) = group {
         if index == outer {

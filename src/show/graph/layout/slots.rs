@@ -13,7 +13,7 @@ const LANE: f64 = 12.0;
 const SWEEPS: usize = 1000;
 
 /// A box, or the place where an edge passes a row.
-pub struct Slot {
+pub(super) struct Slot {
     pub row: usize,
     /// The box; `None` for an edge that passes.
     pub unit: Option<usize>,
@@ -45,7 +45,7 @@ fn weight(drawing: &Drawing, edge: &Edge, piece: (usize, usize), ends: (usize, u
 const BESIDE: f64 = 1e-4;
 
 /// All slots of a column and what connects them.
-pub struct Slots {
+pub(super) struct Slots {
     pub slots: Vec<Slot>,
     /// Slots of each row from left to right.
     rows: Vec<Vec<usize>>,
@@ -57,7 +57,7 @@ pub struct Slots {
 
 impl Slots {
     /// The slots of a column, ordered within each row.
-    pub fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)]) -> Self {
+    pub(super) fn new(drawing: &Drawing, rows: &Rows, sizes: &[(f64, f64)]) -> Self {
         let mut column = Self {
             slots: Vec::new(),
             rows: vec![Vec::new(); rows.heights.len()],
@@ -131,7 +131,7 @@ impl Slots {
     }
 
     /// Moves every slot towards the slots it is linked to, without changing the order within rows.
-    pub fn align(&mut self) {
+    pub(super) fn align(&mut self) {
         for row in self.rows.clone() {
             self.settle(&row, &vec![0.0; row.len()]);
         }

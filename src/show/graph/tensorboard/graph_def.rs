@@ -9,7 +9,7 @@ const PRODUCER: i32 = 22;
 
 /// The graph in TensorBoard's form: the dots of module names become scopes, so that a double click opens a block, and a
 /// layer shows its tensors and its operator.
-pub fn graph_def(graph: &Graph) -> GraphDef {
+pub(super) fn graph_def(graph: &Graph) -> GraphDef {
     let names = names(graph);
     let mut nodes = Vec::new();
     for (node, name) in graph.nodes.iter().zip(&names) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// One record of an event file.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Event {
+pub(super) struct Event {
     /// Seconds since 1970.
     #[prost(double, tag = "1")]
     pub wall_time: f64,
@@ -15,7 +15,7 @@ pub struct Event {
 
 /// The content of an [`Event`].
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum What {
+pub(super) enum What {
     /// The version of the file's format; the first event.
     #[prost(string, tag = "3")]
     FileVersion(String),
@@ -26,7 +26,7 @@ pub enum What {
 
 /// A graph.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct GraphDef {
+pub(super) struct GraphDef {
     /// The nodes, sources before their users.
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeDef>,
@@ -37,7 +37,7 @@ pub struct GraphDef {
 
 /// The version of a graph's format.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
-pub struct VersionDef {
+pub(super) struct VersionDef {
     /// The version that wrote it.
     #[prost(int32, tag = "1")]
     pub producer: i32,
@@ -45,7 +45,7 @@ pub struct VersionDef {
 
 /// A node; slashes in its name make scopes.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct NodeDef {
+pub(super) struct NodeDef {
     /// Unique name.
     #[prost(string, tag = "1")]
     pub name: String,
@@ -62,7 +62,7 @@ pub struct NodeDef {
 
 /// The value of an attribute.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct AttrValue {
+pub(super) struct AttrValue {
     /// The value.
     #[prost(oneof = "Attr", tags = "1, 2, 3, 4, 5")]
     pub value: Option<Attr>,
@@ -70,7 +70,7 @@ pub struct AttrValue {
 
 /// The kinds of values.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Attr {
+pub(super) enum Attr {
     /// Several values.
     #[prost(message, tag = "1")]
     List(ListValue),
@@ -90,7 +90,7 @@ pub enum Attr {
 
 /// Several values of one kind.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct ListValue {
+pub(super) struct ListValue {
     /// Whole numbers.
     #[prost(int64, repeated, tag = "3")]
     pub i: Vec<i64>,
@@ -101,7 +101,7 @@ pub struct ListValue {
 
 /// The shape of a tensor.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct TensorShape {
+pub(super) struct TensorShape {
     /// Outermost axis first.
     #[prost(message, repeated, tag = "2")]
     pub dim: Vec<Dim>,
@@ -109,7 +109,7 @@ pub struct TensorShape {
 
 /// One axis.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
-pub struct Dim {
+pub(super) struct Dim {
     /// Its length.
     #[prost(int64, tag = "1")]
     pub size: i64,

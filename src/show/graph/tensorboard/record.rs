@@ -1,7 +1,7 @@
 //! TFRecord frames: length, checksum of the length, data, checksum of the data.
 
 /// Appends one frame; all numbers are little-endian.
-pub fn append(out: &mut Vec<u8>, data: &[u8]) {
+pub(super) fn append(out: &mut Vec<u8>, data: &[u8]) {
     let length = (data.len() as u64).to_le_bytes();
     out.extend(length);
     out.extend(masked_checksum(&length).to_le_bytes());
