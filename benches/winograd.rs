@@ -17,10 +17,12 @@ use eco::engine::winograd::view::{Shape, View};
 /// A convolution, its channels, the frames and side of its input, and how many of its tiles make a block.
 type Layer = (&'static str, Kind, [usize; 2], [usize; 2], usize);
 
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 8] = [
     ("stem", Kind::Stem, [12, 64], [1, 115], 28),
     ("conv2", Kind::Plane, [64, 192], [1, 56], 14),
     ("inception", Kind::Plane, [64, 96], [1, 28], 49),
+    ("inception 4", Kind::Plane, [128, 128], [1, 14], 16),
+    ("4e stride 2", Kind::PlaneStride2, [256, 256], [1, 14], 16),
     ("res3", Kind::Volume4, [128, 128], [16, 28], 16),
     ("res5", Kind::Volume2, [512, 512], [4, 7], 16),
     ("res4 stride 2", Kind::Stride2, [128, 512], [16, 28], 16),

@@ -1,6 +1,7 @@
-"""ECO-Lite on this CPU: eco beside PyTorch, ONNX Runtime and OpenVINO, on the same weights and input.
+"""ECO on this CPU: eco beside PyTorch, ONNX Runtime and OpenVINO, on the same weights and input.
 
-    bench.py                              16 frames, batch 1, all cores, 7 rounds
+    bench.py                              ECO-Lite, 16 frames, batch 1, all cores, 7 rounds
+    bench.py --arch full                  ECO-Full
     bench.py --batch 4 --threads 1        other settings
     bench.py --only openvino,winograd     some of them
 
@@ -163,7 +164,7 @@ class Eco:
         return [forward[key] * report["batch"] / 1e3 for key in ("min_ms", "median_ms")]
 
 
-def prepare(folder, batch, names):
+def prepare(folder, arch, batch, names):
     """Writes weights, input and the ONNX file; returns the logits in float64."""
     import torch
     from safetensors.torch import save_file
@@ -171,7 +172,7 @@ def prepare(folder, batch, names):
     from reference import clips, load, seeded
 
     x = clips(batch, SEGMENTS, 7)
-    save_file(seeded().state_dict(), folder / "weights.safetensors")
+    save_file(seeded(arch=arch).state_dict(), folder / "weights.safetensors")
     save_file({"input": x}, folder / "input.safetensors")
     net = load(folder / "weights.safetensors", SEGMENTS)
     if {"onnxruntime", "openvino"} & set(names):
@@ -216,6 +217,7 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--eco", type=Path, default=ROOT / "target/release/eco")
+    parser.add_argument("--arch", choices=["lite", "full"], default="lite")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=7)
@@ -225,7 +227,7 @@ def main():
     names = args.only.split(",")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        exact = prepare(folder, args.batch, names)
+        exact = prepare(folder, args.arch, args.batch, names)
         peers, errors = {}, {}
         for name in names:
             try:
@@ -242,7 +244,7 @@ def main():
             print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
             for name, peer in peers.items():
                 times[name].append(peer.times(args.runs))
-        print(f"{args.threads} threads, batch {args.batch}, {args.rounds} rounds of {args.runs} runs, {platform.processor() or platform.machine()}\n")
+        print(f"ECO-{args.arch.title()}, {args.threads} threads, batch {args.batch}, {args.rounds} rounds of {args.runs} runs, {platform.processor() or platform.machine()}\n")
         table(times, peers, errors, args.batch)
 
 

@@ -2,16 +2,15 @@
 
 mod common;
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
     ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Output,
     Precision, Winograd, build,
 };
+use eco::recipe::Architecture;
 use eco::weights::Weights;
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -21,39 +20,58 @@ const TOLERANCE: f64 = 6e-6;
 /// Between two float32 computations.
 const BETWEEN_ENGINES: f64 = 1e-5;
 
-fn cases() -> &'static Path {
-    static FOLDER: OnceLock<std::path::PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        made_once("engine_reference.py", "float64", |folder| {
-            script("engine_reference.py", [OsStr::new(folder)]);
-        })
-    })
+/// What `scripts/engine_reference.py` makes for a network.
+struct Reference {
+    folder: PathBuf,
+    weights: Weights,
 }
 
-fn weights() -> Weights {
-    Weights::open(&cases().join("weights.safetensors")).unwrap()
-}
+impl Reference {
+    fn new(architecture: Architecture) -> Self {
+        let arch = match architecture {
+            Architecture::Lite => "lite",
+            Architecture::Full => "full",
+        };
+        let folder = made_once("engine_reference.py", arch, |folder| {
+            let args = [folder.as_os_str(), "--arch".as_ref(), arch.as_ref()];
+            script("engine_reference.py", args);
+        });
+        let weights = Weights::open(&folder.join("weights.safetensors")).unwrap();
+        Self { folder, weights }
+    }
 
-fn winograd(segments: usize, threads: usize) -> Winograd {
-    let weights = weights();
-    let network = weights.network(Some(segments)).unwrap();
-    Winograd::compile(network, &weights, threads).unwrap()
-}
+    fn lite() -> Self {
+        Self::new(Architecture::Lite)
+    }
 
-fn libtorch(segments: usize) -> Libtorch {
-    let weights = weights();
-    let network = weights.network(Some(segments)).unwrap();
-    Libtorch::new(network, &weights, Device::Cpu, Precision::Fp32).unwrap()
+    fn winograd(&self, segments: usize, threads: usize) -> Winograd {
+        let network = self.weights.network(Some(segments)).unwrap();
+        Winograd::compile(network, &self.weights, threads).unwrap()
+    }
+
+    fn libtorch(&self, segments: usize) -> Libtorch {
+        let network = self.weights.network(Some(segments)).unwrap();
+        Libtorch::new(network, &self.weights, Device::Cpu, Precision::Fp32).unwrap()
+    }
+
+    /// Both engines.
+    fn engines(&self, segments: usize) -> [Box<dyn Engine>; 2] {
+        [
+            Box::new(self.winograd(segments, 2)),
+            Box::new(self.libtorch(segments)),
+        ]
+    }
+
+    fn case(&self, segments: usize) -> Tensors {
+        Tensors::read(&self.folder.join(format!("case_{segments}.safetensors")))
+    }
 }
 
 /// An engine of four segments on the CPU.
 fn built(options: &EngineOptions) -> eco::engine::Result<Box<dyn Engine>> {
-    let weights = weights();
-    build(weights.network(Some(4)).unwrap(), &weights, options)
-}
-
-fn case(segments: usize) -> Tensors {
-    Tensors::read(&cases().join(format!("case_{segments}.safetensors")))
+    let reference = Reference::lite();
+    let network = reference.weights.network(Some(4)).unwrap();
+    build(network, &reference.weights, options)
 }
 
 /// The given clips of a case.
@@ -83,40 +101,83 @@ fn assert_near(output: &Output, case: &Tensors, clips: usize, what: &str) {
 
 #[test]
 fn both_engines_agree_with_float64_for_any_segments_and_batch() {
-    for segments in [4, 8, 16, 20] {
-        let case = case(segments);
-        let engines: [Box<dyn Engine>; 2] = [
-            Box::new(winograd(segments, 2)),
-            Box::new(libtorch(segments)),
-        ];
-        for clips in [1, 3] {
-            let batch = batch(&case, &[0, 1, 2][..clips]);
-            for engine in &engines {
-                let what = format!("{}, N {segments}, batch {clips}", engine.kind());
-                assert_near(&engine.run(&batch).unwrap(), &case, clips, &what);
+    for (architecture, sizes) in [
+        (Architecture::Lite, &[4, 8, 16, 20][..]),
+        (Architecture::Full, &[4, 16]),
+    ] {
+        let reference = Reference::new(architecture);
+        for &segments in sizes {
+            let case = reference.case(segments);
+            let engines = reference.engines(segments);
+            for clips in [1, 3] {
+                let batch = batch(&case, &[0, 1, 2][..clips]);
+                for engine in &engines {
+                    let kind = engine.kind();
+                    let what = format!("{architecture}, {kind}, N {segments}, batch {clips}");
+                    assert_near(&engine.run(&batch).unwrap(), &case, clips, &what);
+                }
             }
         }
     }
 }
 
+/// The 2D net and the 3D net by themselves, before a mean over frames makes errors smaller.
+#[test]
+fn maps_and_features_of_each_frame_agree_with_float64() {
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let case = reference.case(4);
+        let engine = reference.winograd(4, 2);
+        let maps = engine.maps(&batch(&case, &[0, 1, 2]).values).unwrap();
+        let found = tensor(maps.values(), maps.frames());
+        let map: usize = engine.network().map_shapes()[0].iter().product();
+        let rest = found.size()[1] - map as i64;
+        for (what, start, len) in [("maps", 0, map as i64), ("features", map as i64, rest)] {
+            if len > 0 {
+                let [found, expected] =
+                    [&found, case.get("frames")].map(|all| all.narrow(1, start, len));
+                let error = relative_l2(&found, &expected);
+                println!("{architecture}: {what} {error:.1e}");
+                assert!(
+                    error < TOLERANCE,
+                    "{architecture}: {what} differ by {error:e}"
+                );
+            }
+        }
+        let answer = engine.answer(&maps).unwrap();
+        let volume = 512;
+        let start = engine.network().features() as i64 - volume;
+        let [found, expected] = [&tensor(&answer.features, 3), case.get("features")]
+            .map(|all| all.narrow(1, start, volume));
+        let error = relative_l2(&found, &expected);
+        assert!(
+            error < TOLERANCE,
+            "{architecture}: the 3D net differs by {error:e}"
+        );
+    }
+}
+
 #[test]
 fn a_clip_has_the_same_answer_in_any_place_with_any_threads_and_every_time() {
-    let case = case(4);
-    let alone = winograd(4, 1).run(&batch(&case, &[0])).unwrap();
-    for threads in [1, 2, 3] {
-        let engine = winograd(4, threads);
-        for clips in [
-            &[0][..],
-            &[0],
-            &[0, 1, 2],
-            &[1, 2, 0],
-            &[2, 1, 1, 2, 1, 0, 2],
-        ] {
-            let output = engine.run(&batch(&case, clips)).unwrap();
-            let place = clips.iter().position(|&clip| clip == 0).unwrap();
-            let same = output.logits_of(place) == alone.logits
-                && output.features_of(place) == alone.features;
-            assert!(same, "{threads} threads, clips {clips:?}");
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let case = reference.case(4);
+        let alone = reference.winograd(4, 1).run(&batch(&case, &[0])).unwrap();
+        for threads in [1, 2, 3] {
+            let engine = reference.winograd(4, threads);
+            for clips in [
+                &[0][..],
+                &[0],
+                &[0, 1, 2],
+                &[1, 2, 0],
+                &[2, 1, 1, 2, 1, 0, 2],
+            ] {
+                let output = engine.run(&batch(&case, clips)).unwrap();
+                let place = clips.iter().position(|&clip| clip == 0).unwrap();
+                let same = output.logits_of(place) == alone.logits
+                    && output.features_of(place) == alone.features;
+                assert!(same, "{architecture}, {threads} threads, clips {clips:?}");
+            }
         }
     }
 }
@@ -157,72 +218,84 @@ fn auto_compiles_when_there_is_enough_to_run() {
 
 #[test]
 fn maps_made_frame_by_frame_give_the_answer_of_the_whole_clip() {
-    let case = case(4);
-    let batch = batch(&case, &[0, 1]);
-    for engine in [
-        Box::new(winograd(4, 2)) as Box<dyn Engine>,
-        Box::new(libtorch(4)),
-    ] {
-        let whole = engine.run(&batch).unwrap();
-        let mut maps = engine.maps(&batch.values[..ClipBatch::FRAME_LEN]).unwrap();
-        for frame in batch.values[ClipBatch::FRAME_LEN..].chunks(ClipBatch::FRAME_LEN) {
-            maps.append(&engine.maps(frame).unwrap());
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let batch = batch(&reference.case(4), &[0, 1]);
+        for engine in reference.engines(4) {
+            let what = format!("{architecture}, {}", engine.kind());
+            let whole = engine.run(&batch).unwrap();
+            let mut maps = engine.maps(&batch.values[..ClipBatch::FRAME_LEN]).unwrap();
+            for frame in batch.values[ClipBatch::FRAME_LEN..].chunks(ClipBatch::FRAME_LEN) {
+                maps.append(&engine.maps(frame).unwrap());
+            }
+            let output = engine.answer(&maps).unwrap();
+            if engine.kind() == EngineKind::Winograd {
+                assert_eq!(output.logits, whole.logits);
+            }
+            let error = relative_l2(&tensor(&output.logits, 2), &tensor(&whole.logits, 2));
+            assert!(error < BETWEEN_ENGINES, "{what}: {error:e}");
+            // The second clip's maps alone are the second clip.
+            let second = engine.answer(&maps.select(&[4, 5, 6, 7])).unwrap();
+            let error = relative_l2(&tensor(&second.logits, 1), &tensor(whole.logits_of(1), 1));
+            assert!(error < BETWEEN_ENGINES, "{what}: {error:e}");
+            let error = engine.answer(&maps.select(&[0, 1, 2])).unwrap_err();
+            assert!(error.to_string().contains("clips' maps"), "{error}");
         }
-        let output = engine.answer(&maps).unwrap();
-        if engine.kind() == EngineKind::Winograd {
-            assert_eq!(output.logits, whole.logits);
-        }
-        let error = relative_l2(&tensor(&output.logits, 2), &tensor(&whole.logits, 2));
-        assert!(error < BETWEEN_ENGINES, "{}: {error:e}", engine.kind());
-        // The second clip's maps alone are the second clip.
-        let second = engine.answer(&maps.select(&[4, 5, 6, 7])).unwrap();
-        let error = relative_l2(&tensor(&second.logits, 1), &tensor(whole.logits_of(1), 1));
-        assert!(error < BETWEEN_ENGINES, "{}: {error:e}", engine.kind());
-        let error = engine.answer(&maps.select(&[0, 1, 2])).unwrap_err();
-        assert!(error.to_string().contains("clips' maps"), "{error}");
     }
 }
 
 #[test]
 fn more_threads_than_frames_give_the_same_answer() {
-    let case = case(4);
-    let batch = batch(&case, &[0]);
-    let expected = winograd(4, 1).run(&batch).unwrap().logits;
-    assert_eq!(winograd(4, 19).run(&batch).unwrap().logits, expected);
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let batch = batch(&reference.case(4), &[0]);
+        let logits = |threads| reference.winograd(4, threads).run(&batch).unwrap().logits;
+        assert_eq!(logits(1), logits(19), "{architecture}");
+    }
 }
 
 #[test]
 fn extreme_inputs_are_computed_as_libtorch_computes_them() {
-    let engines: [Box<dyn Engine>; 2] = [Box::new(winograd(4, 2)), Box::new(libtorch(4))];
-    for value in [0.0, 255.0, -128.0, 1.0] {
-        let mut batch = ClipBatch::zeros(1, 4);
-        batch.values.fill(value);
-        let [found, expected] = [0, 1].map(|i| tensor(&engines[i].run(&batch).unwrap().logits, 1));
-        let error = relative_l2(&found, &expected);
-        assert!(error < BETWEEN_ENGINES, "{value}: {error:e}");
+    for architecture in Architecture::ALL {
+        let engines = Reference::new(architecture).engines(4);
+        for value in [0.0, 255.0, -128.0, 1.0] {
+            let mut batch = ClipBatch::zeros(1, 4);
+            batch.values.fill(value);
+            let [found, expected] =
+                [0, 1].map(|i| tensor(&engines[i].run(&batch).unwrap().logits, 1));
+            let error = relative_l2(&found, &expected);
+            assert!(
+                error < BETWEEN_ENGINES,
+                "{architecture}, {value}: {error:e}"
+            );
+        }
     }
 }
 
 #[test]
 fn a_nan_pixel_spoils_its_own_clip_only_and_only_that_run() {
-    let case = case(4);
-    let engine = winograd(4, 2);
-    let clean = engine.run(&batch(&case, &[0, 1, 2])).unwrap();
-    let mut spoilt = batch(&case, &[0, 1, 2]);
-    let middle = spoilt.clip_len() / 2;
-    spoilt.clip_mut(1)[middle] = f32::NAN;
-    let output = engine.run(&spoilt).unwrap();
-    assert!(output.logits_of(1).iter().all(|logit| logit.is_nan()));
-    for place in [0, 2] {
-        assert_eq!(output.logits_of(place), clean.logits_of(place));
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let case = reference.case(4);
+        let engine = reference.winograd(4, 2);
+        let clean = engine.run(&batch(&case, &[0, 1, 2])).unwrap();
+        let mut spoilt = batch(&case, &[0, 1, 2]);
+        let middle = spoilt.clip_len() / 2;
+        spoilt.clip_mut(1)[middle] = f32::NAN;
+        let output = engine.run(&spoilt).unwrap();
+        assert!(output.logits_of(1).iter().all(|logit| logit.is_nan()));
+        for place in [0, 2] {
+            assert_eq!(output.logits_of(place), clean.logits_of(place));
+        }
+        let again = engine.run(&batch(&case, &[0, 1, 2])).unwrap();
+        assert_eq!(again.logits, clean.logits);
     }
-    let again = engine.run(&batch(&case, &[0, 1, 2])).unwrap();
-    assert_eq!(again.logits, clean.logits);
 }
 
 #[test]
 fn any_number_of_classes_is_compiled() {
-    let mut weights = Tensors::read(&cases().join("weights.safetensors"));
+    let reference = Reference::lite();
+    let mut weights = Tensors::read(&reference.folder.join("weights.safetensors"));
     for name in ["fc_final.weight", "fc_final.bias"] {
         let head = weights.get(name).narrow(0, 0, 7).contiguous();
         weights.0.insert(name.into(), head);
@@ -232,7 +305,7 @@ fn any_number_of_classes_is_compiled() {
     let path = folder.path().join("seven.safetensors");
     Tensor::write_safetensors(&tensors, &path).unwrap();
     let weights = Weights::open(&path).unwrap();
-    let case = case(4);
+    let case = reference.case(4);
     let output = Winograd::compile(weights.network(Some(4)).unwrap(), &weights, 2)
         .unwrap()
         .run(&batch(&case, &[0]))
@@ -292,9 +365,10 @@ fn bench_measures_each_stage_and_writes_what_the_network_said() {
         folder.path().join("x.safetensors"),
         folder.path().join("y.safetensors"),
     );
-    let case = case(4);
+    let reference = Reference::lite();
+    let case = reference.case(4);
     Tensor::write_safetensors(&[("input", case.get("input").shallow_clone())], &input).unwrap();
-    let weights = cases().join("weights.safetensors");
+    let weights = reference.folder.join("weights.safetensors");
     let [input, output, weights] = [&input, &outputs, &weights].map(|path| path.to_str().unwrap());
     let args = [
         "bench", "-w", weights, "--device", "cpu", "--runs", "2", "--warmup", "0", "--format",

@@ -9,6 +9,7 @@ use super::head::Classifier;
 use super::image::{DEPTH_CHANNELS, DEPTH_SIDE};
 use super::kind::Kind;
 use super::pointwise::Pointwise;
+use super::pooling::AVERAGE;
 use super::simd::Isa;
 use super::steps::{Layer, Program, Step};
 use super::threads::Crew;
@@ -47,7 +48,8 @@ impl Compiler<'_> {
         Ok(Program {
             steps: steps.collect::<Result<_>>()?,
             buffers: plan.buffers,
-            output: plan.output,
+            input: plan.input,
+            outputs: plan.outputs.clone(),
         })
     }
 
@@ -67,6 +69,7 @@ impl Compiler<'_> {
                 let kind = match (*axes, *window, from.extents) {
                     (2, STEM, _) if from.channels == 3 => Some(Kind::Stem),
                     (2, SAME, _) => Some(Kind::Plane),
+                    (2, HALF, _) if max_pool.is_none() => Some(Kind::PlaneStride2),
                     // Tiles of 4x4 would leave too much of a small map unused.
                     (3, SAME, [_, ..8, _]) => Some(Kind::Volume2),
                     (3, SAME, _) => Some(Kind::Volume4),
@@ -89,7 +92,8 @@ impl Compiler<'_> {
                     }
                 }
             }
-            Operator::AveragePool { window, part } if *window == SAME => {
+            Operator::MaxPool { window } => Layer::Max(*window),
+            Operator::AveragePool { window, part } if *window == AVERAGE => {
                 Layer::Average(self.epilogue(part)?)
             }
             Operator::AveragePool { part, .. } => {
@@ -132,7 +136,7 @@ impl Compiler<'_> {
         Ok(self.convolution(Kind::Stem, 12, &[&regrouped], self.epilogue(part)?))
     }
 
-    /// Convolutions of one input with as many outputs each, side by side.
+    /// Convolutions of one input, side by side.
     fn tiles(&self, kind: Kind, parts: &[Part], inputs: usize) -> Result<Convolution> {
         let [space, time] = kind.axes();
         let taps = time.taps * space.taps * space.taps;
@@ -161,7 +165,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// 1x1 convolutions of one input with as many outputs each, side by side.
+    /// 1x1 convolutions of one input, side by side.
     fn pointwise(&self, parts: &[Part], from: Place) -> Result<Layer> {
         let weights = self.weights_of(parts, from.channels)?;
         let weights: Vec<&[f32]> = weights.iter().map(|weights| &**weights).collect();

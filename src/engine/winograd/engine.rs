@@ -11,10 +11,11 @@ use super::threads::{Crew, PerThread, pool, share};
 use crate::engine::device::Device;
 use crate::engine::error::Result;
 use crate::engine::interface::{ClipBatch, Engine, EngineKind, FRAME_LEN, Maps, Output};
-use crate::engine::plan::Plans;
+use crate::engine::plan::{Plans, Pooled};
 use crate::network::Network;
 use crate::weights::Weights;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// The compiled network.
@@ -23,16 +24,27 @@ pub struct Winograd {
     isa: Isa,
     pool: rayon::ThreadPool,
     frames: Program,
+    tail: Option<Program>,
     volume: Program,
+    features: Vec<Pooled>,
     classifier: Classifier,
     /// Working memory of each thread for frames.
     per_thread: PerThread<Memory>,
-    /// The same for what all threads do together: frames, and the 3-D network.
-    shared: Mutex<[Memory; 2]>,
+    /// The same for what all threads do together: the 2-D network, and the 3-D network.
+    shared: Mutex<(In2d, Memory)>,
+}
+
+/// Working memory of the 2-D network.
+#[derive(Default)]
+struct In2d {
+    frames: Memory,
+    tail: Memory,
 }
 
 /// Clips that pass through the 3-D network together. More would take more memory and read the filters no less often.
 const GROUP: usize = 4;
+/// Frames that pass through the tail together, or a few more where that suits the number of threads: a clip is so many.
+const TAIL_FRAMES: usize = 16;
 
 impl Winograd {
     /// Compiles the network with the tensors of `weights`, for the CPU at hand and `threads` threads. The weights are not
@@ -54,7 +66,12 @@ impl Winograd {
         Ok(Self {
             isa,
             frames: compiler.program(&plans.frames)?,
+            tail: match &plans.tail {
+                Some(tail) => Some(compiler.program(tail)?),
+                None => None,
+            },
             volume: compiler.program(&plans.volume)?,
+            features: plans.features,
             classifier: compiler
                 .classifier(&plans.head, [network.features(), network.classes()])?,
             network,
@@ -69,35 +86,71 @@ impl Winograd {
         Isa::detect().is_wide()
     }
 
-    /// Values of the map of one frame.
-    fn map_len(&self) -> usize {
-        self.frames.output_len()
+    /// Values of one frame: its map, and what the tail makes of it.
+    fn frame_lens(&self) -> [usize; 2] {
+        let tail = self.tail.as_ref();
+        [
+            self.frames.output_len(0),
+            tail.map_or(0, |tail| tail.outputs[0].channels),
+        ]
     }
 
-    /// Makes the maps of some frames, as many as all threads together like best, into `maps`.
-    fn frames_to_maps(&self, input: &[f32], maps: &mut [f32], memory: &mut Memory) {
-        let size = self.map_len();
+    /// Makes the maps of some frames, and what the tail makes of each.
+    fn run_2d(&self, input: &[f32], maps: &mut [f32], pooled: &mut [f32], memory: &mut In2d) {
+        let Some(tail) = &self.tail else {
+            return self.run_frames(input, maps, &mut [], &mut memory.frames);
+        };
+        let [map, features] = self.frame_lens();
+        let group = TAIL_FRAMES.next_multiple_of(self.pool.current_num_threads());
+        let inputs = input.chunks(group * FRAME_LEN);
+        let outputs = maps
+            .chunks_mut(group * map)
+            .zip(pooled.chunks_mut(group * features));
+        for (input, (maps, pooled)) in inputs.zip(outputs) {
+            let frames = input.len() / FRAME_LEN;
+            let room = memory.tail.input(frames * tail.input_len());
+            self.run_frames(input, maps, room, &mut memory.frames);
+            tail.run(self.isa, Crew::All, frames, &mut memory.tail);
+            let last = tail.output(0, frames, &mut memory.tail);
+            let last = last.chunks_exact(tail.output_len(0));
+            for (pooled, pixels) in pooled.chunks_exact_mut(features).zip(last) {
+                pooled.copy_from_slice(&mean(pixels, features));
+            }
+        }
+    }
+
+    /// Makes the maps of some frames, and the inputs of the tail if there is one.
+    fn run_frames(&self, input: &[f32], maps: &mut [f32], rest: &mut [f32], memory: &mut Memory) {
         let frames = input.len() / FRAME_LEN;
         // A frame per thread needs no waiting; the frames that are left over are shared.
         let split = frames - frames % self.pool.current_num_threads();
         let (input, last_input) = input.split_at(split * FRAME_LEN);
-        let (maps, last_maps) = maps.split_at_mut(split * size);
-        maps.par_chunks_exact_mut(size)
-            .zip(input.par_chunks_exact(FRAME_LEN))
+        let (maps, last_maps) = maps.split_at_mut(split * (maps.len() / frames));
+        let (rest, last_rest) = rest.split_at_mut(split * (rest.len() / frames));
+        parts(maps, split)
+            .zip(parts(rest, split))
+            .zip(input.chunks_exact(FRAME_LEN))
+            .collect::<Vec<_>>()
+            .into_par_iter()
             .with_max_len(1)
-            .for_each(|(map, frame)| {
-                let run = |memory: &mut _| {
-                    map.copy_from_slice(self.run_frames(Crew::Alone, frame, memory));
-                };
+            .for_each(|((map, rest), frame)| {
+                let run = |memory: &mut _| self.run_crew(Crew::Alone, frame, map, rest, memory);
                 self.per_thread.with(run);
             });
         if split < frames {
-            last_maps.copy_from_slice(self.run_frames(Crew::All, last_input, memory));
+            self.run_crew(Crew::All, last_input, last_maps, last_rest, memory);
         }
     }
 
-    /// Maps of some frames, `[n, 3, 224, 224]` to `[n, 28, 28, 96]`.
-    fn run_frames<'m>(&self, crew: Crew, frames: &[f32], memory: &'m mut Memory) -> &'m [f32] {
+    /// Maps of some frames, `[n, 3, 224, 224]` to `[n, 28, 28, 96]`, and the inputs of the tail.
+    fn run_crew(
+        &self,
+        crew: Crew,
+        frames: &[f32],
+        maps: &mut [f32],
+        rest: &mut [f32],
+        memory: &mut Memory,
+    ) {
         let items = frames.len() / FRAME_LEN;
         let images = memory
             .input(items * DEPTH_FRAME)
@@ -105,39 +158,59 @@ impl Winograd {
         for (frame, image) in frames.chunks_exact(FRAME_LEN).zip(images) {
             space_to_depth(frame, image);
         }
-        self.frames.run(self.isa, crew, items, memory)
+        self.frames.run(self.isa, crew, items, memory);
+        maps.copy_from_slice(self.frames.output(0, items, memory));
+        if self.tail.is_some() {
+            rest.copy_from_slice(self.frames.output(1, items, memory));
+        }
     }
 
-    /// Features of some clips whose maps `fill` puts into the room that it is given.
+    /// Features of some clips. `fill` puts the maps of their frames, and what the tail makes of these, into the room that it
+    /// is given.
     fn features(
         &self,
         clips: usize,
         memory: &mut Memory,
-        fill: impl FnOnce(&mut [f32]),
+        fill: impl FnOnce(&mut [f32], &mut [f32]),
     ) -> Vec<f32> {
-        fill(memory.input(clips * self.network.segments() * self.map_len()));
-        let last = self.volume.run(self.isa, Crew::All, clips, memory);
-        let features = self.network.features();
-        let clips = last.chunks_exact(last.len() / clips);
-        clips.flat_map(|clip| mean(clip, features)).collect()
+        let frames = clips * self.network.segments();
+        let [map, pooled] = self.frame_lens().map(|len| frames * len);
+        let mut pooled = vec![0.0; pooled];
+        fill(memory.input(map), &mut pooled);
+        self.volume.run(self.isa, Crew::All, clips, memory);
+        let volume = self.volume.output(0, clips, memory);
+        let mut features = Vec::with_capacity(clips * self.network.features());
+        for clip in 0..clips {
+            for part in &self.features {
+                let (values, channels) = match part {
+                    Pooled::Tail => (&*pooled, self.frame_lens()[1]),
+                    Pooled::Volume => (volume, self.volume.outputs[0].channels),
+                };
+                let len = values.len() / clips;
+                features.extend(mean(&values[clip * len..][..len], channels));
+            }
+        }
+        features
     }
 
-    /// Takes clips through the 3-D network in groups; `fill` puts the maps of a group's clips into the room it is given.
+    /// Takes clips through the 3-D network in groups; `fill` puts what is made of the frames of a group's clips into the room
+    /// that it is given.
     fn answers(
         &self,
         clips: usize,
-        fill: impl Fn(std::ops::Range<usize>, &mut [f32], &mut Memory) + Sync,
+        fill: impl Fn(Range<usize>, &mut [f32], &mut [f32], &mut In2d) + Sync,
     ) -> Output {
         let mut features = Vec::with_capacity(clips * self.network.features());
         let groups = clips.div_ceil(GROUP);
         // Working memory carries nothing from one run to the next: what a panic left behind is as good as new.
         let mut guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let [memory, volume] = &mut *guard;
+        let (in_2d, volume) = &mut *guard;
         self.pool.install(|| {
             for group in 0..groups {
                 let clips = share(clips, group, groups);
-                features
-                    .extend(self.features(clips.len(), volume, |maps| fill(clips, maps, memory)));
+                features.extend(self.features(clips.len(), volume, |maps, pooled| {
+                    fill(clips, maps, pooled, in_2d);
+                }));
             }
         });
         Output {
@@ -146,6 +219,16 @@ impl Winograd {
             classes: self.network.classes(),
         }
     }
+}
+
+/// Cuts a slice into parts of equal length, which may be zero.
+fn parts(data: &mut [f32], count: usize) -> impl Iterator<Item = &mut [f32]> {
+    let len = data.len() / count.max(1);
+    (0..count).scan(data, move |rest, _| {
+        let part;
+        (part, *rest) = std::mem::take(rest).split_at_mut(len);
+        Some(part)
+    })
 }
 
 impl Engine for Winograd {
@@ -161,21 +244,36 @@ impl Engine for Winograd {
         &self.network
     }
 
+    /// A frame's values are its map, `[28, 28, 96]`, and what the tail makes of it.
     fn maps(&self, frames: &[f32]) -> Result<Maps> {
         let count = self.frames(frames.len())?;
-        let mut maps = vec![0.0; count * self.map_len()];
+        let [mut maps, mut pooled] = self.frame_lens().map(|len| vec![0.0; count * len]);
         let mut guard = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let [memory, _] = &mut *guard;
+        let (in_2d, _) = &mut *guard;
         self.pool
-            .install(|| self.frames_to_maps(frames, &mut maps, memory));
+            .install(|| self.run_2d(frames, &mut maps, &mut pooled, in_2d));
+        if !pooled.is_empty() {
+            let frames = parts(&mut maps, count).zip(parts(&mut pooled, count));
+            maps = frames
+                .flat_map(|(map, pooled)| [&*map, pooled].concat())
+                .collect();
+        }
         Ok(Maps::new(maps, count))
     }
 
     fn answer(&self, maps: &Maps) -> Result<Output> {
         let clips = self.clips(maps)?;
-        let clip = self.network.segments() * self.map_len();
-        Ok(self.answers(clips, |clips, room, _| {
-            room.copy_from_slice(&maps.values()[clips.start * clip..clips.end * clip]);
+        let [map, _] = self.frame_lens();
+        Ok(self.answers(clips, |clips, room, pooled, _| {
+            let segments = self.network.segments();
+            let frames = clips.start * segments..clips.end * segments;
+            let count = frames.len();
+            let rooms = parts(room, count).zip(parts(pooled, count));
+            for (frame, (room, pooled)) in frames.zip(rooms) {
+                let (map, rest) = maps.frame(frame).split_at(map);
+                room.copy_from_slice(map);
+                pooled.copy_from_slice(rest);
+            }
         }))
     }
 
@@ -184,9 +282,9 @@ impl Engine for Winograd {
         self.network.check_input(&batch.shape())?;
         self.frames(batch.values.len())?;
         let clip = batch.clip_len();
-        Ok(self.answers(batch.clips, |clips, room, memory| {
+        Ok(self.answers(batch.clips, |clips, room, pooled, in_2d| {
             let frames = &batch.values[clips.start * clip..clips.end * clip];
-            self.frames_to_maps(frames, room, memory);
+            self.run_2d(frames, room, pooled, in_2d);
         }))
     }
 }

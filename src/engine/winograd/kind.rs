@@ -10,6 +10,8 @@ pub enum Kind {
     Stem,
     /// 2-D, 3x3, stride 1, padding 1; tiles of 4x4.
     Plane,
+    /// 2-D, 3x3, stride 2, padding 1; tiles of 2x2.
+    PlaneStride2,
     /// 3-D, 3x3x3, stride 1, padding 1; tiles of 4x4x4.
     Volume4,
     /// 3-D, 3x3x3, stride 1, padding 1; tiles of 4 frames of 2x2.
@@ -24,7 +26,7 @@ macro_rules! for_space {
     ($kind:expr, |$axis:ident, $points:ident| $body:expr) => {
         for_axis!(
             $kind, $axis, $points, $body,
-            Stem => F4x4, Plane | Volume4 => F4x3, Volume2 => F2x3, Stride2 => Stride2
+            Stem => F4x4, Plane | Volume4 => F4x3, Volume2 => F2x3, Stride2 | PlaneStride2 => Stride2
         )
     };
 }
@@ -62,7 +64,7 @@ pub(super) use for_axis;
 impl Kind {
     /// Whether it has an axis of time.
     pub fn is_volume(self) -> bool {
-        !matches!(self, Self::Stem | Self::Plane)
+        !matches!(self, Self::Stem | Self::Plane | Self::PlaneStride2)
     }
 
     /// Whether AMX is faster. Preparing filters for it takes longer than it saves where each filter meets few rows: on maps of

@@ -1,12 +1,16 @@
-//! The average pool, on channels-last activations.
+//! Pools on channels-last activations.
 
 use super::gemm::Epilogue;
-use super::simd::{Isa, Simd, WithSimd, load, store};
+use super::simd::{Isa, Simd, WithSimd, floor_at, load, store};
 use super::threads::Crew;
 use super::view::View;
+use crate::network::{Window, window};
 use std::ops::Range;
 
-/// An average pool of 3x3 pixels with stride 1 and padding 1, padding counted, and what follows it.
+/// The average pool there is: padding counts as zeros.
+pub const AVERAGE: Window = window(3).padding(1);
+
+/// [`AVERAGE`], and what follows it.
 pub fn average(
     isa: Isa,
     crew: Crew,
@@ -14,19 +18,38 @@ pub fn average(
     input: View<&[f32]>,
     output: View<&mut [f32]>,
 ) {
-    let shape = input.shape();
+    pool(isa, crew, AVERAGE, Some(epilogue), input, output);
+}
+
+/// A max pool. Its windows are cut off where the image ends: padding is no pixel, and the last window may hang over
+/// (`ceil_mode`). NaN if there is one in the window.
+pub fn max(isa: Isa, crew: Crew, window: Window, input: View<&[f32]>, output: View<&mut [f32]>) {
+    pool(isa, crew, window, None, input, output);
+}
+
+/// An average with what follows it or, without an epilogue, a maximum.
+fn pool(
+    isa: Isa,
+    crew: Crew,
+    window: Window,
+    average: Option<&Epilogue>,
+    input: View<&[f32]>,
+    output: View<&mut [f32]>,
+) {
+    let (shape, pooled) = (input.shape(), output.shape());
     let pixels = [input.layout().strides[3], output.layout().strides[3]];
     let channels = output.channels();
     let row = output.layout().strides[2];
     crew.chunks(output.data(), row, |n, output| {
-        let (item, y) = (n / shape.height, n % shape.height);
-        let rows: Vec<_> = window(y, shape.height)
+        let (item, y) = (n / pooled.height, n % pooled.height);
+        let rows: Vec<_> = under(window, y, shape.height)
             .map(|y| &input.data()[(item * shape.height + y) * input.layout().strides[2]..])
             .collect();
         isa.run(Row {
-            epilogue,
+            window,
+            average,
             rows: &rows,
-            width: shape.width,
+            widths: [shape.width, pooled.width],
             pixels,
             channels,
             output,
@@ -36,17 +59,19 @@ pub fn average(
 
 /// What lies under the window of output `at`, along an axis of `extent` inputs.
 #[inline(always)]
-fn window(at: usize, extent: usize) -> Range<usize> {
-    at.saturating_sub(1)..(at + 2).min(extent)
+fn under(window: Window, at: usize, extent: usize) -> Range<usize> {
+    let first = at * window.stride;
+    first.saturating_sub(window.padding)..(first + window.kernel - window.padding).min(extent)
 }
 
 /// One output row.
 struct Row<'a> {
-    epilogue: &'a Epilogue,
+    window: Window,
+    average: Option<&'a Epilogue>,
     /// The rows under the window, as many as lie in the image.
     rows: &'a [&'a [f32]],
-    /// Pixels per row.
-    width: usize,
+    /// Pixels per row, input and output.
+    widths: [usize; 2],
     /// Floats between pixels, input and output.
     pixels: [usize; 2],
     channels: usize,
@@ -59,17 +84,38 @@ impl WithSimd for Row<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let ninth = s.splat_f32s(1.0 / 9.0);
-        for x in 0..self.width {
+        let [from, to] = self.pixels;
+        for x in 0..self.widths[1] {
+            let columns = under(self.window, x, self.widths[0]);
             for c in (0..self.channels).step_by(S::F32_LANES) {
-                let mut sum = s.splat_f32s(0.0);
-                for row in self.rows {
-                    for x in window(x, self.width) {
-                        sum = s.add_f32s(sum, load::<S>(row, x * self.pixels[0] + c));
+                let value = match self.average {
+                    Some(epilogue) => {
+                        let mut sum = s.splat_f32s(0.0);
+                        for row in self.rows {
+                            for x in columns.clone() {
+                                sum = s.add_f32s(sum, load::<S>(row, x * from + c));
+                            }
+                        }
+                        epilogue.at::<S>(c).activate(s, s.mul_f32s(sum, ninth))
                     }
-                }
-                let value = self.epilogue.at::<S>(c).activate(s, s.mul_f32s(sum, ninth));
-                store::<S>(self.output, x * self.pixels[1] + c, value);
+                    None => {
+                        let mut largest = s.splat_f32s(f32::NEG_INFINITY);
+                        for row in self.rows {
+                            for x in columns.clone() {
+                                largest = larger(s, largest, load::<S>(row, x * from + c));
+                            }
+                        }
+                        largest
+                    }
+                };
+                store::<S>(self.output, x * to + c, value);
             }
         }
     }
+}
+
+/// The larger one, NaN if either is NaN.
+#[inline(always)]
+fn larger<S: Simd>(s: S, a: S::f32s, b: S::f32s) -> S::f32s {
+    s.select_f32s(s.equal_f32s(a, a), floor_at(s, b, a), a)
 }

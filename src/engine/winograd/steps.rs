@@ -4,11 +4,12 @@ use super::buffer::Buffer;
 use super::convolution::{Convolution, Job};
 use super::gemm::Epilogue;
 use super::pointwise::Pointwise;
-use super::pooling::average;
+use super::pooling::{average, max};
 use super::simd::Isa;
 use super::threads::Crew;
 use super::view::{Shape, View};
 use crate::engine::plan::Place;
+use crate::network::Window;
 use std::cell::RefCell;
 
 /// Working memory of a network.
@@ -41,6 +42,8 @@ pub enum Layer {
     Pixels(Pointwise),
     /// An average pool and what follows it.
     Average(Epilogue),
+    /// A max pool.
+    Max(Window),
 }
 
 /// A layer and what it reads and writes.
@@ -63,18 +66,25 @@ pub struct Program {
     pub steps: Vec<Step>,
     /// How many buffers they use.
     pub buffers: usize,
-    /// Where the output lies: alone in its buffer.
-    pub output: Place,
+    /// Where the input lies: in the first buffer.
+    pub input: Place,
+    /// Where the outputs lie: each alone in its buffer.
+    pub outputs: Vec<Place>,
 }
 
 impl Program {
-    /// Values of the output for one item.
-    pub fn output_len(&self) -> usize {
-        shape(self.output, 1).pixels() * self.output.width
+    /// Values of the input of one item.
+    pub fn input_len(&self) -> usize {
+        len(self.input)
     }
 
-    /// Runs the steps on `items` items that lie in the memory's input. Returns the output.
-    pub fn run<'m>(&self, isa: Isa, crew: Crew, items: usize, memory: &'m mut Memory) -> &'m [f32] {
+    /// Values of an output of one item.
+    pub fn output_len(&self, output: usize) -> usize {
+        len(self.outputs[output])
+    }
+
+    /// Runs the steps on `items` items that lie in the memory's input.
+    pub fn run(&self, isa: Isa, crew: Crew, items: usize, memory: &mut Memory) {
         memory.grow(self.buffers);
         let Memory { buffers, scratch } = memory;
         for step in &self.steps {
@@ -98,11 +108,21 @@ impl Program {
                 Layer::Tiles(convolution) => convolution.run(isa, crew, &mut job, scratch),
                 Layer::Pixels(layer) => layer.run(isa, crew, job.input, job.output),
                 Layer::Average(epilogue) => average(isa, crew, epilogue, job.input, job.output),
+                Layer::Max(window) => max(isa, crew, *window, job.input, job.output),
             }
         }
-        let len = items * self.output_len();
-        buffers[self.output.buffer].get_mut().room(len)
     }
+
+    /// An output of the last run, which was on `items` items.
+    pub fn output<'m>(&self, output: usize, items: usize, memory: &'m mut Memory) -> &'m [f32] {
+        let buffer = memory.buffers[self.outputs[output].buffer].get_mut();
+        buffer.room(items * self.output_len(output))
+    }
+}
+
+/// Values of one item there.
+fn len(place: Place) -> usize {
+    shape(place, 1).pixels() * place.width
 }
 
 fn shape(place: Place, items: usize) -> Shape {

@@ -5,11 +5,12 @@ use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job, Kind};
 use super::filters;
 use super::gemm::{Epilogue, Gemm};
-use super::pooling::average;
+use super::pooling::{average, max};
 use super::simd::Isa;
 use super::threads::{self, Crew};
 use super::tiles::Block;
 use super::view::{Shape, View};
+use crate::network::{Window, window};
 
 /// Relative L2 error against float64. F(4x4x4), the worst, has 1.9e-6 at 128 channels.
 const TOLERANCE: f64 = 4e-6;
@@ -141,16 +142,15 @@ impl Problem {
 
     /// Extents that leave partial tiles in every dimension.
     fn odd(kind: Kind) -> Self {
-        let flat = matches!(kind, Kind::Stem | Kind::Plane);
         let [frames, height, width] = match kind {
             Kind::Stem if cfg!(miri) => [1, 8, 7],
-            Kind::Plane if cfg!(miri) => [1, 5, 3],
-            _ if cfg!(miri) => [3, 5, 3],
             Kind::Stem => [1, 16, 12],
-            Kind::Plane => [1, 13, 11],
+            _ if cfg!(miri) => [3, 5, 3],
             _ => [7, 13, 11],
         };
-        let items = if flat && !cfg!(miri) { 2 } else { 1 };
+        let frames = if kind.is_volume() { frames } else { 1 };
+        let is_several = !kind.is_volume() && !cfg!(miri);
+        let items = if is_several { 2 } else { 1 };
         Self::new(
             kind,
             Shape {
@@ -223,7 +223,11 @@ impl Problem {
     fn direct(&self) -> Vec<f64> {
         let [space, time] = self.kind.axes();
         let (stride, pad) = (
-            if self.kind == Kind::Stride2 { 2 } else { 1 },
+            if matches!(self.kind, Kind::Stride2 | Kind::PlaneStride2) {
+                2
+            } else {
+                1
+            },
             usize::from(self.kind != Kind::Stem),
         );
         let (time_stride, time_pad) = if time.taps == 1 {
@@ -303,9 +307,10 @@ impl Problem {
     }
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::Stem,
     Kind::Plane,
+    Kind::PlaneStride2,
     Kind::Volume4,
     Kind::Volume2,
     Kind::Stride2,
@@ -379,6 +384,7 @@ fn neither_threads_nor_the_cut_into_blocks_change_a_bit() {
 fn extents_smaller_than_a_tile_are_computed_too() {
     for (kind, frames) in [
         (Kind::Plane, 1),
+        (Kind::PlaneStride2, 1),
         (Kind::Volume4, 1),
         (Kind::Volume2, 1),
         (Kind::Stride2, 2),
@@ -407,11 +413,8 @@ fn short_tiles_agree_wherever_they_lie() {
         (2, 3, 5..9)
     };
     for kind in KINDS {
-        let (inputs, frames) = match kind {
-            Kind::Stem => (12, 1),
-            Kind::Plane => (4, 1),
-            _ => (4, frames),
-        };
+        let inputs = if kind == Kind::Stem { 12 } else { 4 };
+        let frames = if kind.is_volume() { frames } else { 1 };
         for (height, width) in extents
             .clone()
             .flat_map(|y| extents.clone().map(move |x| (y, x)))
@@ -454,9 +457,11 @@ fn outputs_of_more_than_one_group_are_computed_too() {
         width: 7,
     };
     for isa in forms() {
-        // Whole groups, and one that is not.
-        for outputs in [128, 96] {
-            Problem::new(Kind::Plane, shape, 4, outputs).check(isa);
+        for kind in [Kind::Plane, Kind::PlaneStride2] {
+            // Whole groups, and ones that are not.
+            for outputs in [128, 96, 160] {
+                Problem::new(kind, shape, 4, outputs).check(isa);
+            }
         }
     }
 }
@@ -561,6 +566,103 @@ fn a_max_pool_takes_the_largest_of_every_window() {
             let shared = threads::pool(3).unwrap();
             let [_, found] = shared.install(|| problem.run(Isa::detect(), Crew::All, block));
             assert_eq!(found, expected, "{height} x {width}, three threads");
+        }
+    }
+}
+
+/// Rows, columns and channels that are no multiple of a window, a vector or a block of rows.
+#[test]
+fn a_pool_takes_the_pixels_under_each_window_whatever_its_stride_and_padding() {
+    let windows = [
+        window(3).stride(2),
+        window(3).padding(1),
+        window(3).stride(2).padding(1),
+        window(2).stride(2),
+    ];
+    let (items, channels) = (2, 2 * LINE);
+    let mut random = Random(5);
+    for (height, width) in [(7, 7), (5, 8), (2, 3)] {
+        let shape = Shape {
+            items,
+            frames: 1,
+            height,
+            width,
+        };
+        let input = random.take(shape.pixels() * channels);
+        for window in windows {
+            let [Some(down), Some(across)] =
+                [height, width].map(|extent| window.places(extent, true))
+            else {
+                continue;
+            };
+            let under = |at: usize, extent: usize| {
+                (at * window.stride..at * window.stride + window.kernel)
+                    .filter_map(|at| at.checked_sub(window.padding))
+                    .filter(move |&at| at < extent)
+            };
+            let largest = |i: usize| {
+                let (pixel, c) = (i / channels, i % channels);
+                let (item, y, x) = (
+                    pixel / (down * across),
+                    pixel / across % down,
+                    pixel % across,
+                );
+                under(y, height)
+                    .flat_map(|y| under(x, width).map(move |x| (item * height + y) * width + x))
+                    .map(|pixel| input[pixel * channels + c])
+                    .fold(f32::MIN, f32::max)
+            };
+            let pooled = Shape {
+                height: down,
+                width: across,
+                ..shape
+            };
+            let expected: Vec<f32> = (0..pooled.pixels() * channels).map(largest).collect();
+            for isa in forms() {
+                for crew in [Crew::Alone, Crew::All] {
+                    let found = max_pool(isa, crew, window, (&input, shape), pooled, channels);
+                    assert_eq!(
+                        found,
+                        expected,
+                        "{window:?} of {height}x{width}, {}",
+                        name(isa)
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn max_pool(
+    isa: Isa,
+    crew: Crew,
+    window: Window,
+    (input, shape): (&[f32], Shape),
+    pooled: Shape,
+    channels: usize,
+) -> Vec<f32> {
+    let mut output = vec![f32::NAN; pooled.pixels() * channels];
+    let input = View::new(input, shape, channels, channels);
+    let output_view = View::new(&mut *output, pooled, channels, channels);
+    max(isa, crew, window, input, output_view);
+    output
+}
+
+#[test]
+fn a_nan_is_the_largest_of_its_windows_and_of_no_other() {
+    let (shape, channels) = (Shape::square(1, 1, 5), LINE);
+    for isa in forms() {
+        for pixel in 0..25 {
+            let mut input = vec![1.0; 25 * channels];
+            input[pixel * channels] = f32::NAN;
+            let window = window(3).padding(1);
+            let found = max_pool(isa, Crew::Alone, window, (&input, shape), shape, channels);
+            for (at, values) in found.chunks_exact(channels).enumerate() {
+                let [y, x] = [[at / 5, pixel / 5], [at % 5, pixel % 5]].map(|[a, b]| a.abs_diff(b));
+                let expected = y <= 1 && x <= 1;
+                assert_eq!(values[0].is_nan(), expected, "{}: {pixel}, {at}", name(isa));
+                assert_eq!(values[1..], vec![1.0; channels - 1]);
+            }
         }
     }
 }
