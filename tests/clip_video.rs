@@ -341,7 +341,11 @@ fn files_without_a_readable_video_say_what_is_wrong() {
         error
     };
     fs::write(folder.join("noise.mp4"), [7; 5000]).unwrap();
-    assert!(matches!(error("noise.mp4"), ClipError::Video { .. }));
+    let noise = error("noise.mp4").to_string();
+    assert!(
+        noise.contains("does not begin as an MP4") && !noise.contains("incomplete"),
+        "{noise}"
+    );
     fs::write(folder.join("empty.mp4"), []).unwrap();
     assert!(error("empty.mp4").to_string().contains("the file is empty"));
     fs::write(
@@ -414,6 +418,33 @@ fn a_video_cut_off_in_the_middle_is_read_up_to_there() {
     let loaded = found.unwrap();
     assert!((30..90).contains(&loaded.range.len()), "{:?}", loaded.range);
     assert_eq!(loaded.views[0].len(), 8);
+}
+
+#[test]
+fn a_video_whose_container_tells_that_its_end_is_missing_is_noted() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let first = [
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        "-movflags",
+        "faststart",
+    ];
+    for (name, options) in [("whole.mp4", &first[..]), ("whole.mkv", &first[..4])] {
+        assert!(make(folder, name, "4", options));
+        let bytes = fs::read(folder.join(name)).unwrap();
+        let cut = folder.join(format!("cut-{name}"));
+        fs::write(&cut, &bytes[..bytes.len() * 2 / 3]).unwrap();
+        let note = |path: &Path| Clip::open(path, &OpenOptions::default()).unwrap().note();
+        assert_eq!(note(&folder.join(name)), None);
+        let note = note(&cut).unwrap_or_default();
+        assert!(note.contains("the file is incomplete"), "{name}: {note}");
+    }
 }
 
 #[test]

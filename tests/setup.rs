@@ -1,4 +1,4 @@
-//! What `make setup` says about a libtorch that cannot be used, and `make test` about what was skipped.
+//! What `make setup` says about a libtorch that cannot be used, `make test` about what was skipped, and `make demo` at its end.
 
 use std::fs;
 use std::path::Path;
@@ -69,4 +69,30 @@ fn the_last_line_of_the_tests_counts_what_was_skipped() {
             (Some(code), Some(last))
         );
     }
+}
+
+#[test]
+fn the_demo_ends_with_commands_that_can_be_pasted() {
+    // One that answers nothing: what it says itself is tried elsewhere.
+    let run = Command::new("scripts/demo.sh")
+        .arg("true")
+        .output()
+        .unwrap();
+    assert!(run.status.success());
+    let said = String::from_utf8(run.stdout).unwrap();
+    let (_, next) = said.split_once("To go on from here").unwrap();
+    let commands: Vec<&str> = next
+        .lines()
+        .filter_map(|line| line.strip_prefix("true "))
+        .collect();
+    assert!(commands.len() > 1, "{said}");
+    for command in commands {
+        let eco = Command::new(env!("CARGO_BIN_EXE_eco"))
+            .args(command.split(' '))
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(eco.status.success(), "{command}");
+    }
+    assert!(next.contains("\nmake install\n"), "{said}");
 }

@@ -129,11 +129,11 @@ impl Clip {
         }
     }
 
-    /// What may surprise the user about it, in one line; see [`FrameDir::note`].
+    /// What may surprise the user about it, in one line; see [`FrameDir::note`] and [`Video::note`].
     pub fn note(&self) -> Option<String> {
         match self {
             Clip::FrameDir { listed, .. } => listed.note(),
-            Clip::Video(_) => None,
+            Clip::Video(video) => video.note(),
         }
     }
 

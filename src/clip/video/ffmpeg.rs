@@ -2,7 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -79,28 +80,35 @@ impl Ffmpeg {
             .min(MAX_PATIENCE)
     }
 
-    /// What ffprobe prints about the first video stream of a file.
+    /// What ffprobe prints about the first video stream of a file, and how it says that the file is cut off, if it does.
     ///
     /// # Errors
     /// [`ClipError::Video`] with ffprobe's reason, [`ClipError::NoVideoFrames`], [`ClipError::VideoTimeout`].
-    pub(super) fn printed(&self, video: &Path, arguments: &[&str]) -> Result<String> {
+    pub(super) fn printed(&self, video: &Path, arguments: &[&str]) -> Result<Printed> {
         let (output, ending) = self
             .probe(video, arguments)?
             .output()
             .map_err(|error| process_error(video, error, self.patience))?;
         if ending.success() {
-            return Ok(String::from_utf8_lossy(&output).into_owned());
+            let says_so = |complaint: &&str| CUT_OFF.iter().any(|end| complaint.ends_with(end));
+            return Ok(Printed {
+                text: String::from_utf8_lossy(&output).into_owned(),
+                cut_off: ending.last_complaint().filter(says_so).map(str::to_owned),
+            });
         }
         let (path, reason) = (video.to_path_buf(), ending.reason());
         // What ffprobe says of a container whose header is followed by nothing.
         if reason.ends_with("End of file") {
             return Err(ClipError::NoVideoFrames { path });
         }
-        let reason = match reason.starts_with("moov atom not found") {
-            true => format!(
+        let reason = match (reason.starts_with("moov atom not found"), is_movie(video)) {
+            (true, true) => format!(
                 "{reason} (the file is incomplete: its index, which comes last, is missing)"
             ),
-            false => reason,
+            (true, false) => {
+                format!("{reason} (the file does not begin as an MP4 or MOV file does)")
+            }
+            (false, _) => reason,
         };
         Err(ClipError::Video { path, reason })
     }
@@ -142,6 +150,24 @@ impl Ffmpeg {
         command.args(output);
         Process::start(command, self.patience_for(length))
     }
+}
+
+/// What ffprobe printed.
+pub(super) struct Printed {
+    pub(super) text: String,
+    /// How it says that the file ends too early.
+    pub(super) cut_off: Option<String>,
+}
+
+/// How ffprobe's complaint ends about a file whose end is missing.
+const CUT_OFF: [&str; 2] = ["partial file", "File ended prematurely"];
+
+/// Whether a file begins with an atom that MP4 and MOV files begin with.
+fn is_movie(path: &Path) -> bool {
+    const FIRST: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
+    let mut head = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && FIRST.contains(&&head[4..])
 }
 
 /// What an error while a program is read says about the video.

@@ -155,6 +155,11 @@ impl Ending {
         self.status.success()
     }
 
+    /// The last thing that the program complained about.
+    pub(super) fn last_complaint(&self) -> Option<&str> {
+        self.complaints.last.as_deref()
+    }
+
     /// What the program complained about, in one line: the cause it saw first, and what became of it.
     pub(super) fn reason(&self) -> String {
         let Complaints { first, last } = &self.complaints;

@@ -33,6 +33,8 @@ pub struct Video {
     path: PathBuf,
     ffmpeg: Ffmpeg,
     listing: Listing,
+    /// How ffprobe says that the file ends too early.
+    cut_off: Option<String>,
 }
 
 /// What is done with each frame as it comes, until that says [`ControlFlow::Break`].
@@ -58,17 +60,27 @@ impl Video {
         let entries = "packet=pts_time,dts_time,duration_time,flags:\
                        stream=avg_frame_rate,codec_name:format=start_time";
         let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
-        let listing = Listing::parse(&printed, path)?;
+        let listing = Listing::parse(&printed.text, path)?;
         Ok(Video {
             path: path.to_path_buf(),
             ffmpeg: ffmpeg.clone(),
             listing,
+            cut_off: printed.cut_off,
         })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says that the file is incomplete, if ffprobe noticed.
+    pub fn note(&self) -> Option<String> {
+        let reason = self.cut_off.as_ref()?;
+        let (path, frames) = (self.path.display(), self.frame_count());
+        Some(format!(
+            "{path}: the file is incomplete ({reason}); only {frames} frames are in it"
+        ))
     }
 
     /// Number of frames.
@@ -101,6 +113,7 @@ impl Video {
         ];
         let printed = self.patient().printed(&self.path, &arguments)?;
         let count = printed
+            .text
             .lines()
             .find_map(|line| line.trim().parse().ok())
             .unwrap_or(0);

@@ -23,7 +23,7 @@ impl Shapes {
     pub(super) fn read(path: &Path, ffmpeg: &Ffmpeg) -> Result<Self> {
         let entries = "frame=width,height:stream_side_data=rotation";
         let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
-        Self::parse(&printed, path)
+        Self::parse(&printed.text, path)
     }
 
     fn parse(printed: &str, path: &Path) -> Result<Self> {

@@ -75,7 +75,7 @@ pub(in crate::weights::container) enum Fault {
     #[error("a blob of shape {shape:?} holds {held} values")]
     Count { shape: Vec<usize>, held: usize },
     #[error("the variance of channel {channel} is {value}")]
-    Variance { channel: usize, value: f64 },
+    Variance { channel: usize, value: f32 },
 }
 
 impl Fault {

@@ -101,7 +101,10 @@ fn variances<'f>(tensor: &Tensor, data: Cow<'f, [u8]>) -> Result<Cow<'f, [u8]>, 
     let bad = channels.find(|(_, value)| !value.is_finite() || *value < 0.0);
     drop(channels);
     match bad {
-        Some((channel, value)) => Err(Fault::Variance { channel, value }),
+        Some((channel, value)) => Err(Fault::Variance {
+            channel,
+            value: value as f32,
+        }),
         None => Ok(raw.data),
     }
 }
