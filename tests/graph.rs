@@ -12,7 +12,7 @@ use common::{made_once, script};
 use serde::Deserialize;
 
 /// A node as TensorBoard reads it (`scripts/describe.py events`).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Node {
     name: String,
     op: String,
@@ -40,15 +40,13 @@ const OPERATORS: [&str; 9] = [
     "add",
     "linear",
 ];
-const PASSING_ON: [&str; 9] = [
+const PASSING_ON: [&str; 7] = [
     "aten::view",
     "aten::flatten",
     "aten::unflatten",
     "aten::transpose",
     "aten::dropout",
     "prim::ListConstruct",
-    "prim::TupleConstruct",
-    "prim::TupleUnpack",
     "output",
 ];
 
@@ -111,10 +109,28 @@ fn sources(
             found.insert(key.clone());
         } else if source.op == "input" || source.op == "IO Node" {
             found.insert("input".to_owned());
+        } else if source.op == UNPACK {
+            let element = Node {
+                inputs: vec![unpacked(source, by_name)],
+                ..Node::default()
+            };
+            sources(&element, by_name, keys, found);
         } else if PASSING_ON.contains(&&source.op[..]) {
             sources(source, by_name, keys, found);
         }
     }
+}
+
+/// What PyTorch calls the operator that takes a value out of a tuple. There is one for each value, in order.
+const UNPACK: &str = "prim::TupleUnpack";
+
+/// The node whose value `unpack` takes out of its tuple.
+fn unpacked(unpack: &Node, by_name: &HashMap<&str, &Node>) -> String {
+    let is_earlier = |other: &&&Node| {
+        other.op == UNPACK && other.inputs == unpack.inputs && other.name < unpack.name
+    };
+    let place = by_name.values().filter(is_earlier).count();
+    by_name[&unpack.inputs[0][..]].inputs[place].clone()
 }
 
 fn eco<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {

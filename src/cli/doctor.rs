@@ -13,7 +13,6 @@ use super::flags::WeightsFlags;
 use super::weights;
 use crate::clip::Ffmpeg;
 use crate::engine::{Device, DeviceRequest, EngineOptions};
-use crate::recipe::Architecture;
 use crate::recognise::OpenWeights;
 
 /// Show what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
@@ -130,7 +129,7 @@ fn engine() -> String {
         device,
         ..EngineOptions::default()
     };
-    format!("{} on {device}", options.kind(Architecture::default()))
+    format!("{} on {device}", options.kind())
 }
 
 /// The libtorch that this process has loaded, with its version where a file beside it states one.

@@ -6,14 +6,13 @@ use super::interface::{ClipBatch, Engine, EngineKind, Observed};
 use super::precision::Precision;
 use super::winograd::Winograd;
 use crate::network::Network;
-use crate::recipe::Architecture;
 use crate::text::names;
 use crate::weights::Weights;
 
 /// Which engine the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
-    /// The Winograd engine on a CPU with AVX2 and FMA, libtorch elsewhere and for ECO-Full.
+    /// The Winograd engine on a CPU with AVX2 and FMA, libtorch elsewhere.
     #[default]
     Auto,
     /// PyTorch's library: any device.
@@ -61,14 +60,13 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    /// The engine that these options choose for a network.
-    pub fn kind(&self, architecture: Architecture) -> EngineKind {
+    /// The engine that these options choose.
+    pub fn kind(&self) -> EngineKind {
         let few = self.frames.is_some_and(|frames| frames < BREAK_EVEN_FRAMES);
         match self.choice {
             EngineChoice::Winograd => EngineKind::Winograd,
             EngineChoice::Libtorch => EngineKind::Libtorch,
             EngineChoice::Auto if !cfg!(feature = "libtorch") => EngineKind::Winograd,
-            EngineChoice::Auto if architecture == Architecture::Full => EngineKind::Libtorch,
             EngineChoice::Auto
                 if self.device == Device::Cpu && Winograd::is_fast_here() && !few =>
             {
@@ -95,7 +93,7 @@ pub fn build(
     if device == Device::Cpu && precision != Precision::Fp32 {
         return Err(Error::Precision(precision));
     }
-    if options.kind(network.architecture()) == EngineKind::Libtorch {
+    if options.kind() == EngineKind::Libtorch {
         return libtorch(network, weights, device, precision);
     }
     match device {

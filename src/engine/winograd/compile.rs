@@ -63,7 +63,10 @@ impl Compiler<'_> {
                 max_pool,
             } => {
                 let no_kernel = || Error::NoKernel(parts[0].convolution.clone());
-                if max_pool.is_some_and(|pool| pool != MAX_POOL) {
+                let panel = self.isa.panel();
+                if max_pool.is_some_and(|pool| pool != MAX_POOL)
+                    || parts.iter().any(|part| !part.outputs.is_multiple_of(panel))
+                {
                     return Err(no_kernel().into());
                 }
                 let kind = match (*axes, *window, from.extents) {
@@ -181,12 +184,9 @@ impl Compiler<'_> {
             ] => None,
             parts => Some(self.side_by_side(parts)?),
         };
-        Ok(Layer::Pixels(Pointwise::new(
-            self.isa,
-            from.channels,
-            &weights,
-            epilogue,
-        )))
+        let inputs = from.channels;
+        let pack = || Pointwise::new(self.isa, Crew::All, inputs, &weights, epilogue);
+        Ok(Layer::Pixels(self.pool.install(pack)))
     }
 
     fn weights_of(&self, parts: &[Part], per_output: usize) -> Result<Vec<Cow<'_, [f32]>>> {

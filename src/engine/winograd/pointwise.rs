@@ -19,20 +19,30 @@ const PIXELS: usize = 64;
 
 impl Pointwise {
     /// Packs weights given as `[outputs, inputs]` slices, one per convolution; `epilogue` is what follows.
+    ///
+    /// # Panics
+    /// When they are not whole panels of outputs.
     pub(super) fn new(
         isa: Isa,
+        crew: Crew,
         inputs: usize,
         weights: &[&[f32]],
         epilogue: Option<Epilogue>,
     ) -> Self {
         let panel = isa.panel();
-        let rows = weights.iter().flat_map(|w| w.chunks_exact(inputs));
-        let mut packed = Buffer::zeroed(rows.clone().count() * inputs);
-        for (output, row) in rows.enumerate() {
-            for (input, &weight) in row.iter().enumerate() {
-                packed[(output / panel * inputs + input) * panel + output % panel] = weight;
+        let rows: Vec<&[f32]> = weights
+            .iter()
+            .flat_map(|weights| weights.chunks_exact(inputs))
+            .collect();
+        assert!(rows.len().is_multiple_of(panel));
+        let mut packed = Buffer::zeroed(rows.len() * inputs);
+        crew.chunks(&mut packed, panel * inputs, |index, packed| {
+            for (input, lanes) in packed.chunks_exact_mut(panel).enumerate() {
+                for (lane, row) in lanes.iter_mut().zip(&rows[index * panel..]) {
+                    *lane = row[input];
+                }
             }
-        }
+        });
         Self {
             inputs,
             weights: packed,
