@@ -9,10 +9,10 @@ use super::amx::Amx;
 use super::simd::Isa;
 
 /// Relative L2 error against float64. F(4x4x4), the worst, has 1.9e-6 at 128 channels.
-pub const TOLERANCE: f64 = 4e-6;
+pub(super) const TOLERANCE: f64 = 4e-6;
 
 /// Debug builds and Miri are slow: the same code, fewer channels.
-pub const CHANNELS: usize = if cfg!(miri) {
+pub(super) const CHANNELS: usize = if cfg!(miri) {
     4
 } else if cfg!(debug_assertions) {
     16
@@ -21,10 +21,10 @@ pub const CHANNELS: usize = if cfg!(miri) {
 };
 
 /// Output channels: whole panels of the widest vectors, under Miri one of the portable form's.
-pub const OUTPUTS: usize = if cfg!(miri) { 16 } else { 32 };
+pub(super) const OUTPUTS: usize = if cfg!(miri) { 16 } else { 32 };
 
 /// Every form of the kernels that runs here: the portable one, the best, and AVX2 where the best is wider.
-pub fn forms() -> Vec<Isa> {
+pub(super) fn forms() -> Vec<Isa> {
     let mut forms = vec![Isa::Portable];
     let best = Isa::detect();
     #[cfg(target_arch = "x86_64")]
@@ -39,7 +39,7 @@ pub fn forms() -> Vec<Isa> {
 }
 
 /// What a form is called in a message.
-pub fn name(isa: Isa) -> String {
+pub(super) fn name(isa: Isa) -> String {
     match isa {
         Isa::Portable => "portable".into(),
         Isa::Native(_) => format!("{} lanes", isa.panel() / 2),
@@ -47,7 +47,7 @@ pub fn name(isa: Isa) -> String {
 }
 
 /// Every way to compute a volume's products on AMX that runs here.
-pub fn units() -> Vec<(Isa, Amx)> {
+pub(super) fn units() -> Vec<(Isa, Amx)> {
     let best = Isa::detect();
     let mut units = vec![(Isa::Portable, Amx::emulated())];
     if matches!(best, Isa::Native(_)) {
@@ -61,10 +61,10 @@ pub fn units() -> Vec<(Isa, Amx)> {
 }
 
 /// Deterministic values with mean 0 and variance 1, roughly normal.
-pub struct Random(pub u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> f32 {
+    pub(super) fn next(&mut self) -> f32 {
         let mut sum = 0.0;
         for _ in 0..12 {
             self.0 = self
@@ -76,12 +76,12 @@ impl Random {
         sum - 6.0
     }
 
-    pub fn take(&mut self, n: usize) -> Vec<f32> {
+    pub(super) fn take(&mut self, n: usize) -> Vec<f32> {
         (0..n).map(|_| self.next()).collect()
     }
 }
 
-pub fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
+pub(super) fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let error: f64 = found
         .iter()

@@ -12,7 +12,7 @@ use super::super::view::{Shape, View};
 use super::{CHANNELS, OUTPUTS, Random, TOLERANCE, name, relative_error};
 
 /// A convolution problem: input `[items, frames, height, width, inputs]`, weights `[outputs, inputs, time, r, r]`.
-pub struct Problem {
+pub(super) struct Problem {
     pub kind: Kind,
     pub shape: Shape,
     pub inputs: usize,
@@ -25,7 +25,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(kind: Kind, shape: Shape, inputs: usize, outputs: usize) -> Self {
+    pub(super) fn new(kind: Kind, shape: Shape, inputs: usize, outputs: usize) -> Self {
         let mut random = Random(7);
         let [space, time] = kind.axes();
         let input = random
@@ -57,7 +57,7 @@ impl Problem {
     }
 
     /// Extents that leave partial tiles in every dimension.
-    pub fn odd(kind: Kind) -> Self {
+    pub(super) fn odd(kind: Kind) -> Self {
         let [frames, height, width] = match kind {
             Kind::Stem if cfg!(miri) => [1, 8, 7],
             Kind::Stem => [1, 16, 12],
@@ -80,7 +80,7 @@ impl Problem {
         )
     }
 
-    pub fn compile(&self, isa: Isa) -> Convolution {
+    pub(super) fn compile(&self, isa: Isa) -> Convolution {
         let filters =
             filters::transform(isa, Crew::Alone, self.kind, self.inputs, &[&self.weights]);
         Convolution {
@@ -94,12 +94,12 @@ impl Problem {
     }
 
     /// Raw sums and activations.
-    pub fn run(&self, isa: Isa, crew: Crew, block: usize) -> [Vec<f32>; 2] {
+    pub(super) fn run(&self, isa: Isa, crew: Crew, block: usize) -> [Vec<f32>; 2] {
         self.run_with(isa, crew, block, None)
     }
 
     /// The same with a residual, as large as the output.
-    pub fn run_with(
+    pub(super) fn run_with(
         &self,
         isa: Isa,
         crew: Crew,
@@ -136,7 +136,7 @@ impl Problem {
     }
 
     /// Raw sums in float64.
-    pub fn direct(&self) -> Vec<f64> {
+    pub(super) fn direct(&self) -> Vec<f64> {
         let [space, time] = self.kind.axes();
         let (stride, pad) = (
             if matches!(self.kind, Kind::Stride2 | Kind::PlaneStride2) {
@@ -190,7 +190,7 @@ impl Problem {
         sums
     }
 
-    pub fn check(&self, isa: Isa) {
+    pub(super) fn check(&self, isa: Isa) {
         let expected = self.direct();
         let [raw, activation] = self.run(isa, Crew::Alone, 5);
         let error = relative_error(&raw, &expected);
@@ -207,7 +207,7 @@ impl Problem {
     }
 
     /// The activation that follows a raw output: the bias, which that contains, is in `shift` too.
-    pub fn finished(&self, raw: &[f64]) -> Vec<f64> {
+    pub(super) fn finished(&self, raw: &[f64]) -> Vec<f64> {
         let finished = |(i, raw): (usize, &f64)| {
             let of = |values: &[f32]| f64::from(values[i % self.outputs]);
             let sum = raw - of(&self.epilogue.bias);
