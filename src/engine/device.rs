@@ -143,7 +143,7 @@ mod cuda {
     use super::{Device, DeviceError};
 
     /// There is no CUDA on this system, or none that this program can use.
-    pub fn gpu(_: usize) -> Result<Device, DeviceError> {
+    pub(super) fn gpu(_: usize) -> Result<Device, DeviceError> {
         Err(if cfg!(feature = "libtorch") {
             DeviceError::NoDriver
         } else {

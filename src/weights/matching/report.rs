@@ -1,6 +1,6 @@
 //! What an import found, as data. [`super::report_text`] words it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -308,20 +308,24 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
     if !selection.key.is_empty() {
         let top = checkpoint.structure().top().iter();
         let beside = top.filter(|top| !chosen(&top.key) && !inside(&top.key));
-        let mut tensors: BTreeMap<String, usize> = BTreeMap::new();
+        // Tensors that belong together stand where the first of them is.
+        let mut groups: HashMap<String, (usize, usize)> = HashMap::new();
         for top in beside {
-            match top.what.as_str() {
-                "tensor" => *tensors.entry(together(&top.key)).or_default() += 1,
-                what => out.push(Ignored {
-                    key: top.key.clone(),
-                    what: what.to_string(),
-                }),
-            }
+            let (key, what) = match top.what.as_str() {
+                "tensor" => {
+                    let group = together(&top.key);
+                    let (place, tensors) = groups.entry(group.clone()).or_insert((out.len(), 0));
+                    *tensors += 1;
+                    if *tensors > 1 {
+                        out[*place].what = counted(*tensors);
+                        continue;
+                    }
+                    (group, counted(1))
+                }
+                what => (top.key.clone(), what.to_string()),
+            };
+            out.push(Ignored { key, what });
         }
-        out.extend(tensors.into_iter().map(|(key, tensors)| Ignored {
-            key,
-            what: counted(tensors),
-        }));
     }
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for &(entry, why) in &selection.ignored {
