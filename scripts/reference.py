@@ -26,7 +26,7 @@ CLASSES = 400
 # (segments, batch) of the cases the Rust tests compare.
 CASES = {
     "lite": [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1), (16, 3)],
-    "full": [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1)],
+    "full": [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1), (16, 3)],
 }
 
 

@@ -317,6 +317,62 @@ fn runs_are_fused_by_weight_and_refused_when_they_are_about_other_clips() {
 }
 
 #[test]
+fn predictions_of_a_run_that_was_stopped_are_not_taken_for_all() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    data_set(&data);
+    let path = folder.path().join("p.jsonl");
+    json(quick().arg(&data).arg("--predictions").arg(&path));
+    let whole = fs::read_to_string(&path).unwrap();
+    let cut: Vec<&str> = whole.lines().take(3).collect();
+    fs::write(&path, cut.join("\n") + "\n").unwrap();
+    let (_, stdout, stderr) = output(
+        evaluate()
+            .arg("--from")
+            .arg(&path)
+            .args(["--format", "json"]),
+    );
+    assert!(stderr.contains("it has 2 of 4 clips"), "{stderr}");
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(found["complete"], false);
+}
+
+#[test]
+fn a_clip_that_is_listed_twice_counts_once_and_never_as_two_classes() {
+    let folder = folder();
+    data_set(folder.path());
+    let list = folder.path().join("list.csv");
+    fs::write(&list, "path,label\ngrowing/c,growing\ngrowing/c,growing\n").unwrap();
+    assert_eq!(json(quick().arg(&list))["clips"]["answered"], 1);
+    fs::write(
+        &list,
+        "path,label\ngrowing/c,growing\ngrowing/c,shrinking\n",
+    )
+    .unwrap();
+    let (code, _, stderr) = output(quick().arg(&list));
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("is listed twice, as class 4 and as class 5"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_is_read_is_never_written() {
+    let folder = folder();
+    data_set(folder.path());
+    let list = folder.path().join("list.csv");
+    let text = "path,label\ngrowing/c,growing\n";
+    fs::write(&list, text).unwrap();
+    for flag in ["--confusion", "--predictions"] {
+        let (code, _, stderr) = output(quick().arg(&list).arg(flag).arg(&list));
+        assert_eq!(code, 2, "{flag}: {stderr}");
+        assert!(stderr.contains("which this command reads"), "{stderr}");
+        assert_eq!(fs::read_to_string(&list).unwrap(), text);
+    }
+}
+
+#[test]
 fn every_format_says_the_same() {
     let folder = folder();
     data_set(folder.path());
@@ -372,6 +428,10 @@ fn flags_that_do_not_go_together_are_refused() {
             "2 times for 1",
         ),
         (&["x", "--fps", "25"], "--from and --to"),
+        (
+            &["--from", "p.jsonl", "--labels", "a.txt"],
+            "--labels has no effect",
+        ),
     ] {
         let (code, _, stderr) = output(evaluate().args(args));
         assert_eq!(code, 2, "{args:?}: {stderr}");

@@ -81,7 +81,7 @@ fn every_module_and_the_whole_network_equal_pytorch() {
 
 #[test]
 fn every_module_of_eco_full_and_the_whole_network_equal_pytorch() {
-    let sizes = [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1)];
+    let sizes = [(4, 1), (4, 3), (8, 1), (8, 3), (16, 1), (16, 3)];
     assert_equals_pytorch(reference_cases_of_full(), &sizes, 250);
 }
 

@@ -31,6 +31,8 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     let (clips, crops) = (options.clips, options.crops);
     let views = format!("{clips} times in the clip, {crops} crops");
     settings.add("Views", (clips * crops.count() > 1).then_some(views));
+    settings.add("Frames", options.open.frames.as_ref());
+    settings.add("Frames per second", options.open.rate);
     settings.add("From", options.from);
     settings.add("To", options.to);
     settings.add("Window", options.sliding.map(|sliding| sliding.window));

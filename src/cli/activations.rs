@@ -9,10 +9,11 @@ use anyhow::anyhow;
 
 use super::exit::Failure;
 use super::flags::FrameFlags;
+use super::outputs;
 use super::say::say;
 use crate::clip::{LoadOptions, load_clip};
 use crate::engine::ClipBatch;
-use crate::recognise::{INPUT, OpenWeights, read_input};
+use crate::recognise::{INPUT, OpenWeights, WeightsSource, read_input};
 use crate::show::summary::TableFormat;
 use crate::show::summary::activations::{Activations, Reference};
 use crate::text::terminal;
@@ -51,6 +52,13 @@ pub(super) fn run(
     depth: Option<u8>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
+    let source = match weights.source() {
+        WeightsSource::Demo => None,
+        WeightsSource::File(path) => Some(path.as_path()),
+    };
+    let read = [Some(clip), args.compare.as_deref(), source];
+    let written = [("--dump", args.dump.as_deref())];
+    outputs::check(&written, &read.into_iter().flatten().collect::<Vec<_>>())?;
     let network = weights.network(segments)?;
     let input = input(args, clip, weights, network.segments())?;
     let reference = args.compare.as_deref().map(Reference::open).transpose()?;

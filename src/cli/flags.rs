@@ -80,6 +80,26 @@ pub(super) struct LookFlags {
 }
 
 impl LookFlags {
+    /// The file of class names, if the flag names one.
+    pub(super) fn labels_file(&self) -> Option<&Path> {
+        self.labels.as_deref().map(Path::new)
+    }
+
+    /// The first of these flags that is given.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--weights", self.weights.named().is_some()),
+            ("--labels", self.labels.is_some()),
+            ("--segments", self.segments.segments.is_some()),
+            ("--sampling", self.prepare.sampling.is_some()),
+            ("--preprocess", self.prepare.preprocess.is_some()),
+            ("--clips", self.clips > 1),
+            ("--crops", self.crops != Crops::default()),
+        ];
+        let mut given = given.into_iter().filter(|(_, is_given)| *is_given);
+        given.next().map(|(flag, _)| flag)
+    }
+
     /// The library's options for these flags, for whole clips.
     pub(super) fn options(&self, weights: WeightsSource, engine: &EngineFlags) -> Options {
         Options {

@@ -17,6 +17,7 @@ mod inputs;
 mod inspect;
 mod load_weights;
 mod network;
+mod outputs;
 mod progress;
 mod report;
 mod say;

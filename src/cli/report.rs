@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
+use super::outputs;
 use super::say::say;
 use crate::show::read_rows;
 use crate::show::report::{About, PageFrames, ReportPage};
@@ -33,6 +34,7 @@ Examples:
 
 /// Reads the rows and writes the page.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    outputs::check(&[("--output", Some(&args.output))], &[&args.rows])?;
     let from = args.rows.display().to_string();
     let shown = if args.rows == Path::new("-") {
         "standard input"

@@ -35,6 +35,14 @@ pub(super) fn find(asked_for: Option<&Path>) -> Result<Chosen, Failure> {
 }
 
 impl Chosen {
+    /// The file, unless it is the demo.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.source {
+            WeightsSource::Demo => None,
+            WeightsSource::File(path) => Some(path),
+        }
+    }
+
     /// Prints to standard error which weights are used.
     pub(super) fn announce(&self) {
         match &self.source {

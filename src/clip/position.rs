@@ -12,6 +12,16 @@ pub enum Position {
     Seconds(f64),
 }
 
+impl Position {
+    /// Whether it is the start, or no length.
+    pub fn is_zero(self) -> bool {
+        match self {
+            Self::Frames(frames) => frames == 0,
+            Self::Seconds(seconds) => seconds == 0.0,
+        }
+    }
+}
+
 /// Why a text is no [`Position`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither a number of frames (120) nor a time (4.5s, 500ms, 00:01:30)")]

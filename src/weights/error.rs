@@ -13,6 +13,16 @@ use crate::text::visible;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
+    /// A value is too large for 16 bits.
+    #[error(
+        "{name} has the value {value}, and 16 bits hold none beyond 65504: store 32 bits per value"
+    )]
+    BeyondHalf {
+        /// The tensor.
+        name: String,
+        /// The value.
+        value: f64,
+    },
     /// The operating system refused to read a file.
     #[error("cannot read {}", path.display())]
     Read {
@@ -96,7 +106,7 @@ impl WeightsError {
             | Self::Metadata(_) => ErrorClass::Unreadable,
             Self::UnknownArchitecture(_) => ErrorClass::Mismatch,
             Self::Rename { .. } | Self::Labels { .. } => ErrorClass::Usage,
-            Self::NoSuchTensor(_) | Self::Write(_) => ErrorClass::Failed,
+            Self::NoSuchTensor(_) | Self::Write(_) | Self::BeyondHalf { .. } => ErrorClass::Failed,
         }
     }
 

@@ -145,6 +145,12 @@ impl<'a> RawTensor<'a> {
         }
     }
 
+    /// A finite value that would become infinite in 16 bits, if there is one.
+    pub(super) fn beyond_half(&self) -> Option<f64> {
+        let mut values = self.values()?;
+        values.find(|&value| value.is_finite() && f16::from_f64(value).is_infinite())
+    }
+
     /// The same tensor with another element type, or `None` where a conversion makes no sense.
     ///
     /// Float types convert to float32 and float16 by rounding to nearest, ties to even, as
@@ -210,6 +216,23 @@ mod tests {
             shape: vec![numel],
             data: Cow::Borrowed(bytes),
         }
+    }
+
+    #[test]
+    fn values_that_16_bits_cannot_hold_are_found() {
+        let tensor = |values: &[f32]| {
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            RawTensor {
+                dtype: Dtype::F32,
+                shape: vec![values.len()],
+                data: bytes.into(),
+            }
+        };
+        assert_eq!(tensor(&[1.0, 1e6]).beyond_half(), Some(1e6));
+        assert_eq!(
+            tensor(&[65504.0, -65504.0, f32::INFINITY]).beyond_half(),
+            None
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use safetensors::tensor::TensorView;
 
 use super::exit::Failure;
 use super::flags::{EngineFlags, SegmentsFlags, WeightsFlags};
-use super::weights;
+use super::{outputs, weights};
 use crate::clip::{ClipEntry, OpenOptions, load_clip};
 use crate::engine::{ClipBatch, DeviceRequest, Output};
 use crate::file::NewFile;
@@ -94,10 +94,13 @@ impl Args {
 /// Measures what `args` ask for and prints it.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let threads = use_threads(args.engine.threads)?;
-    let outputs = args.outputs.as_deref().map(NewFile::create).transpose()?;
     let input = args.input.as_deref().map(read_input).transpose()?;
     let segments = input.as_ref().map(|batch| batch.segments);
     let chosen = weights::find(args.weights.named())?;
+    let read = [args.clip.as_deref(), args.input.as_deref(), chosen.file()];
+    let written = [("--outputs", args.outputs.as_deref())];
+    outputs::check(&written, &read.into_iter().flatten().collect::<Vec<_>>())?;
+    let outputs = args.outputs.as_deref().map(NewFile::create).transpose()?;
     let mut stages = Vec::new();
     let weights = timed(&mut stages, "weights", || {
         Ok(OpenWeights::open(chosen.source)?)

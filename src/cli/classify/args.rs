@@ -1,12 +1,13 @@
 //! The flags of `eco classify`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
 use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
 use crate::cli::inputs::ClipFlags;
+use crate::cli::outputs::{self, Output};
 use crate::cli::values::one_of;
 use crate::clip::{Position, Sliding};
 use crate::recognise::{Logits, Options, RowOptions, WeightsSource};
@@ -121,6 +122,12 @@ Examples:
 impl Args {
     /// Refuses flags that would have no effect.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        for (flag, length) in [("--window", self.window), ("--stride", self.stride)] {
+            if length.is_some_and(Position::is_zero) {
+                let message = format!("{flag} is a length above 0");
+                return Err(Failure::usage(anyhow!(message)));
+            }
+        }
         let seconds = [self.from, self.to, self.window, self.stride];
         if self.clips_from.fps.is_some() && seconds.iter().all(Option::is_none) {
             return Err(useless(
@@ -169,28 +176,17 @@ impl OutputFlags {
         if let Some(path) = &self.sheet {
             SheetFormat::of(path).map_err(Failure::usage)?;
         }
-        self.check_files()
+        outputs::check(&self.files(), &[])
     }
 
-    /// Refuses two outputs with the same path.
-    fn check_files(&self) -> Result<(), Failure> {
-        let files = [
-            ("--report", &self.report),
-            ("--sheet", &self.sheet),
-            ("--features", &self.features),
-            ("--scores", &self.scores),
-        ];
-        let given: Vec<(&str, &Path)> = files
-            .iter()
-            .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)))
-            .collect();
-        for (index, (flag, path)) in given.iter().enumerate() {
-            if let Some((other, _)) = given[..index].iter().find(|(_, other)| other == path) {
-                let message = format!("{other} and {flag} both write {}", path.display());
-                return Err(Failure::usage(anyhow!(message)));
-            }
-        }
-        Ok(())
+    /// The files that are written.
+    pub(in crate::cli) fn files(&self) -> [Output<'_>; 4] {
+        [
+            ("--report", self.report.as_deref()),
+            ("--sheet", self.sheet.as_deref()),
+            ("--features", self.features.as_deref()),
+            ("--scores", self.scores.as_deref()),
+        ]
     }
 
     /// What rows show.

@@ -4,6 +4,7 @@ mod args;
 mod sinks;
 mod tally;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -17,7 +18,7 @@ use super::inputs::Inputs;
 use super::progress::Progress;
 use super::say::say;
 use super::signals::Signals;
-use super::{about, advice, weights};
+use super::{about, advice, outputs, weights};
 use crate::recognise::{Answer, Recogniser, Row, RowOptions, WeightsSource, use_threads};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
@@ -32,6 +33,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::usage(anyhow!(message)));
     }
     let chosen = weights::find(args.look.weights.named())?;
+    let read = args.inputs.iter().map(PathBuf::as_path);
+    let read = read.chain(args.clips_from.list.as_deref());
+    let read = read.chain(chosen.file()).chain(args.look.labels_file());
+    outputs::check(&args.output.files(), &read.collect::<Vec<_>>())?;
     if !args.speech.quiet {
         chosen.announce();
     }

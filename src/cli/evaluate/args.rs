@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use crate::cli::exit::Failure;
 use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
 use crate::cli::inputs::ClipFlags;
+use crate::cli::outputs::Output;
 use crate::cli::values::one_of;
 use crate::clip::{ParsePositionError, Position};
 use crate::recognise::{Options, WeightsSource};
@@ -162,8 +163,20 @@ impl Args {
             (1.., true) => {
                 return usage("--from FILE.jsonl evaluates predictions, which need no clips");
             }
-            (1.., false) if self.predictions.is_some() => {
-                return usage("--predictions has no effect here: the scores come from files");
+            (1.., false) => {
+                let given = [
+                    ("--predictions", self.predictions.is_some()),
+                    ("--split", self.split.is_some()),
+                    ("--unlabelled", self.unlabelled != Unlabelled::default()),
+                    ("--to", self.to.is_some()),
+                ];
+                let given = given.into_iter().find(|(_, is_given)| *is_given);
+                let given = given.map(|(flag, _)| flag).or(self.look.first_given());
+                if let Some(flag) = given {
+                    return usage(&format!(
+                        "{flag} has no effect here: scores and labels come from the files of predictions"
+                    ));
+                }
             }
             _ => {}
         }
@@ -178,6 +191,14 @@ impl Args {
             return usage("--fps has no effect here: it is for --from and --to");
         }
         Ok(())
+    }
+
+    /// The files that are written.
+    pub(super) fn files(&self) -> [Output<'_>; 2] {
+        [
+            ("--predictions", self.predictions.as_deref()),
+            ("--confusion", self.confusion.as_deref()),
+        ]
     }
 
     fn position(&self) -> Option<Position> {

@@ -10,21 +10,39 @@ use anyhow::{Context, anyhow};
 use super::args::Args;
 use super::output::Output;
 use crate::cli::exit::Failure;
+use crate::cli::outputs;
+use crate::cli::say::say;
 use crate::recognise::evaluation::{Predictions, fuse, latest};
-use crate::show::Ending;
+use crate::show::{Cut, Ending};
 
 /// Reads files of predictions, each with its weight, and evaluates their weighted mean.
 pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
+    let read: Vec<&Path> = files.iter().map(|(path, _)| *path).collect();
+    outputs::check(&args.files(), &read)?;
     let mut labels: Option<Vec<String>> = None;
     let mut settings = BTreeMap::new();
     let mut runs = Vec::new();
+    let mut missing: Option<usize> = None;
     for (number, (path, weight)) in files.iter().enumerate() {
         let cannot = || format!("cannot use {}", path.display());
         let file = File::open(path).with_context(cannot)?;
         let predictions = Predictions::read(BufReader::new(file)).with_context(cannot)?;
         let Predictions {
-            origin, samples, ..
+            origin,
+            samples,
+            cut_off,
+            ..
         } = predictions;
+        let samples = latest(samples);
+        let clips = origin.clips.unwrap_or(samples.len());
+        if samples.len() < clips || cut_off {
+            missing = missing.max(Some(clips.saturating_sub(samples.len())));
+            say(format_args!(
+                "eco: {} is of a run that was stopped: it has {} of {clips} clips",
+                path.display(),
+                samples.len()
+            ));
+        }
         for (name, value) in origin.settings {
             let name = match files.len() {
                 1 => name,
@@ -44,12 +62,16 @@ pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
             Some(_) => {}
             None => labels = Some(origin.labels),
         }
-        runs.push((latest(samples), *weight));
+        runs.push((samples, *weight));
     }
     let samples = fuse(runs).map_err(Failure::usage)?;
     let mut output = Output::new(args, labels.unwrap_or_default(), settings)?;
     for sample in &samples {
         output.add(sample)?;
     }
-    output.finish(0, None, Ending::Complete)
+    let ending = match missing {
+        None => Ending::Complete,
+        missing => Ending::Cut(Cut::Interrupted, missing),
+    };
+    output.finish(0, None, ending)
 }

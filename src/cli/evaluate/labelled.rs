@@ -1,5 +1,6 @@
 //! The clips of an evaluation, each with its class.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ pub(super) struct Labelled {
     pub clips: Vec<(ClipEntry, usize)>,
     /// Clips without a label that were left out.
     pub unlabelled: usize,
+    /// The lists that were read.
+    pub lists: Vec<PathBuf>,
 }
 
 /// What files are called that may be lists.
@@ -49,7 +52,8 @@ impl Labelled {
                 .concat(),
         );
         let inputs = Inputs::all(&rest, &lists, &args.clips_from, args.speech.quiet)?;
-        let mut clips = Vec::new();
+        let mut clips: Vec<(ClipEntry, usize)> = Vec::new();
+        let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
         let mut without = Vec::new();
         for entry in inputs.entries {
             let entry = entry?;
@@ -57,7 +61,21 @@ impl Labelled {
                 Some(label) => {
                     let class = classes.find(label);
                     let class = class.with_context(|| format!("{}", entry.path.display()));
-                    clips.push((entry, class.map_err(Failure::usage)?));
+                    let class = class.map_err(Failure::usage)?;
+                    match classes_of.insert(entry.path.clone(), class) {
+                        None => clips.push((entry, class)),
+                        Some(first) if first == class => {}
+                        Some(first) => {
+                            let message = format!(
+                                "{} is listed twice, as class {first} and as class {class}",
+                                entry.path.display()
+                            );
+                            return Err(Failure::usage(anyhow!(message)));
+                        }
+                    }
+                }
+                None if !entry.path.exists() => {
+                    return Err(anyhow!("{} does not exist", entry.path.display()).into());
                 }
                 None => without.push(entry.path),
             }
@@ -86,6 +104,7 @@ impl Labelled {
         Ok(Self {
             clips,
             unlabelled: without.len(),
+            lists,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Evaluating clips with a network.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
@@ -13,7 +14,7 @@ use crate::cli::exit::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
-use crate::cli::{about, advice, weights};
+use crate::cli::{about, advice, outputs, weights};
 use crate::clip::ClipEntry;
 use crate::recognise::evaluation::{ClassNames, Origin, Sample};
 use crate::recognise::{
@@ -29,12 +30,22 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !quiet {
         chosen.announce();
     }
+    let weights_file = chosen.file().map(Path::to_owned);
     let open = OpenWeights::open(chosen.source.clone())?;
     let classes = open.classes();
     // Labels are checked against the classes before the network is built.
     let options = args.options(chosen.source, 0);
     let names = ClassNames::new(&open.labels(options.labels.as_ref())?, classes);
-    let Labelled { clips, unlabelled } = Labelled::find(args, &names)?;
+    let Labelled {
+        clips,
+        unlabelled,
+        lists,
+    } = Labelled::find(args, &names)?;
+    let read = lists.iter().chain(&args.inputs).map(PathBuf::as_path);
+    let read = read
+        .chain(weights_file.as_deref())
+        .chain(args.look.labels_file());
+    outputs::check(&args.files(), &read.collect::<Vec<_>>())?;
     let options = args.options(open.source().clone(), clips.len());
     let recogniser = Recogniser::with_weights(open, options)?;
     if !quiet && *recogniser.weights().source() != WeightsSource::Demo {
@@ -42,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let settings = settings(&recogniser);
     let labels = recogniser.labels().all(classes);
-    let origin = Origin::new(settings.clone(), labels.clone());
+    let origin = Origin::new(settings.clone(), labels.clone(), clips.len());
     let kept = args.predictions.as_deref();
     let kept = kept.map(|path| Kept::open(path, &origin)).transpose()?;
     let mut session = Session {

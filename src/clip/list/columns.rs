@@ -198,6 +198,37 @@ impl Columns {
     }
 }
 
+/// The columns of a header that name parts of clips, other than those of Kinetics, whose clips are files of their own.
+pub(super) fn part_columns(header: &[u8]) -> Option<String> {
+    const START: [&str; 6] = [
+        "start",
+        "start_frame",
+        "start_time",
+        "start_sec",
+        "time_start",
+        "begin",
+    ];
+    const END: [&str; 6] = [
+        "end",
+        "end_frame",
+        "end_time",
+        "end_sec",
+        "time_end",
+        "stop",
+    ];
+    let separators = [b',', b'\t', b';'].into_iter();
+    let names = separators
+        .filter_map(|separator| fields(header, separator))
+        .next()?;
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    let find = |known: &[&str]| names.iter().find(|name| known.contains(&&name[..]));
+    let (start, end) = find(&START).zip(find(&END))?;
+    (!names.iter().any(|name| name == "youtube_id")).then(|| format!("{start} and {end}"))
+}
+
 /// Whether a line names the columns of a list whose parts are separated by blanks.
 pub(super) fn is_header(record: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(record) else {
@@ -253,6 +284,14 @@ mod tests {
         assert_eq!(columns.parse(b"val,c.mp4"), None);
         assert_eq!(columns.words(), "...,path,label");
         assert_eq!(Columns::named(b"a.mp4,label"), None);
+    }
+
+    #[test]
+    fn columns_that_name_parts_of_clips_are_told() {
+        let found = part_columns(b"path,Start,End,label");
+        assert_eq!(found.as_deref(), Some("start and end"));
+        assert_eq!(part_columns(b"label,youtube_id,time_start,time_end"), None);
+        assert_eq!(part_columns(b"path,label,start"), None);
     }
 
     #[test]

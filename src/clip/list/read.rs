@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::columns::{Columns, is_header};
+use super::columns::{Columns, is_header, part_columns};
 use super::data_sets::Split;
 use super::form::{Form, Meaning, Unreadable};
 use super::json;
@@ -102,6 +102,12 @@ fn line_list(
     let mut form = split.map(Form::Split);
     if form.is_none() && standing(&records[0].1).is_none() {
         form = Columns::named(&records[0].1).map(Form::Table);
+        if let (Some(_), Some(columns)) = (&form, part_columns(&records[0].1)) {
+            let reason = format!(
+                "its columns {columns} name parts of clips, which are not read: cut the clips, or leave the columns out"
+            );
+            return Err(bad_entry(records[0].0, None, reason));
+        }
         if form.is_some() || is_header(&records[0].1) {
             records.remove(0);
         }

@@ -19,15 +19,19 @@ pub struct Origin {
     pub settings: BTreeMap<String, String>,
     /// The name of each class.
     pub labels: Vec<String>,
+    /// How many clips the run is about, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clips: Option<usize>,
 }
 
 impl Origin {
-    /// Predictions with these settings, for classes of these names.
-    pub fn new(settings: BTreeMap<String, String>, labels: Vec<String>) -> Self {
+    /// Predictions with these settings, for classes of these names, of so many clips.
+    pub fn new(settings: BTreeMap<String, String>, labels: Vec<String>, clips: usize) -> Self {
         Self {
             eco_predictions: VERSION,
             settings,
             labels,
+            clips: Some(clips),
         }
     }
 
@@ -42,7 +46,14 @@ impl Origin {
         let settings = differs
             .map(|name| format!("{name} {}, not {}", said(self, name), said(other, name)))
             .next();
-        settings.or_else(|| (self.labels != other.labels).then(|| "other class names".to_owned()))
+        let labels = (self.labels != other.labels).then(|| "other class names".to_owned());
+        let clips = self
+            .clips
+            .zip(other.clips)
+            .filter(|(own, other)| own != other);
+        settings
+            .or(labels)
+            .or_else(|| clips.map(|(own, other)| format!("{own} clips, not {other}")))
     }
 }
 
@@ -83,6 +94,8 @@ pub struct Predictions {
     pub samples: Vec<Sample>,
     /// Bytes of the file up to the end of its last whole line. What follows was being written when the run ended.
     pub whole: u64,
+    /// Whether something follows it.
+    pub cut_off: bool,
 }
 
 /// One line.
@@ -119,10 +132,12 @@ impl Predictions {
             return Err(PredictionsError::Version { found });
         }
         let mut samples = Vec::new();
+        let mut cut_off = false;
         for line in 2.. {
             bytes.clear();
             let read = source.read_until(b'\n', &mut bytes)?;
             if bytes.last() != Some(&b'\n') {
+                cut_off = read > 0;
                 break;
             }
             whole += read as u64;
@@ -133,6 +148,7 @@ impl Predictions {
             origin,
             samples,
             whole,
+            cut_off,
         })
     }
 }
@@ -194,7 +210,7 @@ mod tests {
 
     fn origin(weights: &str) -> Origin {
         let settings = [("weights".to_owned(), weights.to_owned())];
-        Origin::new(settings.into(), vec!["a".into(), "b".into()])
+        Origin::new(settings.into(), vec!["a".into(), "b".into()], 2)
     }
 
     fn samples() -> [Sample; 2] {
@@ -237,6 +253,7 @@ mod tests {
             let lines = ends.iter().filter(|&&end| end < length).count();
             assert_eq!(read.samples.len(), lines - 1, "{length}");
             assert_eq!(read.whole as usize, ends[lines - 1] + 1, "{length}");
+            assert_eq!(read.cut_off, length > ends[lines - 1] + 1, "{length}");
         }
         let error = Predictions::read(&file[..ends[0]]).unwrap_err();
         assert!(matches!(error, PredictionsError::Header { .. }), "{error}");

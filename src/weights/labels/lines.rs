@@ -30,6 +30,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
     }
     let rows = bare(rows);
     let names = numbered(&rows, index_first).or_else(|| numbered(&rows, index_last));
+    if names.is_none()
+        && let Some(error) = almost_numbered(&rows)
+    {
+        return Err(error);
+    }
     Ok(names.unwrap_or_else(|| rows.into_iter().map(unquoted).collect()))
 }
 
@@ -108,6 +113,18 @@ fn numbered(rows: &[&str], split: fn(&str) -> Option<(&str, &str)>) -> Option<Ve
     };
     let pairs: Option<Vec<_>> = rows.iter().map(pair).collect();
     distinct(in_order(pairs?).ok()?)
+}
+
+/// What is wrong with lines that all begin with an index, when these are almost a complete set: one is there twice, or missing.
+fn almost_numbered(rows: &[&str]) -> Option<String> {
+    let index_of = |row: &&str| index(index_first(row.trim())?.0).ok();
+    let indices: Vec<usize> = rows.iter().map(index_of).collect::<Option<_>>()?;
+    let distinct: HashSet<_> = indices.iter().collect();
+    let is_almost = rows.len() > 2
+        && distinct.len() + 1 >= rows.len()
+        && indices.iter().all(|index| *index <= rows.len() + 1);
+    let pairs = indices.into_iter().map(|index| (index, String::new()));
+    is_almost.then(|| in_order(pairs.collect()).err())?
 }
 
 /// `1 ApplyEyeMakeup`, `1: ApplyEyeMakeup`, `1. ApplyEyeMakeup`, `1 - ApplyEyeMakeup`

@@ -209,3 +209,20 @@ fn a_wrong_count_names_both_numbers() {
         "{error}"
     );
 }
+
+#[test]
+fn lines_whose_indices_are_almost_complete_are_no_names() {
+    for (text, reason) in [
+        (
+            "0 a\n1 b\n2 c\n2 d\n",
+            "index 3 is missing or 2 is there twice",
+        ),
+        (
+            "0 a\n1 b\n2 c\n4 d\n",
+            "index 3 is missing or 4 is there twice",
+        ),
+    ] {
+        assert_eq!(parse(text).unwrap_err(), reason);
+    }
+    assert!(parse("50 m run\n100 m run\n200 m run\n").is_ok());
+}

@@ -264,11 +264,14 @@ impl Loaded {
                 data: Cow::Owned(vec![0; 8]),
             });
         };
-        let tensor = self
-            .checkpoint
-            .read(*tensor)?
-            .convert(to)
-            .ok_or_else(missing)?;
+        let tensor = self.checkpoint.read(*tensor)?;
+        if to == Dtype::F16
+            && let Some(value) = tensor.beyond_half()
+        {
+            let name = name.to_string();
+            return Err(WeightsError::BeyondHalf { name, value });
+        }
+        let tensor = tensor.convert(to).ok_or_else(missing)?;
         Ok(tensor.first_inputs(shape))
     }
 }
