@@ -205,11 +205,11 @@ mod tests {
         }
 
         fn maps(&self, _: &[f32]) -> crate::engine::Result<Maps> {
-            unimplemented!("whole clips only")
+            unreachable!("the batcher runs whole clips")
         }
 
         fn answer(&self, _: &Maps) -> crate::engine::Result<Output> {
-            unimplemented!("whole clips only")
+            unreachable!("the batcher runs whole clips")
         }
 
         fn run(&self, batch: &ClipBatch) -> crate::engine::Result<Output> {

@@ -47,6 +47,16 @@ pub fn four_digits(value: f64) -> String {
     }
 }
 
+/// A time in seconds as clocks show it: `0:09`, `12:30`, `1:02:05`.
+pub fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::recognise::Stop;
+use crate::text::number::clock;
 use crate::text::terminal;
 use narrow::{FREE, NarrowTerminal};
 
@@ -189,16 +190,6 @@ impl State {
 fn drawn(done: f64, width: usize) -> String {
     let filled = ((done * width as f64) as usize).min(width);
     "━".repeat(filled) + &"─".repeat(width - filled)
-}
-
-/// `0:09`, `12:30`, `1:02:05`.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
 }
 
 #[cfg(test)]

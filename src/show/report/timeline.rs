@@ -2,6 +2,7 @@
 
 use super::classes::Classes;
 use crate::recognise::{ClipName, FrameRange, Row};
+use crate::text::number::clock;
 use crate::text::one_line;
 
 /// The windows of all clips so far.
@@ -191,12 +192,7 @@ impl Scale {
         if self.last < 60.0 {
             return format!("{place:.2} s");
         }
-        let seconds = place.round() as u64;
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        match hours {
-            0 => format!("{minutes}:{seconds:02}"),
-            _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-        }
+        clock(place)
     }
 }
 
