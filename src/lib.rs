@@ -22,6 +22,7 @@
 //! | module | knows |
 //! |---|---|
 //! | [`text`] | words and numbers as people read them |
+//! | [`random`] | random numbers by seed and purpose |
 //! | [`mod@file`] | files that appear whole or not at all |
 //! | [`recipe`] | how a clip becomes the network's input, in numbers |
 //! | [`network`] | what ECO is, without tensors |
@@ -29,6 +30,7 @@
 //! | [`weights`] | from checkpoints to tensors by name |
 //! | [`engine`] | runs the network on a device |
 //! | [`recognise`] | the product: weights and clips to outcomes |
+//! | [`train`] | fits networks to labelled clips |
 //! | [`show`] | tables, pictures, pages, JSON, graphs |
 //! | [`cli`] | flags, streams, progress, exit codes |
 
@@ -37,8 +39,10 @@ pub mod clip;
 pub mod engine;
 pub mod file;
 pub mod network;
+pub mod random;
 pub mod recipe;
 pub mod recognise;
 pub mod show;
 pub mod text;
+pub mod train;
 pub mod weights;

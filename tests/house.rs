@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// From the bottom up: a room uses the rooms before it and none after it.
-const ROOMS: [(&str, &str); 10] = [
+const ROOMS: [(&str, &str); 12] = [
     ("text", "words and numbers as people read them"),
+    ("random", "random numbers by seed and purpose"),
     ("file", "files that appear whole or not at all"),
     (
         "recipe",
@@ -19,6 +20,7 @@ const ROOMS: [(&str, &str); 10] = [
     ("weights", "from checkpoints to tensors by name"),
     ("engine", "runs the network on a device"),
     ("recognise", "the product: weights and clips to outcomes"),
+    ("train", "fits networks to labelled clips"),
     ("show", "tables, pictures, pages, JSON, graphs"),
     ("cli", "flags, streams, progress, exit codes"),
 ];

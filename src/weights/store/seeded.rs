@@ -19,7 +19,8 @@
 
 use rayon::prelude::*;
 
-const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+use crate::random::{GAMMA, fnv1a, mix};
+
 const SUM_MEAN: i32 = 2 * 0xFFFF;
 /// Weights per parallel piece: large enough to hide the hand-over, small enough to share out one tensor.
 const PIECE: usize = 1 << 16;
@@ -45,19 +46,6 @@ pub fn convolution(seed: u64, name: &str, shape: &[usize]) -> Vec<u8> {
             }
         });
     weights
-}
-
-/// The output function of splitmix64.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-fn fnv1a(name: &str) -> u64 {
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
 }
 
 /// The four 16-bit parts added up.
@@ -95,20 +83,6 @@ mod tests {
             [0x3c77_d747, 0x3b15_4cf1, 0x3d54_4897, 0x3d90_4807]
         );
         assert_eq!(bits[9407..], [0xbd78_14b2]);
-    }
-
-    #[test]
-    fn splitmix64_gives_its_published_sequence() {
-        // The first outputs for seed 0 of the authors' reference implementation.
-        assert_eq!(mix(GAMMA), 0xE220_A839_7B1D_CDAF);
-        assert_eq!(mix(GAMMA.wrapping_mul(2)), 0x6E78_9E6A_A1B9_65F4);
-    }
-
-    #[test]
-    fn fnv1a_gives_its_published_values() {
-        assert_eq!(fnv1a(""), 0xCBF2_9CE4_8422_2325);
-        assert_eq!(fnv1a("a"), 0xAF63_DC4C_8601_EC8C);
-        assert_eq!(fnv1a("foobar"), 0x8594_4171_F739_67E8);
     }
 
     #[test]

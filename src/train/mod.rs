@@ -1,0 +1,3 @@
+//! Fitting networks to labelled clips. `docs/training.md` explains the design.
+
+pub mod head;
