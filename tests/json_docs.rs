@@ -227,6 +227,43 @@ fn evaluate_is_as_documented() {
 }
 
 #[test]
+fn train_is_as_documented() {
+    let folder = driver::folder();
+    let data = folder.path().join("data");
+    for (class, name) in [
+        ("left", "a"),
+        ("left", "b"),
+        ("right", "c"),
+        ("right", "d"),
+        ("right", "e"),
+    ] {
+        clip(&data.join(class), name, 4);
+    }
+    fs::write(data.join("right/e/img_2.png"), "no picture").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+    let small = [
+        "train",
+        "--weights",
+        "demo",
+        "--segments",
+        "4",
+        "--device",
+        "cpu",
+        "--folds",
+        "2",
+    ];
+    command
+        .args(small)
+        .args(["--no-cache", "--unusable", "skip", "--format", "json"]);
+    let file = folder.path().join("my.safetensors");
+    let (_, stdout, stderr) = output(command.arg(&data).arg("-o").arg(file));
+    let mut said: Value = serde_json::from_str(&stdout).expect(&stderr);
+    // Its content is that of `eco evaluate`.
+    said["judged"] = serde_json::json!({});
+    check("eco train", &[said]);
+}
+
+#[test]
 fn the_table_of_summary_is_as_documented() {
     let plain = eco(&["summary", "--format", "json"]);
     let weights = eco(&["summary", "--weights", "demo", "--format", "json"]);

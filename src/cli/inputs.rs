@@ -12,7 +12,7 @@ use crate::clip::{
 };
 
 /// Where clips come from beside the command line, and how they are opened.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct ClipFlags {
     /// A file that names clips: paths, perhaps with frames and labels, in any form that data sets and tools write
     #[arg(long, value_name = "FILE", help_heading = "Input")]
@@ -32,6 +32,14 @@ pub(super) struct ClipFlags {
 }
 
 impl ClipFlags {
+    /// The same without the list, for clips that are named otherwise.
+    pub(super) fn without_list(&self) -> Self {
+        Self {
+            list: None,
+            ..self.clone()
+        }
+    }
+
     /// How clips are opened.
     pub(super) fn open_options(&self) -> OpenOptions {
         OpenOptions {

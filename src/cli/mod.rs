@@ -15,6 +15,7 @@ mod graph;
 mod habits;
 mod inputs;
 mod inspect;
+mod labelled;
 mod load_weights;
 mod network;
 mod outputs;
@@ -23,6 +24,7 @@ mod report;
 mod say;
 mod signals;
 mod summary;
+mod train;
 mod values;
 mod weights;
 mod weights_command;
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Classify(Box<classify::Args>),
     Evaluate(Box<evaluate::Args>),
+    Train(Box<train::Args>),
     Report(report::Args),
     Bench(bench::Args),
     Inspect(inspect::Args),
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -10,6 +10,8 @@ use super::module::{Block, Child, Function, Module, Part, Var, join};
 use super::trace::Graph;
 use crate::recipe::{Architecture, CHANNELS, FRAME_SIZE, SEGMENTS_STEP};
 
+/// The linear layer that ends the network.
+const HEAD: &str = "fc_final";
 /// Rows and columns of the maps that the 2D net hands to the 3D net.
 const MAP_SIZE: usize = 28;
 
@@ -79,7 +81,7 @@ impl Network {
             inputs: features(architecture),
             outputs: classes,
         };
-        let fc_final = root.child("fc_final", head);
+        let fc_final = root.child(HEAD, head);
 
         let frames = view(&[CHANNELS, FRAME_SIZE, FRAME_SIZE]);
         let frames = root.compute(frames, &[Block::INPUT]);
@@ -132,6 +134,11 @@ impl Network {
     /// Classes the head tells apart.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The names of the head's weight, `[classes, features]`, and of its bias, `[classes]`.
+    pub fn head_tensors(&self) -> [String; 2] {
+        ["weight", "bias"].map(|name| join(HEAD, name))
     }
 
     /// Values per clip before the head: 512 of the 3D net; in ECO-Full 1024 of the 2D net before them.

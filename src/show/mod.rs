@@ -9,6 +9,7 @@ pub mod report;
 mod rows;
 pub mod sheet;
 pub mod summary;
+pub mod training;
 pub mod values;
 mod words;
 

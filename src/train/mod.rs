@@ -1,3 +1,19 @@
 //! Fitting networks to labelled clips. `docs/training.md` explains the design.
 
+mod cache;
+mod classes;
+mod featured;
+mod features;
+mod fitting;
 pub mod head;
+mod split;
+mod validation;
+mod written;
+
+pub use cache::{CacheError, FeatureCache};
+pub use classes::{Classes, ClassesError};
+pub use featured::Featured;
+pub use features::{ClipFeatures, FeatureError, Looking};
+pub use fitting::{FittedHead, HeldBack, fit_head};
+pub use split::{Group, Split, folds, hold_back};
+pub use written::{Trained, WriteError, write_with_head};

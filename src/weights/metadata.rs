@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::de::DeserializeOwned;
 
 use super::error::WeightsError;
+use super::training::Training;
 use crate::recipe::{Architecture, DEFAULT_SEGMENTS, Preprocess, Sampling};
 
 /// Version of the keys below. Raised when a reader of the old version would misread the new one.
@@ -97,6 +98,8 @@ pub struct Metadata {
     pub eco_version: Option<String>,
     /// Names of the model's tensors that a partial import did not find.
     pub missing: Vec<String>,
+    /// How `eco train` made them.
+    pub training: Option<Training>,
 }
 
 impl Default for Metadata {
@@ -117,6 +120,7 @@ impl Default for Metadata {
             best_prec1: None,
             eco_version: None,
             missing: Vec::new(),
+            training: None,
         }
     }
 }
@@ -183,6 +187,11 @@ impl Metadata {
         put("version", self.eco_version.clone());
         let missing = (!self.missing.is_empty()).then(|| serde_json::json!(self.missing));
         put("missing", missing.map(|v| v.to_string()));
+        let training = self.training.as_ref();
+        put(
+            "training",
+            training.map(|v| serde_json::json!(v).to_string()),
+        );
         map
     }
 
@@ -229,6 +238,7 @@ impl Metadata {
             best_prec1: optional("best_prec1", get("best_prec1"))?,
             eco_version: get("version"),
             missing: json("missing", get("missing"))?.unwrap_or_default(),
+            training: json("training", get("training"))?,
         }))
     }
 }
@@ -258,7 +268,7 @@ fn named<T: DeserializeOwned>(key: &str, name: Option<String>) -> Result<Option<
     name.map(parse).transpose()
 }
 
-fn json(key: &str, value: Option<String>) -> Result<Option<Vec<String>>, WeightsError> {
+fn json<T: DeserializeOwned>(key: &str, value: Option<String>) -> Result<Option<T>, WeightsError> {
     value
         .map(|value| serde_json::from_str(&value).map_err(|_| invalid(key, &value)))
         .transpose()
@@ -267,6 +277,7 @@ fn json(key: &str, value: Option<String>) -> Result<Option<Vec<String>>, Weights
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::training::Judged;
 
     #[test]
     fn metadata_survives_the_header() {
@@ -286,6 +297,20 @@ mod tests {
             best_prec1: Some(64.4),
             eco_version: Some("0.1.0".into()),
             missing: vec!["fc_final.bias".into()],
+            training: Some(Training {
+                tuned: "head".into(),
+                start: "demo".into(),
+                start_sha256: None,
+                clips: 30,
+                clips_per_class: vec![10, 20],
+                data_sha256: "cd".into(),
+                recipe: BTreeMap::from([("penalty".into(), 0.01.into())]),
+                judged: Some(Judged {
+                    how: "5-fold cross-validation".into(),
+                    clips: 30,
+                    top_1: 29,
+                }),
+            }),
             ..Metadata::default()
         };
         assert_eq!(

@@ -18,6 +18,7 @@ mod official;
 mod opened;
 mod store;
 mod tensor;
+mod training;
 
 pub use container::{
     Checkpoint, Container, Group, InspectedTensor, Inspector, Scalar, Stats, Structure, TopLevel,
@@ -35,6 +36,7 @@ pub use metadata::{Assumed, FORMAT_VERSION, Fact, Metadata};
 pub use opened::{UnusableWeights, Weights};
 pub use store::{
     Choice, Import, ImportOptions, Imported, ImportedFile, Precision, RecordError, State, demo,
-    locate, seeded, write,
+    locate, seeded, sha256, write,
 };
 pub use tensor::{Dtype, RawTensor, TensorInfo, TensorSpec};
+pub use training::{Judged, Training};

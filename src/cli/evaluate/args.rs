@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use crate::cli::exit::Failure;
 use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
 use crate::cli::inputs::ClipFlags;
+use crate::cli::labelled::{LabelledFlags, Unlabelled};
 use crate::cli::outputs::Output;
 use crate::cli::values::one_of;
 use crate::clip::{ParsePositionError, Position};
@@ -28,18 +29,8 @@ pub(crate) struct Args {
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub clips_from: ClipFlags,
-    /// Of a directory of HMDB51's lists, those of this split: 1, 2 or 3
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = "Input")]
-    pub split: Option<u8>,
-    /// What to do about clips without a label: error, or skip, which counts them
-    #[arg(
-        long,
-        value_parser = one_of(Unlabelled::ALL, Unlabelled::name),
-        default_value_t,
-        hide_possible_values = true,
-        help_heading = "Input"
-    )]
-    pub unlabelled: Unlabelled,
+    #[command(flatten)]
+    pub labelled: LabelledFlags,
     /// Begin here: a frame, from 0 (50), or a time (2.5s, 500ms, 00:01:30). Or evaluate these predictions (.jsonl), which
     /// --predictions wrote; several are fused
     #[arg(long, value_name = "POSITION|FILE", help_heading = "Input")]
@@ -90,18 +81,6 @@ Examples:
   eco evaluate data/val --predictions val.jsonl --format json > val.json
   eco evaluate hmdb51/splits --split 1 --labels hmdb51-tsn
   eco evaluate --from rgb.jsonl --from flow.jsonl --weight 1 --weight 1.5";
-
-/// What happens to clips without a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Unlabelled {
-    /// They are an error.
-    #[default]
-    Error,
-    /// They are left out and counted.
-    Skip,
-}
-
-names!(Unlabelled { Error = "error", Skip = "skip" });
 
 /// How measures are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -166,8 +145,11 @@ impl Args {
             (1.., false) => {
                 let given = [
                     ("--predictions", self.predictions.is_some()),
-                    ("--split", self.split.is_some()),
-                    ("--unlabelled", self.unlabelled != Unlabelled::default()),
+                    ("--split", self.labelled.split.is_some()),
+                    (
+                        "--unlabelled",
+                        self.labelled.unlabelled != Unlabelled::default(),
+                    ),
                     ("--to", self.to.is_some()),
                 ];
                 let given = given.into_iter().find(|(_, is_given)| *is_given);

@@ -3,7 +3,6 @@
 mod args;
 mod fused;
 mod kept;
-mod labelled;
 mod output;
 mod run;
 

@@ -8,9 +8,9 @@ use anyhow::{Context, anyhow};
 
 use super::args::Args;
 use super::kept::Kept;
-use super::labelled::Labelled;
 use super::output::Output;
 use crate::cli::exit::Failure;
+use crate::cli::labelled::{Labelled, classified};
 use crate::cli::progress::Progress;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
@@ -40,7 +40,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         clips,
         unlabelled,
         lists,
-    } = Labelled::find(args, &names)?;
+    } = Labelled::find(&args.inputs, &args.clips_from, &args.labelled, quiet)?;
+    let clips = classified(clips, |label| names.find(label))?;
     let read = lists.iter().chain(&args.inputs).map(PathBuf::as_path);
     let read = read
         .chain(weights_file.as_deref())

@@ -56,7 +56,7 @@ impl ClassNames {
         };
         Self {
             by_name: index(str::to_owned),
-            by_spelling: index(spelling),
+            by_spelling: index(Self::spelling),
             names,
         }
     }
@@ -79,7 +79,7 @@ impl ClassNames {
         };
         let found = self.by_name.get(name);
         match found
-            .or_else(|| self.by_spelling.get(&spelling(name)))
+            .or_else(|| self.by_spelling.get(&Self::spelling(name)))
             .map(Vec::as_slice)
         {
             Some([class]) => Ok(*class),
@@ -94,24 +94,24 @@ impl ClassNames {
         }
     }
 
+    /// A name without what tools change in it: case, quotes, brackets and commas, and whether words are joined by blanks, `_`
+    /// or `-` or, as in UCF101's `ApplyEyeMakeup`, by capitals.
+    pub fn spelling(name: &str) -> String {
+        name.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    }
+
     fn closest(&self, name: &str) -> Option<String> {
-        let name = spelling(name);
-        let like = |other: &String| strsim::normalized_levenshtein(&name, &spelling(other));
+        let name = Self::spelling(name);
+        let like = |other: &String| strsim::normalized_levenshtein(&name, &Self::spelling(other));
         let closest = self
             .names
             .iter()
             .max_by(|a, b| like(a).total_cmp(&like(b)))?;
         (like(closest) >= LIKE).then(|| closest.clone())
     }
-}
-
-/// A name without what tools change in it: case, quotes, brackets and commas, and whether words are joined by blanks, `_` or `-`
-/// or, as in UCF101's `ApplyEyeMakeup`, by capitals.
-fn spelling(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 #[cfg(test)]

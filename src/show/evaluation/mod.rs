@@ -11,3 +11,4 @@ pub use json::write_json;
 pub use lines::{LineClass, SampleLine};
 pub use summary::{RANK_RULE, Summary};
 pub use text::write_text;
+pub(super) use text::{line, percent, share};

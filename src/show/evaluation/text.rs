@@ -111,16 +111,16 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     Ok(())
 }
 
-fn line(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
+pub(in crate::show) fn line(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<12} {value}")
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(in crate::show) fn percent(share: Option<f64>) -> String {
     share.map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0))
 }
 
 /// `98.67 %  (296 of 300; 95 % interval 96.62 to 99.48 %)`
-fn share(share: &Share) -> String {
+pub(in crate::show) fn share(share: &Share) -> String {
     let interval = share.interval.map_or(String::new(), |interval| {
         let [low, high] = [interval.low, interval.high].map(|end| end * 100.0);
         format!("; 95 % interval {low:.2} to {high:.2} %")

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2};
 
-use super::minimise::{Minimum, Tolerance, minimise};
+use super::minimise::{Tolerance, minimise};
 use super::objective::Objective;
 use super::samples::{Balance, Samples};
 use super::scaling::Scaling;
@@ -58,7 +58,7 @@ impl Prepared {
     }
 
     /// The best point under `penalty`, searched from `start`.
-    pub(super) fn minimum(&self, penalty: f64, start: Array1<f64>, gradient: f64) -> Minimum {
+    pub(super) fn minimum(&self, penalty: f64, start: Array1<f64>, gradient: f64) -> Array1<f64> {
         let objective = self.objective(penalty);
         let tolerance = Tolerance {
             gradient,
@@ -95,7 +95,7 @@ impl Prepared {
 pub fn fit(samples: &Samples, balance: Balance, penalty: f64) -> Head {
     let prepared = Prepared::new(samples, balance);
     let minimum = prepared.minimum(penalty, prepared.origin(), EXACT);
-    prepared.head(&minimum.point)
+    prepared.head(&minimum)
 }
 
 impl Head {

@@ -14,5 +14,5 @@ mod samples;
 mod scaling;
 
 pub use fit::{Head, fit};
-pub use path::{HeldBack, PENALTIES, Tried, choose_penalty};
+pub use path::{PENALTIES, Tried, choose_penalty};
 pub use samples::{Balance, Samples};

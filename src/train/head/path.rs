@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::fit::Prepared;
 use super::samples::{Balance, Samples};
+use crate::train::split::Split;
 
 /// The penalties that are tried, from strong to weak.
 pub const PENALTIES: [f64; 11] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5];
@@ -12,17 +13,8 @@ const ROUGH: f64 = 1e-5;
 /// Penalties with a larger loss than the best after which weaker ones are not tried any more.
 const PATIENCE: usize = 2;
 
-/// Places of samples that a head is judged by; it is fitted to the others.
-#[derive(Debug, Clone)]
-pub struct HeldBack {
-    /// What the head is fitted to.
-    pub fitted: Vec<usize>,
-    /// What it is judged by.
-    pub judged: Vec<usize>,
-}
-
 /// What became of a penalty.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Tried {
     /// The penalty.
     pub penalty: f64,
@@ -32,11 +24,7 @@ pub struct Tried {
 
 /// Tries [`PENALTIES`] on every part that is held back in turn; returns all losses, averaged over the samples of all parts,
 /// and the place of the smallest.
-pub fn choose_penalty(
-    samples: &Samples,
-    parts: &[HeldBack],
-    balance: Balance,
-) -> (Vec<Tried>, usize) {
+pub fn choose_penalty(samples: &Samples, parts: &[Split], balance: Balance) -> (Vec<Tried>, usize) {
     let losses: Vec<Vec<f64>> = parts
         .par_iter()
         .map(|part| losses(samples, part, balance))
@@ -63,14 +51,14 @@ pub fn choose_penalty(
 }
 
 /// The loss under each penalty, until weaker ones only make it larger.
-fn losses(samples: &Samples, part: &HeldBack, balance: Balance) -> Vec<f64> {
+fn losses(samples: &Samples, part: &Split, balance: Balance) -> Vec<f64> {
     let prepared = Prepared::new(&samples.select(&part.fitted), balance);
     let judged = samples.select(&part.judged);
     let mut point = prepared.origin();
     let mut losses: Vec<f64> = Vec::new();
     let mut best = 0;
     for penalty in PENALTIES {
-        point = prepared.minimum(penalty, point, ROUGH).point;
+        point = prepared.minimum(penalty, point, ROUGH);
         losses.push(prepared.loss_on(&point, &judged, balance));
         let last = losses.len() - 1;
         if losses[last] < losses[best] {

@@ -10,5 +10,5 @@ mod write;
 
 pub use import::{Import, ImportOptions, Precision};
 pub use imported::{Choice, Imported, RecordError};
-pub use imported_file::{ImportedFile, State};
+pub use imported_file::{ImportedFile, State, sha256};
 pub use write::write;

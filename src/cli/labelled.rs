@@ -1,4 +1,4 @@
-//! The clips of an evaluation, each with its class.
+//! Clips that something says the class of: lists with labels, and directories of classes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,16 +6,45 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::args::{Args, Unlabelled};
-use crate::cli::exit::Failure;
-use crate::cli::inputs::Inputs;
-use crate::clip::ClipEntry;
-use crate::recognise::evaluation::ClassNames;
+use super::exit::Failure;
+use super::inputs::{ClipFlags, Inputs};
+use super::values::one_of;
+use crate::clip::{ClipEntry, Label};
+use crate::text::names;
 
-/// Clips whose class is known.
+/// What happens to clips without a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unlabelled {
+    /// They are an error.
+    #[default]
+    Error,
+    /// They are left out and counted.
+    Skip,
+}
+
+names!(Unlabelled { Error = "error", Skip = "skip" });
+
+/// How labels are read.
+#[derive(Debug, clap::Args)]
+pub(super) struct LabelledFlags {
+    /// Of a directory of HMDB51's lists, those of this split: 1, 2 or 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = "Input")]
+    pub split: Option<u8>,
+    /// What to do about clips without a label: error, or skip, which counts them
+    #[arg(
+        long,
+        value_parser = one_of(Unlabelled::ALL, Unlabelled::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Input"
+    )]
+    pub unlabelled: Unlabelled,
+}
+
+/// Clips with their labels.
 pub(super) struct Labelled {
-    /// Each clip and its class, in the order of the input.
-    pub clips: Vec<(ClipEntry, usize)>,
+    /// Each clip and its label, in the order of the input.
+    pub clips: Vec<(ClipEntry, Label)>,
     /// Clips without a label that were left out.
     pub unlabelled: usize,
     /// The lists that were read.
@@ -28,52 +57,41 @@ const LISTS: [&str; 6] = ["txt", "csv", "tsv", "json", "lst", "list"];
 const METADATA: &str = "metadata.csv";
 
 impl Labelled {
-    /// Finds the clips that `args` name and their classes.
+    /// Finds the clips behind `inputs` and the list of `clips`, with their labels.
     ///
     /// # Errors
-    /// Lists that cannot be read; labels that are no class; clips without a label, unless they are to be skipped.
-    pub(super) fn find(args: &Args, classes: &ClassNames) -> Result<Self, Failure> {
+    /// Lists that cannot be read; clips without a label, unless they are to be skipped.
+    pub(super) fn find(
+        inputs: &[PathBuf],
+        clips: &ClipFlags,
+        flags: &LabelledFlags,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
         let (mut lists, mut rest) = (Vec::new(), Vec::new());
-        for path in &args.inputs {
-            match as_lists(path, args.split)? {
+        for path in inputs {
+            match as_lists(path, flags.split)? {
                 found if found.is_empty() => rest.push(path.clone()),
                 found => lists.extend(found),
             }
         }
-        let named = args.clips_from.list.clone();
+        let named = clips.list.clone();
         lists.extend(
             named
                 .into_iter()
-                .map(|list| match args.split {
+                .map(|list| match flags.split {
                     Some(split) if list.is_dir() => hmdb51(&list, split),
                     _ => Ok(vec![list]),
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?
                 .concat(),
         );
-        let inputs = Inputs::all(&rest, &lists, &args.clips_from, args.speech.quiet)?;
-        let mut clips: Vec<(ClipEntry, usize)> = Vec::new();
-        let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
+        let inputs = Inputs::all(&rest, &lists, clips, quiet)?;
+        let mut clips = Vec::new();
         let mut without = Vec::new();
         for entry in inputs.entries {
             let entry = entry?;
-            match &entry.label {
-                Some(label) => {
-                    let class = classes.find(label);
-                    let class = class.with_context(|| format!("{}", entry.path.display()));
-                    let class = class.map_err(Failure::usage)?;
-                    match classes_of.insert(entry.path.clone(), class) {
-                        None => clips.push((entry, class)),
-                        Some(first) if first == class => {}
-                        Some(first) => {
-                            let message = format!(
-                                "{} is listed twice, as class {first} and as class {class}",
-                                entry.path.display()
-                            );
-                            return Err(Failure::usage(anyhow!(message)));
-                        }
-                    }
-                }
+            match entry.label.clone() {
+                Some(label) => clips.push((entry, label)),
                 None if !entry.path.exists() => {
                     return Err(anyhow!("{} does not exist", entry.path.display()).into());
                 }
@@ -81,7 +99,7 @@ impl Labelled {
             }
         }
         let found = clips.len() + without.len();
-        match (&without[..], args.unlabelled) {
+        match (&without[..], flags.unlabelled) {
             ([], _) => {}
             ([first, ..], Unlabelled::Error) => {
                 let message = format!(
@@ -107,6 +125,34 @@ impl Labelled {
             lists,
         })
     }
+}
+
+/// Gives each clip the class that its label means; a clip that is listed several times counts once.
+///
+/// # Errors
+/// Labels that `class` refuses, and a clip that is listed with two classes.
+pub(super) fn classified<E: std::error::Error + Send + Sync + 'static>(
+    clips: Vec<(ClipEntry, Label)>,
+    class: impl Fn(&Label) -> Result<usize, E>,
+) -> Result<Vec<(ClipEntry, usize)>, Failure> {
+    let mut found: Vec<(ClipEntry, usize)> = Vec::new();
+    let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
+    for (entry, label) in clips {
+        let class = class(&label).with_context(|| format!("{}", entry.path.display()));
+        let class = class.map_err(Failure::usage)?;
+        match classes_of.insert(entry.path.clone(), class) {
+            None => found.push((entry, class)),
+            Some(first) if first == class => {}
+            Some(first) => {
+                let message = format!(
+                    "{} is listed twice, as class {first} and as class {class}",
+                    entry.path.display()
+                );
+                return Err(Failure::usage(anyhow!(message)));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The lists that a path of the command line stands for; none when it is a clip or a directory of clips.
