@@ -7,11 +7,13 @@ Every function is written from the facts (formula, constants, rounding), not fro
     clip_reference.py formats DIR                one image per file format, colour type and oddity
     clip_reference.py pixels FILE...             crops of given files (written beside them)
     clip_reference.py normalised FILE P TARGET   the network input of one file, float32
+    clip_reference.py augmented DIR              PNG images, and a hash of each variation that training makes of them
 
 `sizes`, `formats` and `pixels` print one JSON object per image: its file, width, height, whether its
 format is lossless, and for each preprocessing and crop the file with the expected RGB bytes.
 """
 
+import hashlib
 import json
 import random
 import struct
@@ -332,8 +334,44 @@ def command_pixels(*paths):
         describe(Path(path), False)
 
 
+SCALES = (1, 0.875, 0.75, 0.66)
+
+
+def augmented_parts(width, height):
+    """(left, top, width, height) of all crops: GroupMultiScaleCrop with more_fix_crop, shape after shape."""
+    shorter = min(width, height)
+    sizes = [int(shorter * scale) for scale in SCALES]
+    sizes = [min(CROP, shorter) if abs(size - CROP) < 3 else max(size, 1) for size in sizes]
+    for i, tall in enumerate(sizes):
+        for j, wide in enumerate(sizes):
+            if abs(i - j) > 1:
+                continue
+            across, down = (width - wide) // 4, (height - tall) // 4
+            corners = [(0, 0), (4, 0), (0, 4), (4, 4), (2, 2)]
+            edges = [(0, 2), (4, 2), (2, 4), (2, 0)]
+            quarters = [(1, 1), (3, 1), (1, 3), (3, 3)]
+            for x, y in corners + edges + quarters:
+                yield x * across, y * down, wide, tall
+
+
+def command_augmented(folder):
+    rng = np.random.default_rng(2)
+    for index, (width, height) in enumerate([(340, 256), (320, 240), (225, 340), (100, 70), (640, 480)]):
+        path = Path(folder) / f"{width}x{height}.png"
+        image = Image.fromarray(noise_or_picture(rng, index, width, height))
+        image.save(path, compress_level=1)
+        hashes = []
+        for left, top, wide, tall in augmented_parts(width, height):
+            crop = image.crop((left, top, left + wide, top + tall))
+            crop = crop.resize((CROP, CROP), Image.Resampling.BILINEAR)
+            for varied in (crop, crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+                hashes.append(hashlib.sha256(varied.tobytes()).hexdigest())
+        print(json.dumps({"file": path.name, "sha256": hashes}))
+
+
 if __name__ == "__main__":
     commands = {
+        "augmented": command_augmented,
         "sample": command_sample,
         "sizes": command_sizes,
         "formats": command_formats,

@@ -9,9 +9,10 @@ use std::slice::from_ref;
 
 use eco::clip::decode::decode;
 use eco::clip::rgb::Image;
-use eco::clip::{Crops, Frames, load, load_views};
-use eco::recipe::{Preprocess, Sampling};
+use eco::clip::{Crops, Frames, augment, load, load_views};
+use eco::recipe::{Augmentation, Preprocess, Sampling};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// What two JPEG decoders may differ by, in grey levels on average: both round, at different places.
 const JPEG_MEAN_DIFFERENCE: f64 = 0.3;
@@ -194,5 +195,35 @@ fn the_network_input_equals_numpys() {
         let mut found = vec![0.0; frames.normalised_len()];
         frames.write_normalised(*choice, &mut found).unwrap();
         assert!(found == expected, "{name}");
+    }
+}
+
+/// An image, and what training makes of it.
+#[derive(Deserialize)]
+struct Augmented {
+    file: String,
+    sha256: Vec<String>,
+}
+
+#[test]
+fn every_variation_of_training_is_pillows() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [OsStr::new("augmented"), folder.path().as_os_str()];
+    let lines = common::script("clip_reference.py", args);
+    for line in lines.lines() {
+        let Augmented { file, sha256 } = serde_json::from_str(line).unwrap();
+        let image = decode(&folder.path().join(&file)).unwrap();
+        let found: Vec<String> = Augmentation::all()
+            .map(|augmentation| augment(image.as_rgb(), augmentation))
+            .map(|pixels| {
+                Sha256::digest(pixels)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect()
+            })
+            .collect();
+        assert_eq!(found.len(), 260);
+        let differing = found.iter().zip(&sha256).filter(|(a, b)| a != b).count();
+        assert_eq!((differing, sha256.len()), (0, 260), "{file}");
     }
 }

@@ -84,7 +84,7 @@ impl Crops {
 names!(Crops { One = "1", Three = "3", Ten = "10" });
 
 /// Left and right swapped.
-fn mirror(crop: &[u8]) -> Vec<u8> {
+pub(super) fn mirror(crop: &[u8]) -> Vec<u8> {
     let mut mirrored = Vec::with_capacity(crop.len());
     for row in crop.chunks_exact(FRAME_SIZE * 3) {
         mirrored.extend(row.rchunks_exact(3).flatten());

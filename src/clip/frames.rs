@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::crops::Crops;
+use super::cut::Cut;
 use super::decode::{decode_bytes, read};
 use super::error::{ClipError, Result};
 use super::rgb::Image;
@@ -92,11 +93,11 @@ impl Frames {
     }
 }
 
-/// A decoded frame, reduced to its crops.
+/// A decoded frame, reduced to what views have of it.
 #[derive(Clone, Debug)]
 pub(super) struct Cropped {
     source: SourceFrame,
-    crops: Vec<Vec<u8>>,
+    images: Vec<(Cut, Vec<Vec<u8>>)>,
 }
 
 impl Cropped {
@@ -105,7 +106,7 @@ impl Cropped {
         index: usize,
         path: Option<&Path>,
         preprocess: Preprocess,
-        crops: Crops,
+        cuts: &[Cut],
     ) -> Self {
         let (width, height) = (image.width, image.height);
         let source = SourceFrame {
@@ -117,28 +118,37 @@ impl Cropped {
         };
         Cropped {
             source,
-            crops: crops.cut(image.as_rgb(), preprocess),
+            images: cuts
+                .iter()
+                .map(|&cut| (cut, cut.of(image.as_rgb(), preprocess)))
+                .collect(),
         }
+    }
+
+    /// The images of a cut; none of one that it was not made for.
+    fn images(&self, cut: Cut) -> &[Vec<u8>] {
+        let found = self.images.iter().find(|(known, _)| *known == cut);
+        found.map_or(&[], |(_, images)| images)
     }
 }
 
-/// Puts the views of a clip together: for each list of indices one [`Frames`] per crop. `find`
+/// Puts the views of a clip together: for each list of indices one [`Frames`] per image of `cut`. `find`
 /// gives the frame of an index; all indices of `views` must be known to it.
 pub(super) fn assemble<'a>(
     views: &[Vec<usize>],
-    crops: Crops,
+    cut: Cut,
     find: impl Fn(usize) -> Option<&'a Cropped>,
 ) -> Vec<Frames> {
-    let mut assembled = Vec::with_capacity(views.len() * crops.count());
+    let mut assembled = Vec::with_capacity(views.len() * cut.count());
     for view in views {
-        for crop in 0..crops.count() {
+        for image in 0..cut.count() {
             let mut frames = Frames {
                 pixels: Vec::new(),
                 sources: Vec::new(),
             };
             frames.pixels.reserve_exact(view.len() * FRAME_BYTES);
             for found in view.iter().filter_map(|&index| find(index)) {
-                frames.pixels.extend_from_slice(&found.crops[crop]);
+                frames.pixels.extend_from_slice(&found.images(cut)[image]);
                 frames.sources.push(found.source.clone());
             }
             assembled.push(frames);
@@ -177,15 +187,16 @@ pub fn load_views(
     preprocess: Preprocess,
     crops: Crops,
 ) -> Result<Vec<Frames>> {
-    load_in_turn(paths, views, preprocess, crops, &Turns::beside())
+    let cut = Cut::Crops(crops);
+    load_in_turn(paths, views, preprocess, cut, &Turns::beside())
 }
 
-/// As [`load_views`], when it is decoding's turn.
+/// As [`load_views`], with any cut, when it is decoding's turn.
 pub(super) fn load_in_turn(
     paths: &[PathBuf],
     views: &[Vec<usize>],
     preprocess: Preprocess,
-    crops: Crops,
+    cut: Cut,
     turns: &Turns,
 ) -> Result<Vec<Frames>> {
     let indices = distinct(views);
@@ -197,13 +208,13 @@ pub(super) fn load_in_turn(
         let bytes = read(path)?;
         turns.decode(|| {
             let image = decode_bytes(&bytes, path)?;
-            Ok(Cropped::new(&image, index, Some(path), preprocess, crops))
+            Ok(Cropped::new(&image, index, Some(path), preprocess, &[cut]))
         })
     };
     let decoded: Vec<Result<Cropped>> = indices.par_iter().map(load_one).collect();
     // Collected first, so that the error is that of the first frame, whichever thread was faster.
     let decoded = decoded.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(assemble(views, crops, |index| {
+    Ok(assemble(views, cut, |index| {
         decoded.get(indices.binary_search(&index).ok()?)
     }))
 }

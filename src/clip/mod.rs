@@ -5,9 +5,11 @@
 //! [`Sampling`](crate::recipe::Sampling) picks one per segment, and [`Clip::load`] decodes, resizes and crops those: [`Frames`],
 //! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network.
 
+mod augment;
 mod class_dir;
 mod contents;
 pub mod crops;
+mod cut;
 pub mod decode;
 mod entry;
 mod error;
@@ -36,7 +38,9 @@ mod turns;
 pub mod video;
 mod walk;
 
+pub use augment::augment;
 pub use crops::Crops;
+pub use cut::Cut;
 pub use entry::{ClipEntry, Label};
 pub use error::{ClipError, Result};
 pub use frame_dir::FrameDir;
@@ -46,7 +50,7 @@ pub use identity::identity;
 pub use list::{List, Separator, read_list, read_stream};
 pub use opened::{Clip, OpenOptions};
 pub use pattern::{NamePattern, PatternTooLong};
-pub use pipeline::{Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};
+pub use pipeline::{Augmented, Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};
 pub use position::{ParsePositionError, Position};
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::crops::Crops;
+use super::cut::Cut;
 use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::extensions::{FRAME_EXTENSIONS, has_extension};
@@ -50,6 +51,15 @@ pub struct OpenOptions {
 
 /// The index lists of one answer: what [`Clip::load`] turns into frames.
 pub type Views = Vec<Vec<usize>>;
+
+/// The frames that one answer wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which frames.
+    pub views: Views,
+    /// What of each.
+    pub cut: Cut,
+}
 
 impl Clip {
     /// Opens the clip of an entry, whose directory may have been listed already.
@@ -147,12 +157,13 @@ impl Clip {
         match self {
             Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
             Clip::Video(video) => {
+                let cut = Cut::Crops(crops);
                 let mut decoded = BTreeMap::new();
                 video.read(&distinct(views), &mut |index, image| {
-                    decoded.insert(index, Cropped::new(&image, index, None, preprocess, crops));
+                    decoded.insert(index, Cropped::new(&image, index, None, preprocess, &[cut]));
                     Ok(ControlFlow::Continue(()))
                 })?;
-                Ok(assemble(views, crops, |index| decoded.get(&index)))
+                Ok(assemble(views, cut, |index| decoded.get(&index)))
             }
         }
     }
@@ -162,24 +173,23 @@ impl Clip {
     /// of them, and frames are kept only while an answer still needs them: at most as many as the
     /// answers that overlap have.
     ///
-    /// The answers must be ordered by their first index. Frames are decoded when it is their turn; ffmpeg, a program of its
-    /// own, halts when the frames it has ready are not taken.
+    /// A video is quickest when the answers are ordered by their last index. Frames are decoded when it is their turn; ffmpeg,
+    /// a program of its own, halts when the frames it has ready are not taken.
     ///
     /// # Errors
     /// As [`Clip::load`]; answers before the error have been emitted.
     pub fn load_each(
         &self,
-        answers: &[Views],
+        answers: &[Wanted],
         preprocess: Preprocess,
-        crops: Crops,
         turns: &Turns,
         emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
     ) -> Result<()> {
         let video = match self {
             Clip::Video(video) => video,
             Clip::FrameDir { listed, .. } => {
-                for (number, views) in answers.iter().enumerate() {
-                    let frames = load_in_turn(&listed.frames, views, preprocess, crops, turns)?;
+                for (number, Wanted { views, cut }) in answers.iter().enumerate() {
+                    let frames = load_in_turn(&listed.frames, views, preprocess, *cut, turns)?;
                     if emit(number, frames).is_break() {
                         break;
                     }
@@ -188,10 +198,15 @@ impl Clip {
             }
         };
         let mut pending = Pending::new(answers);
-        video.read(&distinct(&answers.concat()), &mut |index, image| {
-            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, crops));
-            for (number, views) in pending.receive(index, frame) {
-                let frames = assemble(views, crops, |index| pending.decoded.get(&index));
+        let all: Vec<Vec<usize>> = answers
+            .iter()
+            .flat_map(|wanted| wanted.views.clone())
+            .collect();
+        video.read(&distinct(&all), &mut |index, image| {
+            let cuts = pending.cuts(index);
+            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, &cuts));
+            for (number, Wanted { views, cut }) in pending.receive(index, frame) {
+                let frames = assemble(views, *cut, |index| pending.decoded.get(&index));
                 if emit(number, frames).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -216,29 +231,71 @@ impl Clip {
 
 /// Answers whose frames have not all come yet, and the frames that have.
 struct Pending<'a> {
-    answers: &'a [Views],
+    answers: &'a [Wanted],
+    /// The first frame that each answer and those after it need.
+    first_from: Vec<usize>,
+    /// What any answer wants of frames.
+    cuts: Vec<Cut>,
     next: usize,
     decoded: BTreeMap<usize, Cropped>,
 }
 
 impl<'a> Pending<'a> {
-    fn new(answers: &'a [Views]) -> Self {
+    fn new(answers: &'a [Wanted]) -> Self {
+        let mut first_from = Vec::with_capacity(answers.len());
+        let mut first = usize::MAX;
+        for wanted in answers.iter().rev() {
+            first = wanted
+                .views
+                .iter()
+                .flatten()
+                .copied()
+                .fold(first, usize::min);
+            first_from.push(first);
+        }
+        first_from.reverse();
+        let mut cuts = Vec::new();
+        for wanted in answers {
+            if !cuts.contains(&wanted.cut) {
+                cuts.push(wanted.cut);
+            }
+        }
         Pending {
             answers,
+            first_from,
+            cuts,
             next: 0,
             decoded: BTreeMap::new(),
         }
     }
 
+    /// What the answers that have not come yet want of a frame.
+    fn cuts(&self, index: usize) -> Vec<Cut> {
+        if self.cuts.len() == 1 {
+            return self.cuts.clone();
+        }
+        let later = &self.answers[self.next..];
+        let wanting = later
+            .iter()
+            .filter(|wanted| wanted.views.iter().any(|view| view.contains(&index)));
+        let mut cuts = Vec::new();
+        for wanted in wanting {
+            if !cuts.contains(&wanted.cut) {
+                cuts.push(wanted.cut);
+            }
+        }
+        cuts
+    }
+
     /// Takes a frame and returns the answers that it completes. Frames come in ascending order.
-    fn receive(&mut self, index: usize, frame: Cropped) -> Vec<(usize, &'a Views)> {
+    fn receive(&mut self, index: usize, frame: Cropped) -> Vec<(usize, &'a Wanted)> {
         self.decoded.insert(index, frame);
         let mut complete = Vec::new();
-        while let Some(views) = self.answers.get(self.next) {
-            if views.iter().flatten().any(|&needed| needed > index) {
+        while let Some(wanted) = self.answers.get(self.next) {
+            if wanted.views.iter().flatten().any(|&needed| needed > index) {
                 break;
             }
-            complete.push((self.next, views));
+            complete.push((self.next, wanted));
             self.next += 1;
         }
         complete
@@ -246,12 +303,8 @@ impl<'a> Pending<'a> {
 
     /// Drops the frames that no later answer needs.
     fn forget(&mut self) {
-        let needed = self
-            .answers
-            .get(self.next)
-            .and_then(|views| views.iter().flatten().min());
-        self.decoded = match needed {
-            Some(&first) => self.decoded.split_off(&first),
+        self.decoded = match self.first_from.get(self.next) {
+            Some(first) => self.decoded.split_off(first),
             None => BTreeMap::new(),
         };
     }

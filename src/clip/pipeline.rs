@@ -9,14 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 use super::crops::Crops;
+use super::cut::Cut;
 use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::frames::Frames;
-use super::opened::{Clip, OpenOptions, Views};
+use super::opened::{Clip, OpenOptions, Wanted};
 use super::position::Position;
 use super::timeline::Sliding;
 use super::turns::Turns;
-use crate::recipe::{DEFAULT_SEGMENTS, Preprocess, Sampling};
+use crate::random::{Draws, fnv1a};
+use crate::recipe::{Augmentation, DEFAULT_SEGMENTS, Preprocess, Sampling};
 
 /// What is taken of each clip, and how.
 #[derive(Clone, Debug)]
@@ -39,8 +41,21 @@ pub struct LoadOptions {
     pub to: Option<Position>,
     /// Windows that each get an answer of their own.
     pub sliding: Option<Sliding>,
+    /// Answers that vary each part of the clip as training does, after the one that does not.
+    pub augmented: Option<Augmented>,
     /// When frames may be decoded.
     pub turns: Turns,
+}
+
+/// Variations of clips. Which they are follows from the seed and the clip's path alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Augmented {
+    /// How many of each clip.
+    pub views: usize,
+    /// Where random choices begin.
+    pub seed: u64,
+    /// Whether half of them are mirrored.
+    pub mirrors: bool,
 }
 
 impl Default for LoadOptions {
@@ -56,6 +71,7 @@ impl Default for LoadOptions {
             from: None,
             to: None,
             sliding: None,
+            augmented: None,
             turns: Turns::default(),
         }
     }
@@ -132,14 +148,17 @@ fn load_source(
         Some(sliding) => timeline.windows(whole, sliding)?,
         None => vec![whole],
     };
-    let answers: Vec<Views> = ranges.iter().map(|range| views(range, options)).collect();
+    let answers: Vec<Wanted> = ranges
+        .iter()
+        .flat_map(|range| wanted(source, range, options))
+        .collect();
+    let per_range = answers.len() / ranges.len().max(1);
     let mut notes = notes(source, stated_frames);
     let mut is_clipping_said = false;
     let mut stopwatch = options.turns.stopwatch();
     source.load_each(
         &answers,
         options.preprocess,
-        options.crops,
         &options.turns,
         &mut |number, views| {
             let elapsed = stopwatch.elapsed();
@@ -151,13 +170,13 @@ fn load_source(
                     source.path().display()
                 ));
             }
-            let range = ranges[number].clone();
+            let range = ranges[number / per_range].clone();
             let flow = emit(Loaded {
                 seconds: timeline.span(&range),
                 range,
                 source_frames: timeline.frames(),
                 answer: number,
-                answers: ranges.len(),
+                answers: answers.len(),
                 views,
                 note: (!notes.is_empty()).then(|| std::mem::take(&mut notes).join("; ")),
                 elapsed,
@@ -183,16 +202,40 @@ fn notes(source: &Clip, stated_frames: Option<usize>) -> Vec<String> {
     source.note().into_iter().chain(disagreement).collect()
 }
 
-fn views(range: &Range<usize>, options: &LoadOptions) -> Views {
-    let mut views = options
-        .sampling
-        .views(range.len(), options.segments, options.clips.max(1));
-    views
+/// The answers about a part of a clip: the part as it is, then its variations.
+fn wanted(source: &Clip, range: &Range<usize>, options: &LoadOptions) -> Vec<Wanted> {
+    let frames = range.len();
+    let plain = Wanted {
+        views: options
+            .sampling
+            .views(frames, options.segments, options.clips.max(1)),
+        cut: Cut::Crops(options.crops),
+    };
+    let mut answers = vec![plain];
+    if let Some(Augmented {
+        views,
+        seed,
+        mirrors,
+    }) = options.augmented
+    {
+        let clip = fnv1a(&source.path().to_string_lossy());
+        answers.extend((0..views as u64).map(|view| {
+            let mut draws = Draws::new(seed, &[AUGMENTATION, clip, view]);
+            Wanted {
+                cut: Cut::Augmented(Augmentation::draw(mirrors, &mut draws)),
+                views: vec![Sampling::training(frames, options.segments, &mut draws)],
+            }
+        }));
+    }
+    let indices = answers
         .iter_mut()
-        .flatten()
-        .for_each(|index| *index += range.start);
-    views
+        .flat_map(|wanted| wanted.views.iter_mut().flatten());
+    indices.for_each(|index| *index += range.start);
+    answers
 }
+
+/// Where variations draw from, so that no other draw of the same seed is like them.
+const AUGMENTATION: u64 = 0xA061;
 
 /// Iterator over the answers of all clips, in the order of the input. See [`load_ahead`].
 pub struct Pipeline {

@@ -3,10 +3,12 @@
 //! Every constant of it stands here once. Pure arithmetic: no files, no tensors, no flags.
 
 mod architecture;
+mod augmentation;
 mod preprocess;
 mod sampling;
 
 pub use architecture::{Architecture, UnknownArchitecture};
+pub use augmentation::{Augmentation, Rectangle};
 pub use preprocess::{Preprocess, Resize};
 pub use sampling::Sampling;
 

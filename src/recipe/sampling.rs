@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::random::Draws;
 use crate::text::names;
 
 /// The formula that picks N of a clip's n frames. Both pick one frame per segment, from the first frame to near the last.
@@ -42,6 +43,27 @@ impl Sampling {
             Sampling::Caffe => caffe(frames, segments, 2 * k + 1, 2 * clips),
         };
         (0..clips).map(view).collect()
+    }
+
+    /// Indices as training draws them: of each of N segments of whole frames any one, so that up to N - 1 frames at the end
+    /// are never seen. A clip with fewer frames than segments repeats neighbours: each segment is looked at a random part of
+    /// the way through.
+    ///
+    /// Source: mzolfaghari/ECO-pytorch @ b175e7c, dataset.py, `_sample_indices`, which makes N copies of the first frame of a
+    /// clip that is too short.
+    pub fn training(frames: usize, segments: usize, draws: &mut Draws) -> Vec<usize> {
+        let average = frames / segments.max(1);
+        (0..segments)
+            .map(|segment| match (average, frames) {
+                (_, 0) => 0,
+                (0, _) => {
+                    let tick = frames as f64 / segments as f64;
+                    let place = tick * (segment as f64 + draws.unit());
+                    (place as usize).min(frames - 1)
+                }
+                (average, _) => segment * average + draws.below(average),
+            })
+            .collect()
     }
 }
 
@@ -108,6 +130,28 @@ mod tests {
             [1, 1, 2, 3, 3, 4, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10]
         );
         assert_eq!(file_numbers(Sampling::Official, 1, 16), [1; 16]);
+    }
+
+    #[test]
+    fn training_draws_one_frame_of_each_segment() {
+        let mut seen = [0; 52];
+        for number in 0..600 {
+            let mut draws = Draws::new(number, &[]);
+            let indices = Sampling::training(52, 16, &mut draws);
+            for (segment, &index) in indices.iter().enumerate() {
+                assert!((3 * segment..3 * segment + 3).contains(&index));
+                seen[index] += 1;
+            }
+            let short = Sampling::training(6, 16, &mut draws);
+            assert!(short.is_sorted() && short.last() < Some(&6) && short.len() == 16);
+            for (segment, index) in short.into_iter().enumerate() {
+                let tick = 6.0 / 16.0;
+                let exact = [segment as f64 * tick, (segment + 1) as f64 * tick];
+                assert!(index as f64 <= exact[1] && index as f64 > exact[0] - 1.0);
+            }
+        }
+        assert!(seen[..48].iter().all(|&count| count > 120), "{seen:?}");
+        assert_eq!(seen[48..], [0; 4]);
     }
 
     #[test]

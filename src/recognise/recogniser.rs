@@ -48,7 +48,8 @@ impl Recogniser {
         let threads = threads_or_cores(options.threads);
         let metadata = weights.metadata();
         let segments = options.segments.unwrap_or(metadata.segments);
-        let views = options.clips.max(1) * options.crops.count();
+        let varied = options.augmented.map_or(0, |augmented| augmented.views);
+        let views = options.clips.max(1) * options.crops.count() + varied;
         // Windows multiply the answers by a number that is not known yet.
         let frames = options
             .expected_clips
@@ -167,6 +168,7 @@ impl Recogniser {
             from: options.from,
             to: options.to,
             sliding: options.sliding,
+            augmented: options.augmented,
             turns: self.turns.clone(),
         }
     }
