@@ -82,6 +82,51 @@ fn nothing_is_overwritten_before_it_is_read() {
     }
 }
 
+#[test]
+fn values_that_are_kept_are_outputs_of_the_same_steps() {
+    for architecture in Architecture::ALL {
+        let network = network(architecture);
+        let graph = network.graph(1).unwrap();
+        let blocks = graph.blocks();
+        let outputs = blocks.iter().flat_map(|block| &block.outputs);
+        let kept: Vec<usize> = outputs.copied().collect();
+        let plain = plans(architecture);
+        let keeping = Plans::keeping(&graph, &kept).unwrap();
+        let operators = |plan: &Plan| -> Vec<_> {
+            plan.steps
+                .iter()
+                .map(|step| step.operator.clone())
+                .collect()
+        };
+        let mut made = Vec::new();
+        for (plan, plain) in parts(&keeping).into_iter().zip(parts(&plain)) {
+            assert_eq!(operators(plan), operators(plain));
+            assert!(plan.made.starts_with(&plain.made));
+            assert_eq!(plan.made.len(), plan.outputs.len());
+            for (&node, output) in plan.made.iter().zip(&plan.outputs) {
+                let shape = &graph.nodes[node].shape;
+                assert_eq!(output.channels, shape[1]);
+                assert!(output.extents.ends_with(&shape[2..]));
+                // No later step writes there.
+                let is_written =
+                    |step: &&Step| step.to.buffer == output.buffer && step.to.width != output.width;
+                let last = plan.steps.iter().rposition(|step| step.to == *output);
+                let later = &plan.steps[last.map_or(0, |last| last + 1)..];
+                assert_eq!(later.iter().filter(is_written).count(), 0);
+            }
+            made.extend(plan.made.clone());
+        }
+        // All but `eco_2d_s` and `eco_3d`, which end in a mean.
+        let missing = blocks
+            .iter()
+            .filter(|block| !made.contains(&block.outputs[0]));
+        let missing: Vec<&str> = missing.map(|block| &*block.path).collect();
+        let means = ["eco_3d", "eco_2d_s"];
+        let means = &means[..1 + usize::from(architecture == Architecture::Full)];
+        assert_eq!(missing, means);
+    }
+}
+
 /// The convolutions that lie side by side, in the order in which they run.
 fn sides(plan: &Plan) -> Vec<Vec<&str>> {
     let several = plan.steps.iter().filter_map(|step| match &step.operator {
