@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use driver::{clip, folder, output};
+use safetensors::SafeTensors;
 use serde_json::Value;
 
 /// Runs eco where no weights are known.
@@ -45,6 +46,45 @@ fn flags_typed_by_habit_get_a_hint() {
             "{args:?}: {stderr}"
         );
     }
+}
+
+#[test]
+fn a_network_is_measured_without_weights() {
+    let folder = folder();
+    let small = [
+        "--segments",
+        "4",
+        "--device",
+        "cpu",
+        "--runs",
+        "1",
+        "--warmup",
+        "0",
+    ];
+    for (arch, features) in [("lite", 512), ("Full", 1536)] {
+        let out = folder.path().join("out.safetensors");
+        let to_file = ["--outputs".as_ref(), out.as_os_str()];
+        let args = ["bench", "--arch", arch].map(OsStr::new).into_iter();
+        let args = args.chain(small.map(OsStr::new)).chain(to_file);
+        let (code, stdout, stderr) = eco(folder.path(), args);
+        assert_eq!(code, 0, "{arch}: {stderr}");
+        assert!(stdout.contains("4 segments"), "{arch}: {stdout}");
+        let bytes = fs::read(&out).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("features").unwrap().shape(), [1, features]);
+        let logits = tensors.tensor("logits").unwrap();
+        let values = logits.data().as_chunks().0.iter();
+        let values: Vec<f32> = values.map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        assert_eq!(values.len(), 400);
+        // Numbers that are too small or too large would cost time of their own.
+        assert!(values.iter().all(|value| value.is_normal()), "{arch}");
+    }
+    let both = ["bench", "--arch", "full", "--weights", "demo"];
+    let (code, _, stderr) = eco(folder.path(), both);
+    assert!(
+        code == 2 && stderr.contains("cannot be used with"),
+        "{stderr}"
+    );
 }
 
 #[test]

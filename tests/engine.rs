@@ -2,12 +2,13 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
-    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Output,
+    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Observed, Output,
     Precision, Winograd, build,
 };
 use eco::recipe::Architecture;
@@ -65,6 +66,12 @@ impl Reference {
     fn case(&self, segments: usize) -> Tensors {
         Tensors::read(&self.folder.join(format!("case_{segments}.safetensors")))
     }
+
+    /// What each block made of these clips.
+    fn blocks(&self, segments: usize) -> Tensors {
+        let name = format!("blocks_{segments}.safetensors");
+        Tensors::read(&self.folder.join(name))
+    }
 }
 
 /// An engine of four segments on the CPU.
@@ -103,7 +110,7 @@ fn assert_near(output: &Output, case: &Tensors, clips: usize, what: &str) {
 fn both_engines_agree_with_float64_for_any_segments_and_batch() {
     for (architecture, sizes) in [
         (Architecture::Lite, &[4, 8, 16, 20][..]),
-        (Architecture::Full, &[4, 16]),
+        (Architecture::Full, &[4, 8, 16]),
     ] {
         let reference = Reference::new(architecture);
         for &segments in sizes {
@@ -121,22 +128,104 @@ fn both_engines_agree_with_float64_for_any_segments_and_batch() {
     }
 }
 
+/// What the blocks make that lie in memory when the fused steps have run: every inception block, every residual block.
+#[test]
+fn every_block_of_the_winograd_engine_agrees_with_float64() {
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        for segments in [4, 8, 16] {
+            let case = reference.case(segments);
+            let blocks = reference.blocks(segments);
+            for clips in [1, 3] {
+                let batch = batch(&case, &[0, 1, 2][..clips]);
+                let mut errors = BTreeMap::new();
+                let mut compare = |observed: Observed<'_>| {
+                    let Some(expected) = blocks.0.get(&observed.name()) else {
+                        return;
+                    };
+                    let size: Vec<i64> = observed.shape.iter().map(|&n| n as i64).collect();
+                    let found = Tensor::from_slice(observed.values).view(&size[..]);
+                    let error = relative_l2(&found, &expected.narrow(0, 0, size[0]));
+                    errors.insert(observed.name(), error);
+                };
+                let network = reference.weights.network(Some(segments)).unwrap();
+                Winograd::observe(network, &reference.weights, 2, &batch, &mut compare).unwrap();
+                // Its mean is no block of a plan: it is among the values of each frame, below.
+                let is_block = |name: &&String| *name != "eco_2d_s";
+                let names: BTreeSet<&String> = blocks.0.keys().filter(is_block).collect();
+                assert!(errors.keys().eq(names), "{architecture}: {errors:?}");
+                for (name, error) in &errors {
+                    println!("{architecture}, N {segments}, batch {clips}: {name} {error:.1e}");
+                    assert!(
+                        *error < TOLERANCE,
+                        "{architecture}, N {segments}, batch {clips}: {name} differs by {error:e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The mean of every `len` values, added up as the engine does.
+fn means(values: &[f32], len: usize) -> Vec<f32> {
+    let mean = |values: &[f32]| values.iter().fold(0.0, |sum, value| sum + value) / len as f32;
+    values.chunks_exact(len).map(mean).collect()
+}
+
+/// Features are means over the last block of the 3D net, and over the last one of the 2D net.
+#[test]
+fn looking_at_the_blocks_changes_no_bit() {
+    let (segments, clips, pixels) = (4, 2, 7 * 7);
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let batch = batch(&reference.case(segments), &[0, 1]);
+        let network = reference.weights.network(Some(segments)).unwrap();
+        let (mut of_frames, mut of_clips) = (Vec::new(), Vec::new());
+        let mut keep = |observed: Observed<'_>| match observed.path {
+            "eco_2d_s.inception_5b" => of_frames = means(observed.values, pixels),
+            "eco_3d.res_3d_5" => of_clips = means(observed.values, pixels),
+            _ => {}
+        };
+        Winograd::observe(network, &reference.weights, 2, &batch, &mut keep).unwrap();
+        let output = reference.winograd(segments, 2).run(&batch).unwrap();
+        for clip in 0..clips {
+            let mut expected = Vec::new();
+            if architecture == Architecture::Full {
+                let frames = &of_frames[clip * segments * 1024..][..segments * 1024];
+                let of_channel = |channel| frames[channel..].iter().step_by(1024).copied();
+                let values: Vec<f32> = (0..1024).flat_map(of_channel).collect();
+                expected = means(&values, segments);
+            }
+            expected.extend(&of_clips[clip * 512..][..512]);
+            assert!(output.features_of(clip) == expected, "{architecture}");
+        }
+    }
+}
+
 /// The 2D net and the 3D net by themselves, before a mean over frames makes errors smaller.
 #[test]
 fn maps_and_features_of_each_frame_agree_with_float64() {
     for architecture in Architecture::ALL {
         let reference = Reference::new(architecture);
-        let case = reference.case(4);
+        let (case, blocks) = (reference.case(4), reference.blocks(4));
         let engine = reference.winograd(4, 2);
         let maps = engine.maps(&batch(&case, &[0, 1, 2]).values).unwrap();
         let found = tensor(maps.values(), maps.frames());
-        let map: usize = engine.network().map_shapes()[0].iter().product();
-        let rest = found.size()[1] - map as i64;
-        for (what, start, len) in [("maps", 0, map as i64), ("features", map as i64, rest)] {
-            if len > 0 {
-                let [found, expected] =
-                    [&found, case.get("frames")].map(|all| all.narrow(1, start, len));
-                let error = relative_l2(&found, &expected);
+        let (map, features) = match architecture {
+            Architecture::Lite => (blocks.get("eco_2d.inception_c"), None),
+            Architecture::Full => (
+                blocks.get("eco_2d.inception_c[0]"),
+                Some(blocks.get("eco_2d_s")),
+            ),
+        };
+        // The engine's maps have their channels last.
+        let map = map.permute([0, 2, 3, 1]).flatten(1, 3);
+        let mut start = 0;
+        for (what, expected) in [("maps", Some(&map)), ("features", features)] {
+            if let Some(expected) = expected {
+                let expected = expected.flatten(1, -1);
+                let error = relative_l2(&found.narrow(1, start, expected.size()[1]), &expected);
+                start += expected.size()[1];
                 println!("{architecture}: {what} {error:.1e}");
                 assert!(
                     error < TOLERANCE,
@@ -144,6 +233,7 @@ fn maps_and_features_of_each_frame_agree_with_float64() {
                 );
             }
         }
+        assert_eq!(start, found.size()[1]);
         let answer = engine.answer(&maps).unwrap();
         let volume = 512;
         let start = engine.network().features() as i64 - volume;

@@ -5,14 +5,21 @@ mod forge;
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// A small sound file of every container, as the tests make them. `fuzz/README.md` says how to run it.
+/// For each target a folder: small sound files of every container, as the tests make them, and the layers of small Caffe
+/// models. `fuzz/README.md` says how to run it.
 #[test]
 #[ignore = "writes into the folder that ECO_FUZZ_CORPUS names"]
-fn a_sound_file_of_every_container_starts_the_corpus() {
+fn sound_files_start_the_corpora() {
     let folder = env::var_os("ECO_FUZZ_CORPUS").map(PathBuf::from);
     let folder = folder.expect("ECO_FUZZ_CORPUS names the folder");
-    fs::create_dir_all(&folder).unwrap();
-    for (name, bytes) in forge::sound() {
-        fs::write(folder.join(name), bytes).unwrap();
+    for (target, files) in [
+        ("checkpoint", forge::sound()),
+        ("caffe", forge::caffe::parts()),
+    ] {
+        let folder = folder.join(target);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, bytes) in files {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
     }
 }

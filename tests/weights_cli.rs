@@ -142,6 +142,15 @@ fn a_partial_import_does_not_become_the_weights_that_are_used() {
     assert!(folder.path().join("out.safetensors").is_file());
     let run = eco(folder.path(), ["classify", "."]);
     assert!(stderr(&run).contains("no weights"), "{}", stderr(&run));
+    let named = ["classify", ".", "--weights", "out.safetensors"];
+    let run = eco(folder.path(), named);
+    assert_eq!(code(&run), 3, "{}", stderr(&run));
+    assert!(
+        stderr(&run).contains("these weights are partial: 2 of")
+            && stderr(&run).lines().count() < 4,
+        "{}",
+        stderr(&run)
+    );
 }
 
 #[test]

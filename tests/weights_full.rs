@@ -251,8 +251,9 @@ fn weights_of_eco_lite_start_an_eco_full() {
     import.write(&out).unwrap();
     let read = Checkpoint::open(&out).unwrap();
     assert_eq!(read.metadata()["eco.architecture"], "ECO-Full");
-    // It cannot run yet.
-    assert!(Weights::open(&out).is_err());
+    // It cannot run yet: of 566 tensors 214 were taken, and the classifier, of another width, is missing like the others.
+    let error = Weights::open(&out).err().unwrap().to_string();
+    assert!(error.contains("partial: 352 of"), "{error}");
 }
 
 #[test]

@@ -495,6 +495,14 @@ fn nothing_that_a_file_names_is_called() {
 }
 
 #[test]
+fn an_archive_that_is_the_start_of_its_own_end_is_refused() {
+    let end = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+    for len in 4..=end.len() {
+        assert!(attack(&end[..len]).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
 fn zip_archives_that_lie_are_refused() {
     let body = dict(&[("a.weight", sound_tensor().pickled(b""))]);
     let sound = forge::torch_records(&body, &[("0", floats(6))]);

@@ -53,8 +53,8 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let source = match weights.source() {
-        WeightsSource::Demo => None,
         WeightsSource::File(path) => Some(path.as_path()),
+        WeightsSource::Demo | WeightsSource::MadeUp(_) => None,
     };
     let read = [Some(clip), args.compare.as_deref(), source];
     let written = [("--dump", args.dump.as_deref())];

@@ -38,8 +38,8 @@ impl Chosen {
     /// The file, unless it is the demo.
     pub(super) fn file(&self) -> Option<&Path> {
         match &self.source {
-            WeightsSource::Demo => None,
             WeightsSource::File(path) => Some(path),
+            WeightsSource::Demo | WeightsSource::MadeUp(_) => None,
         }
     }
 

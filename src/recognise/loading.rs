@@ -21,6 +21,7 @@ impl OpenWeights {
         let weights = match &source {
             WeightsSource::Demo => Weights::demo(),
             WeightsSource::File(path) => Weights::open(path),
+            WeightsSource::MadeUp(architecture) => Weights::made_up(*architecture),
         };
         match weights {
             Ok(weights) => Ok(Self { source, weights }),

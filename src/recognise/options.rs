@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use crate::clip::{Augmented, Crops, OpenOptions, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
-use crate::recipe::{Preprocess, Sampling};
+use crate::recipe::{Architecture, Preprocess, Sampling};
 use crate::weights::LabelSource;
 
 /// Which weights to use.
@@ -13,14 +13,17 @@ pub enum WeightsSource {
     Demo,
     /// A file in any container: safetensors, a PyTorch checkpoint, a Caffe model.
     File(PathBuf),
+    /// Random values with which a network runs as fast as with any: to measure it, not to use its answers.
+    MadeUp(Architecture),
 }
 
-/// The path, or `demo`.
+/// The path, `demo`, or `made up`.
 impl fmt::Display for WeightsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Demo => f.write_str("demo"),
             Self::File(path) => path.display().fmt(f),
+            Self::MadeUp(_) => f.write_str("made up"),
         }
     }
 }

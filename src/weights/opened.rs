@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::container::checkpoint::Checkpoint;
 use super::matching::load::{LoadError, Loaded, open};
 use super::matching::model::Models;
 use super::metadata::Metadata;
 use super::store::demo::{self, DemoError};
+use super::store::seeded;
 use super::tensor::{Dtype, RawTensor};
 use crate::network::{self, Network, TensorSpec};
-use crate::recipe::DEFAULT_SEGMENTS;
+use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// Why weights do not make a network.
 #[derive(Debug, thiserror::Error)]
@@ -48,25 +50,36 @@ pub struct Weights {
     features: usize,
 }
 
+/// The error for a file that says that it is partial.
+fn partial(path: &Path) -> Option<UnusableWeights> {
+    let checkpoint = Checkpoint::open(path).ok()?;
+    let missing = Metadata::from_map(checkpoint.metadata()).ok()??.missing;
+    Some(UnusableWeights::Partial {
+        missing: missing.len(),
+        first: missing.into_iter().next()?,
+    })
+}
+
+/// Any seed will do.
+const MADE_UP_SEED: u64 = 0;
+
 enum Source {
     File(Box<Loaded>),
     Demo,
+    MadeUp,
 }
 
 impl Weights {
     /// Opens a file with the tensors of a network of the family, in any container; the head may have any number of classes.
     ///
     /// # Errors
-    /// Those of [`open`], and a file that lacks tensors.
+    /// Those of [`open`], and a file of which a partial import says that it lacks tensors.
     pub fn open(path: &Path) -> Result<Self, UnusableWeights> {
-        let loaded = open(path, &Models::every()?)?;
+        let loaded = open(path, &Models::every()?).map_err(|error| match error {
+            LoadError::Mismatch(_) => partial(path).unwrap_or(error.into()),
+            _ => error.into(),
+        })?;
         let metadata = loaded.metadata().clone();
-        if let Some(first) = metadata.missing.first() {
-            return Err(UnusableWeights::Partial {
-                missing: metadata.missing.len(),
-                first: first.clone(),
-            });
-        }
         Self::new(loaded.classes(), metadata, Source::File(Box::new(loaded)))
     }
 
@@ -77,6 +90,19 @@ impl Weights {
     pub fn demo() -> Result<Self, UnusableWeights> {
         let metadata = demo::metadata()?;
         Self::new(metadata.classes, metadata, Source::Demo)
+    }
+
+    /// Random values for a network with Kinetics' number of classes: the same ones every time, and no file.
+    ///
+    /// # Errors
+    /// None for the networks that are known.
+    pub fn made_up(architecture: Architecture) -> Result<Self, UnusableWeights> {
+        let metadata = Metadata {
+            architecture,
+            classes: Some(KINETICS_CLASSES),
+            ..Metadata::default()
+        };
+        Self::new(metadata.classes, metadata, Source::MadeUp)
     }
 
     fn new(
@@ -135,15 +161,19 @@ impl Weights {
     /// # Errors
     /// A name that the network does not have, and damaged bytes.
     pub fn tensor(&self, name: &str) -> Result<RawTensor<'_>, UnusableWeights> {
+        let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
+        let spec = || {
+            let spec = self.specs.iter().find(|spec| spec.name == name);
+            spec.ok_or_else(missing)
+        };
         match &self.source {
             Source::File(loaded) => Ok(loaded.tensor(name).map_err(LoadError::from)?),
             Source::Demo => {
-                let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
-                let spec = self.specs.iter().find(|spec| spec.name == name);
-                let spec = std::slice::from_ref(spec.ok_or_else(missing)?);
+                let spec = std::slice::from_ref(spec()?);
                 let (_, tensor) = demo::state_dict(spec)?.pop().ok_or_else(missing)?;
                 Ok(tensor)
             }
+            Source::MadeUp => Ok(seeded::tensor(MADE_UP_SEED, spec()?)),
         }
     }
 
@@ -160,7 +190,7 @@ impl Weights {
     pub fn file_dtype(&self, name: &str) -> Dtype {
         let dtype = match &self.source {
             Source::File(loaded) => loaded.file_dtype(name),
-            Source::Demo => None,
+            Source::Demo | Source::MadeUp => None,
         };
         dtype.unwrap_or(Dtype::F32)
     }

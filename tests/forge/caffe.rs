@@ -1,5 +1,6 @@
 //! Writes Caffe models field by field, as protobuf does it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use eco::recipe::Architecture;
@@ -170,6 +171,38 @@ pub(crate) fn values(spec: &TensorSpec) -> Vec<f32> {
 /// A model of them, for so many classes.
 pub(crate) fn model(classes: usize) -> Vec<u8> {
     net("o3d", &layers(&spec(classes), "fc8u", values))
+}
+
+/// What follows the name of a net: its layers, and blobs in other forms.
+pub(crate) fn parts() -> BTreeMap<&'static str, Vec<u8>> {
+    let one = |blob: Vec<u8>| bytes(100, &layer("a", "Convolution", &[blob]));
+    let (extents, values) = ([2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0_f32]);
+    let single = |value: &f32| [varint(5 << 3 | 5), value.to_le_bytes().to_vec()].concat();
+    let unpacked: Vec<u8> = values.iter().flat_map(single).collect();
+    let doubles = values.map(|value| f64::from(value).to_le_bytes()).concat();
+    let old = [
+        text(4, "a"),
+        number(5, 4),
+        bytes(6, &blob(&extents, &values)),
+    ]
+    .concat();
+    let model = layers(&spec(5), "fc8u", self::values);
+    BTreeMap::from([
+        (
+            "model",
+            model.iter().flat_map(|layer| bytes(100, layer)).collect(),
+        ),
+        ("unpacked", one([unpacked, shape(&extents)].concat())),
+        (
+            "doubles",
+            one([bytes(8, &doubles), shape(&extents)].concat()),
+        ),
+        (
+            "four_axes",
+            one([number(3, 2), number(4, 3), bytes(5, &packed(&values))].concat()),
+        ),
+        ("old_layer", bytes(2, &old)),
+    ])
 }
 
 /// The same for five classes, with the layer `name` in another form.

@@ -13,18 +13,21 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::exit::Failure;
-use super::flags::{EngineFlags, SegmentsFlags, WeightsFlags};
+use super::flags::{EngineFlags, NETWORK, SegmentsFlags, WeightsFlags};
+use super::network::Arch;
+use super::weights::Chosen;
 use super::{outputs, weights};
 use crate::clip::{ClipEntry, OpenOptions, load_clip};
 use crate::engine::{ClipBatch, DeviceRequest, Output};
 use crate::file::NewFile;
-use crate::recognise::{OpenWeights, Options, Recogniser, read_input, use_threads};
+use crate::recognise::{OpenWeights, Options, Recogniser, WeightsSource, read_input, use_threads};
 use report::{Report, Stage};
 
 /// Measure how fast the network runs on this machine
 ///
 /// Times are milliseconds per clip. Without CLIP only the forward pass is measured, on synthetic frames. With CLIP, decoding
-/// and the whole path from file to logits are measured as well. GPU times include synchronisation.
+/// and the whole path from file to logits are measured as well. GPU times include synchronisation. Times depend on the network
+/// and not on its weights: `--arch` measures one for which there are none.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A directory of frames or a video; it is decoded in every run
@@ -32,6 +35,9 @@ pub(super) struct Args {
     clip: Option<PathBuf>,
     #[command(flatten)]
     weights: WeightsFlags,
+    /// The network, with made-up weights [default: that of the weights]
+    #[arg(long, value_enum, ignore_case = true, conflicts_with = "weights", help_heading = NETWORK)]
+    arch: Option<Arch>,
     #[command(flatten)]
     segments: SegmentsFlags,
     #[command(flatten)]
@@ -96,7 +102,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let threads = use_threads(args.engine.threads)?;
     let input = args.input.as_deref().map(read_input).transpose()?;
     let segments = input.as_ref().map(|batch| batch.segments);
-    let chosen = weights::find(args.weights.named())?;
+    let chosen = match args.arch {
+        Some(arch) => Chosen {
+            source: WeightsSource::MadeUp(arch.into()),
+            reason: "",
+        },
+        None => weights::find(args.weights.named())?,
+    };
     let read = [args.clip.as_deref(), args.input.as_deref(), chosen.file()];
     let written = [("--outputs", args.outputs.as_deref())];
     outputs::check(&written, &read.into_iter().flatten().collect::<Vec<_>>())?;

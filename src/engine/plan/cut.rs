@@ -38,6 +38,14 @@ impl Plans {
     /// # Errors
     /// [`Unplanned`].
     pub(crate) fn new(graph: &Graph) -> Result<Self, Unplanned> {
+        Self::keeping(graph, &[])
+    }
+
+    /// The same with more outputs, after those that are needed: the values of these nodes, each in the plan that makes it.
+    ///
+    /// # Errors
+    /// [`Unplanned`].
+    pub(crate) fn keeping(graph: &Graph, kept: &[usize]) -> Result<Self, Unplanned> {
         let node = |index: usize| &graph.nodes[index];
         let head = node(graph.output());
         let (Some(Layer::Linear { .. }), &[joined]) = (head.layer(), &head.inputs[..]) else {
@@ -73,9 +81,11 @@ impl Plans {
             rest = Some(region(graph, vec![end], is_gate)?);
         }
         Ok(Self {
-            frames: frames.plan(graph, true)?,
-            tail: rest.map(|rest| rest.plan(graph, false)).transpose()?,
-            volume: volume.plan(graph, false)?,
+            frames: frames.keeping(kept).plan(graph, true)?,
+            tail: rest
+                .map(|rest| rest.keeping(kept).plan(graph, false))
+                .transpose()?,
+            volume: volume.keeping(kept).plan(graph, false)?,
             features,
             head: head.path.clone(),
         })

@@ -17,6 +17,16 @@ pub(super) struct Region {
 }
 
 impl Region {
+    /// With those of these nodes as outputs that it computes and that are none yet.
+    pub(super) fn keeping(mut self, kept: &[usize]) -> Self {
+        for node in kept {
+            if self.nodes.contains(node) && !self.outputs.contains(node) {
+                self.outputs.push(*node);
+            }
+        }
+        self
+    }
+
     /// Plans it. `keeps_input`: the input's buffer is to hold nothing else.
     ///
     /// # Errors
@@ -97,6 +107,7 @@ impl<'g> Lowering<'g> {
         Ok(Draft {
             input: self.value(self.region.input),
             outputs: self.outputs(),
+            made: self.region.outputs.clone(),
             slots: self.slots,
             steps: self.steps,
         })
@@ -131,13 +142,15 @@ impl<'g> Lowering<'g> {
         })
     }
 
-    /// The only reader of a node's value, if it is such a layer.
+    /// The only one that needs a node's value, if it is such a layer.
     fn only_reader(&self, node: usize, is: impl Fn(&Layer) -> bool) -> Option<usize> {
         let &[reader] = &self.readers[node][..] else {
             return None;
         };
+        let Region { nodes, outputs, .. } = self.region;
         let layer = self.graph.nodes[reader].layer();
-        (self.region.nodes.contains(&reader) && layer.is_some_and(is)).then_some(reader)
+        let is_inside = nodes.contains(&reader) && !outputs.contains(&node);
+        (is_inside && layer.is_some_and(is)).then_some(reader)
     }
 
     /// What follows the sum that node `sum` is, and the node where that ends.

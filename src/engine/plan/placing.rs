@@ -55,6 +55,8 @@ pub(super) struct Draft {
     pub input: Value,
     /// The outputs.
     pub outputs: Vec<Value>,
+    /// The nodes that these are the values of.
+    pub made: Vec<usize>,
 }
 
 impl Draft {
@@ -66,6 +68,7 @@ impl Draft {
             steps,
             input,
             outputs,
+            made,
         } = self;
         let last_read = |slot: usize| {
             let is_kept = outputs.iter().any(|output| output.slot == slot)
@@ -111,6 +114,7 @@ impl Draft {
             buffers: busy_until.len(),
             input: place(*input),
             outputs: outputs.iter().copied().map(place).collect(),
+            made: made.clone(),
         }
     }
 }

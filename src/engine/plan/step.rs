@@ -94,8 +94,10 @@ pub(crate) struct Plan {
     pub buffers: usize,
     /// Where the input lies: all of buffer 0.
     pub input: Place,
-    /// Where the outputs lie: each alone in a buffer.
+    /// Where the outputs lie: each in a buffer that holds nothing else from then on.
     pub outputs: Vec<Place>,
+    /// The nodes of the graph that the outputs are the values of.
+    pub made: Vec<usize>,
 }
 
 /// Why there is no plan: the network has something that no CPU engine computes.

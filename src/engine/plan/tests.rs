@@ -82,6 +82,52 @@ fn nothing_is_overwritten_before_it_is_read() {
     }
 }
 
+#[test]
+fn values_that_are_kept_are_outputs_of_the_same_steps() {
+    for architecture in Architecture::ALL {
+        let network = network(architecture);
+        let graph = network.graph(1).unwrap();
+        let blocks = graph.blocks();
+        let outputs = blocks.iter().flat_map(|block| &block.outputs);
+        let kept: Vec<usize> = outputs.copied().collect();
+        let plain = plans(architecture);
+        let keeping = Plans::keeping(&graph, &kept).unwrap();
+        let operators = |plan: &Plan| -> Vec<_> {
+            plan.steps
+                .iter()
+                .map(|step| step.operator.clone())
+                .collect()
+        };
+        let mut made = Vec::new();
+        for (plan, plain) in parts(&keeping).into_iter().zip(parts(&plain)) {
+            assert_eq!(operators(plan), operators(plain));
+            assert!(plan.made.starts_with(&plain.made));
+            assert_eq!(plan.made.len(), plan.outputs.len());
+            for (&node, output) in plan.made.iter().zip(&plan.outputs) {
+                let shape = &graph.nodes[node].shape;
+                assert_eq!(output.channels, shape[1]);
+                assert!(output.extents.ends_with(&shape[2..]));
+                // What was written there last is this value, or a branch of it.
+                let writes = plan.steps.iter().flat_map(|step| [Some(step.to), step.raw]);
+                let mut last = writes
+                    .flatten()
+                    .filter(|place| place.buffer == output.buffer);
+                let last = last.next_back().unwrap();
+                assert_eq!((last.width, last.extents), (output.width, output.extents));
+            }
+            made.extend(plan.made.clone());
+        }
+        // All but `eco_2d_s` and `eco_3d`, which end in a mean.
+        let missing = blocks
+            .iter()
+            .filter(|block| !made.contains(&block.outputs[0]));
+        let missing: Vec<&str> = missing.map(|block| &*block.path).collect();
+        let means = ["eco_2d_s", "eco_3d"];
+        let means = &means[usize::from(architecture == Architecture::Lite)..];
+        assert_eq!(missing, means);
+    }
+}
+
 /// The convolutions that lie side by side, in the order in which they run.
 fn sides(plan: &Plan) -> Vec<Vec<&str>> {
     let several = plan.steps.iter().filter_map(|step| match &step.operator {

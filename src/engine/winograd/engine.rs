@@ -21,11 +21,11 @@ use std::sync::{Mutex, PoisonError};
 /// The compiled network.
 pub struct Winograd {
     network: Network,
-    isa: Isa,
-    pool: rayon::ThreadPool,
-    frames: Program,
-    tail: Option<Program>,
-    volume: Program,
+    pub(super) isa: Isa,
+    pub(super) pool: rayon::ThreadPool,
+    pub(super) frames: Program,
+    pub(super) tail: Option<Program>,
+    pub(super) volume: Program,
     features: Vec<Pooled>,
     classifier: Classifier,
     /// Working memory of each thread for frames.
@@ -53,10 +53,20 @@ impl Winograd {
     /// # Errors
     /// Weights that cannot be read or do not fit, and threads that cannot be started.
     pub fn compile(network: Network, weights: &Weights, threads: usize) -> Result<Self> {
+        let plans = Plans::new(&network.graph(1)?).map_err(Error::from)?;
+        Self::planned(network, &plans, weights, threads)
+    }
+
+    /// The same by these plans of the network.
+    pub(super) fn planned(
+        network: Network,
+        plans: &Plans,
+        weights: &Weights,
+        threads: usize,
+    ) -> Result<Self> {
         let isa = Isa::detect();
         let threads = threads.max(1);
         let pool = pool(threads).map_err(|error| Error::Threads(error.to_string()))?;
-        let plans = Plans::new(&network.graph(1)?).map_err(Error::from)?;
         let compiler = Compiler {
             isa,
             amx: Amx::detect(),
@@ -71,7 +81,7 @@ impl Winograd {
                 None => None,
             },
             volume: compiler.program(&plans.volume)?,
-            features: plans.features,
+            features: plans.features.clone(),
             classifier: compiler
                 .classifier(&plans.head, [network.features(), network.classes()])?,
             network,
@@ -143,7 +153,7 @@ impl Winograd {
     }
 
     /// Maps of some frames, `[n, 3, 224, 224]` to `[n, 28, 28, 96]`, and the inputs of the tail.
-    fn run_crew(
+    pub(super) fn run_crew(
         &self,
         crew: Crew,
         frames: &[f32],

@@ -30,6 +30,7 @@ mod head;
 mod image;
 #[doc(hidden)]
 pub mod kind;
+mod observe;
 mod pointwise;
 mod pooling;
 #[doc(hidden)]

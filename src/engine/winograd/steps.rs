@@ -68,7 +68,7 @@ pub(super) struct Program {
     pub buffers: usize,
     /// Where the input lies: in the first buffer.
     pub input: Place,
-    /// Where the outputs lie: each alone in its buffer.
+    /// Where the outputs lie: the ones that are read whole each alone in its buffer.
     pub outputs: Vec<Place>,
 }
 
@@ -122,6 +122,17 @@ impl Program {
     ) -> &'m [f32] {
         let buffer = memory.buffers[self.outputs[output].buffer].get_mut();
         buffer.room(items * self.output_len(output))
+    }
+
+    /// The channels of an output of the last run, which was on `items` items.
+    pub(super) fn view<'m>(
+        &self,
+        output: usize,
+        items: usize,
+        memory: &'m mut Memory,
+    ) -> View<&'m [f32]> {
+        let place = self.outputs[output];
+        read(place, memory.buffers[place.buffer].get_mut(), items)
     }
 }
 

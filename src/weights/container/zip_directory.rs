@@ -73,8 +73,9 @@ fn directory(archive: &[u8]) -> Result<(u64, Range<usize>), DirectoryError> {
     let end = (first..=archive.len().saturating_sub(END_SIZE))
         .rev()
         .find(|&at| {
+            let comment = number::<2>(archive, at + 20);
             archive[at..].starts_with(END)
-                && number::<2>(archive, at + 20) == Some((archive.len() - at - END_SIZE) as u64)
+                && comment.is_some_and(|len| at + END_SIZE + len as usize == archive.len())
         })
         .ok_or(NO_END)?;
     let field = |at| number::<4>(archive, end + at).ok_or(NO_END);

@@ -171,8 +171,11 @@ impl Loaded {
             .iter()
             .map(|&(wanted, tensor)| (wanted, Some(tensor)));
         let filled = found.counters.iter().map(|&wanted| (wanted, None));
-        let slots = matched.chain(filled).map(|pair| slot(&pair)).collect();
-        let metadata = described(&checkpoint, &report)?;
+        let slots: HashMap<_, _> = matched.chain(filled).map(|pair| slot(&pair)).collect();
+        let mut metadata = described(&checkpoint, &report)?;
+        let names = spec.iter().map(|spec| &spec.name);
+        let missing = names.filter(|name| !slots.contains_key(*name));
+        metadata.missing = missing.cloned().collect();
         let mut matched = found.matched.iter();
         let nested_as_the_model = matched.all(|&(wanted, tensor)| {
             checkpoint.tensors()[tensor]
@@ -300,7 +303,6 @@ fn described(checkpoint: &Checkpoint, report: &MatchReport) -> Result<Metadata, 
     }
     metadata.architecture = report.architecture;
     metadata.classes = report.classes;
-    metadata.missing = report.missing.iter().map(|m| m.name.clone()).collect();
     if foreign {
         let name = checkpoint.path().file_name();
         metadata.source_file = name.map(|n| n.to_string_lossy().into_owned());

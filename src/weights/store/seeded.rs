@@ -20,6 +20,7 @@
 use rayon::prelude::*;
 
 use crate::random::{GAMMA, fnv1a, mix};
+use crate::weights::tensor::{Dtype, RawTensor, TensorSpec};
 
 const SUM_MEAN: i32 = 2 * 0xFFFF;
 /// Weights per parallel piece: large enough to hide the hand-over, small enough to share out one tensor.
@@ -46,6 +47,24 @@ pub fn convolution(seed: u64, name: &str, shape: &[usize]) -> Vec<u8> {
             }
         });
     weights
+}
+
+/// Computes a tensor of a network whose values are of use to nobody but keep every activation in range: random
+/// convolutions and a random head, no biases, batch norms that change nothing, counters at zero.
+pub fn tensor(seed: u64, spec: &TensorSpec) -> RawTensor<'static> {
+    let TensorSpec { name, shape } = spec;
+    let count = shape.iter().product::<usize>();
+    let (dtype, data) = match name.rsplit('.').next() {
+        _ if spec.is_counter() => (Dtype::I64, vec![0; size_of::<i64>()]),
+        _ if shape.len() > 1 => (Dtype::F32, convolution(seed, name, shape)),
+        Some("weight" | "running_var") => (Dtype::F32, 1f32.to_le_bytes().repeat(count)),
+        _ => (Dtype::F32, vec![0; count * WEIGHT_BYTES]),
+    };
+    RawTensor {
+        dtype,
+        shape: shape.clone(),
+        data: data.into(),
+    }
 }
 
 /// The four 16-bit parts added up.

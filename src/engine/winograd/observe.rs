@@ -1,0 +1,115 @@
+//! A forward pass whose blocks are looked at.
+
+use super::engine::Winograd;
+use super::error::Error;
+use super::steps::{Memory, Program};
+use super::threads::Crew;
+use super::view::View;
+use crate::engine::error::Result;
+use crate::engine::interface::{ClipBatch, Observed};
+use crate::engine::plan::{Plan, Plans};
+use crate::network::{Module, Network};
+use crate::weights::Weights;
+use std::collections::HashMap;
+
+impl Winograd {
+    /// Compiles the network so that the outputs of its blocks stay in memory, runs some clips, all at once, and shows `watch`
+    /// what each block made, in the order in which the blocks began. The steps are those of [`Winograd::compile`], and so are
+    /// the numbers, to the bit. What lies inside a fused step is never in memory, so layers are not shown, and blocks that
+    /// end in a mean over all pixels are not either: the values of `Engine::maps` and `Output::features` are those means.
+    ///
+    /// # Errors
+    /// Those of [`Winograd::compile`], and clips that do not fit.
+    pub fn observe(
+        network: Network,
+        weights: &Weights,
+        threads: usize,
+        clips: &ClipBatch,
+        watch: &mut dyn FnMut(Observed<'_>),
+    ) -> Result<()> {
+        network.check_input(&clips.shape())?;
+        let graph = network.graph(clips.clips)?;
+        let blocks = graph.blocks();
+        let kept: Vec<usize> = blocks
+            .iter()
+            .flat_map(|call| &call.outputs)
+            .copied()
+            .collect();
+        let plans = Plans::keeping(&graph, &kept).map_err(Error::from)?;
+        let engine = Self::planned(network.clone(), &plans, weights, threads)?;
+        let made = engine.outputs(&plans, clips);
+        let modules = modules(&network);
+        for block in blocks {
+            let is_one = block.outputs.len() == 1;
+            for (output, node) in block.outputs.iter().enumerate() {
+                let (Some(values), Some(module)) = (made.get(node), modules.get(&block.path))
+                else {
+                    continue;
+                };
+                watch(Observed {
+                    path: &block.path,
+                    module,
+                    output: (!is_one).then_some(output),
+                    shape: graph.nodes[*node].shape.clone(),
+                    values,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// All outputs of all plans by their nodes, laid out as PyTorch does.
+    fn outputs(&self, plans: &Plans, clips: &ClipBatch) -> HashMap<usize, Vec<f32>> {
+        let frames = clips.clips * clips.segments;
+        let [mut in_frames, mut in_tail, mut in_volume] = [(); 3].map(|()| Memory::default());
+        let mut made = HashMap::new();
+        let mut keep = |plan: &Plan, program: &Program, items, memory: &mut Memory| {
+            for (output, &node) in plan.made.iter().enumerate() {
+                made.insert(node, channels_first(program.view(output, items, memory)));
+            }
+        };
+        self.pool.install(|| {
+            let maps = in_volume.input(frames * self.frames.output_len(0));
+            let rest = self.tail.as_ref().map_or(0, Program::input_len);
+            let rest = in_tail.input(frames * rest);
+            self.run_crew(Crew::All, &clips.values, maps, rest, &mut in_frames);
+            keep(&plans.frames, &self.frames, frames, &mut in_frames);
+            if let (Some(plan), Some(tail)) = (&plans.tail, &self.tail) {
+                tail.run(self.isa, Crew::All, frames, &mut in_tail);
+                keep(plan, tail, frames, &mut in_tail);
+            }
+            self.volume
+                .run(self.isa, Crew::All, clips.clips, &mut in_volume);
+            keep(&plans.volume, &self.volume, clips.clips, &mut in_volume);
+        });
+        made
+    }
+}
+
+/// Every module by its full name.
+fn modules(network: &Network) -> HashMap<String, Module> {
+    let mut modules = HashMap::new();
+    network.root().walk(&mut |path, _, module| {
+        modules.insert(path.to_owned(), module.clone());
+    });
+    modules
+}
+
+/// `[items, channels, frames, rows, columns]`.
+fn channels_first(view: View<&[f32]>) -> Vec<f32> {
+    let (shape, channels, layout) = (view.shape(), view.channels(), view.layout());
+    let data = view.data();
+    let mut values = Vec::with_capacity(shape.pixels() * channels);
+    for item in 0..shape.items {
+        for channel in 0..channels {
+            for frame in 0..shape.frames {
+                for row in 0..shape.height {
+                    let start = layout.at([item, frame, row, 0]) + channel;
+                    let pixels = data[start..].iter().step_by(layout.strides[3]);
+                    values.extend(pixels.take(shape.width));
+                }
+            }
+        }
+    }
+    values
+}
