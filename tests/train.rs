@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use driver::{classify, folder, output};
+use driver::{folder, output};
 use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -109,7 +109,12 @@ fn a_network_learns_other_classes() {
     for class in CLASSES {
         let clip = folder.path().join("new").join(class);
         draw(&clip, class, 5);
-        let mut command = classify([clip.as_os_str(), "--weights".as_ref(), first.as_os_str()]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command
+            .arg("classify")
+            .arg(clip)
+            .arg("--weights")
+            .arg(&first);
         let (code, stdout, stderr) = output(command.args(["--format", "json", "--topk", "3"]));
         assert_eq!(code, 0, "{stderr}");
         let rows: Value = serde_json::from_str(&stdout).unwrap();
@@ -249,6 +254,52 @@ fn clips_are_judged_that_were_not_fitted_to() {
     assert!(error.contains("is in DATA and in --val"), "{error}");
     let (code, error) = refused(&mut with("100%"));
     assert_eq!((code, &error[..24]), (2, "eco: --val 100% leaves n"));
+}
+
+#[test]
+fn variations_are_fitted_to_and_mirrored_where_no_class_knows_left_from_right() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    data_set(&data, 0..2);
+    let file = folder.path().join("my.safetensors");
+    let with = |extra: &[&str]| {
+        let mut command = train(folder.path());
+        command
+            .arg(&data)
+            .args(["--folds", "2", "-o"])
+            .arg(&file)
+            .args(extra);
+        json(&mut command)
+    };
+    let said = with(&["--views", "2"]);
+    assert_eq!(said["training"]["recipe"]["mirror"], true);
+    assert_eq!(said["training"]["recipe"]["views"], 2);
+    assert_eq!(
+        (&said["clips_looked_at"], &said["training"]["clips"]),
+        (&6.into(), &6.into())
+    );
+    let varied = fs::read(&file).unwrap();
+    assert_eq!(with(&["--views", "2"])["clips_looked_at"], 0);
+    assert!(fs::read(&file).unwrap() == varied);
+    // The clips as they are, and one of the variations, are known; others are drawn by another seed.
+    assert_eq!(with(&[])["clips_looked_at"], 0);
+    assert!(fs::read(&file).unwrap() != varied);
+    assert_eq!(with(&["--views", "1"])["clips_looked_at"], 0);
+    assert_eq!(with(&["--views", "1", "--seed", "1"])["clips_looked_at"], 6);
+
+    fs::rename(data.join("top"), data.join("Turning left")).unwrap();
+    let mut command = train(folder.path());
+    command
+        .arg(&data)
+        .args(["--folds", "2", "--views", "1", "--format", "json", "-o"])
+        .arg(&file);
+    let (_, stdout, stderr) = output(&mut command);
+    let said: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(said["training"]["recipe"]["mirror"], false);
+    assert!(
+        stderr.contains("views are not mirrored, as \"Turning left\" is one of the classes"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::clip::{Augmented, Crops, OpenOptions, Position, Sliding};
+use crate::clip::{Crops, OpenOptions, Position, Sliding};
 use crate::engine::{DeviceRequest, EngineChoice, Precision};
 use crate::recipe::{Architecture, Preprocess, Sampling};
 use crate::weights::LabelSource;
@@ -72,8 +72,6 @@ pub struct Options {
     pub to: Option<Position>,
     /// Windows that each get an answer of their own.
     pub sliding: Option<Sliding>,
-    /// Answers about variations of each clip, after the one about the clip itself.
-    pub augmented: Option<Augmented>,
     /// How clips are opened.
     pub open: OpenOptions,
     /// The number of clips, where it is known. It is a hint: for a few frames the fastest engine is not worth compiling, and
@@ -100,7 +98,6 @@ impl Options {
             from: None,
             to: None,
             sliding: None,
-            augmented: None,
             open: OpenOptions::default(),
             expected_clips: None,
         }

@@ -5,7 +5,7 @@ use super::outcomes::Outcomes;
 use super::rows::RowMaker;
 use super::threads::threads_or_cores;
 use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
-use crate::clip::{self, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
+use crate::clip::{self, Augmented, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
@@ -48,8 +48,7 @@ impl Recogniser {
         let threads = threads_or_cores(options.threads);
         let metadata = weights.metadata();
         let segments = options.segments.unwrap_or(metadata.segments);
-        let varied = options.augmented.map_or(0, |augmented| augmented.views);
-        let views = options.clips.max(1) * options.crops.count() + varied;
+        let views = options.clips.max(1) * options.crops.count();
         // Windows multiply the answers by a number that is not known yet.
         let frames = options
             .expected_clips
@@ -94,7 +93,25 @@ impl Recogniser {
     where
         I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
     {
-        let loaded = load_ahead(entries, self.load_options(), self.workers);
+        self.recognise_varied(stop, entries, None)
+    }
+
+    /// As [`Recogniser::recognise_until`], with more answers about each clip: about variations of it, after the one about the
+    /// clip as it is.
+    pub fn recognise_varied<I>(
+        &self,
+        stop: &Stop,
+        entries: I,
+        augmented: Option<Augmented>,
+    ) -> Outcomes<'_>
+    where
+        I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
+    {
+        let options = LoadOptions {
+            augmented,
+            ..self.load_options()
+        };
+        let loaded = load_ahead(entries, options, self.workers);
         let engine = self.engine.as_ref();
         let batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
         Outcomes::new(loaded, batcher, stop.clone())
@@ -168,7 +185,7 @@ impl Recogniser {
             from: options.from,
             to: options.to,
             sliding: options.sliding,
-            augmented: options.augmented,
+            augmented: None,
             turns: self.turns.clone(),
         }
     }

@@ -95,7 +95,7 @@ impl FeatureCache {
     }
 
     /// The features of a view of the clip with this identity.
-    pub fn get(&self, clip: &[u8; 32], view: usize) -> Option<&[f32]> {
+    pub fn get(&self, clip: &[u8; 32], view: u64) -> Option<&[f32]> {
         self.known.get(&key(clip, view)).map(Vec::as_slice)
     }
 
@@ -103,7 +103,7 @@ impl FeatureCache {
     ///
     /// # Errors
     /// [`CacheError::Io`].
-    pub fn add(&mut self, clip: &[u8; 32], view: usize, values: &[f32]) -> Result<(), CacheError> {
+    pub fn add(&mut self, clip: &[u8; 32], view: u64, values: &[f32]) -> Result<(), CacheError> {
         debug_assert_eq!(values.len(), self.features);
         let key = key(clip, view);
         let mut record = key.to_vec();
@@ -121,10 +121,10 @@ impl FeatureCache {
     }
 }
 
-fn key(clip: &[u8; 32], view: usize) -> [u8; KEY] {
+fn key(clip: &[u8; 32], view: u64) -> [u8; KEY] {
     let mut hash = Sha256::new();
     hash.update(clip);
-    hash.update((view as u64).to_le_bytes());
+    hash.update(view.to_le_bytes());
     hash.finalize().into()
 }
 

@@ -1,25 +1,27 @@
 //! Clips with what the network makes of them.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use super::head::Samples;
+use super::split::Split;
 
 /// Clips that can be fitted to or judged by.
 #[derive(Debug, Clone, Default)]
 pub struct Featured {
     /// The path of each clip.
     pub clips: Vec<PathBuf>,
-    /// The features of each, equally many.
-    pub features: Vec<Vec<f32>>,
+    /// The features of each clip's views, that of the clip as it is first.
+    pub features: Vec<Vec<Vec<f32>>>,
     /// The class of each.
     pub classes: Vec<usize>,
 }
 
 impl Featured {
     /// Adds a clip.
-    pub fn add(&mut self, clip: PathBuf, features: Vec<f32>, class: usize) {
+    pub fn add(&mut self, clip: PathBuf, features: Vec<Vec<f32>>, class: usize) {
         self.clips.push(clip);
         self.features.push(features);
         self.classes.push(class);
@@ -43,20 +45,79 @@ impl Featured {
         self
     }
 
-    /// The clips as a head is fitted to them.
-    pub fn samples(&self, class_count: usize) -> Samples {
-        let width = self.features.first().map_or(0, Vec::len);
-        let mut features = Array2::zeros((self.len(), width));
-        for (mut row, values) in features.rows_mut().into_iter().zip(&self.features) {
+    /// The clips as a head is fitted to them, and what a split of the clips is among the samples: fitted to are all views,
+    /// judged by is the clip as it is.
+    pub(super) fn samples(&self, class_count: usize) -> (Samples, Rows) {
+        let width = self.features.iter().flatten().next().map_or(0, Vec::len);
+        let mut rows = Rows(Vec::with_capacity(self.len()));
+        let mut classes = Vec::new();
+        for (views, class) in self.features.iter().zip(&self.classes) {
+            rows.0.push(classes.len()..classes.len() + views.len());
+            classes.extend(views.iter().map(|_| *class));
+        }
+        let mut features = Array2::zeros((classes.len(), width));
+        let views = self.features.iter().flatten();
+        for (mut row, values) in features.rows_mut().into_iter().zip(views) {
             let values = values.iter().map(|&value| f64::from(value));
             row.iter_mut()
                 .zip(values)
                 .for_each(|(to, value)| *to = value);
         }
-        Samples {
+        let samples = Samples {
             features,
-            classes: self.classes.clone(),
+            classes,
             class_count,
+        };
+        (samples, rows)
+    }
+}
+
+/// The samples of each clip.
+#[derive(Debug, Clone)]
+pub(super) struct Rows(Vec<Range<usize>>);
+
+impl Rows {
+    /// A split of clips as one of samples.
+    pub(super) fn split(&self, clips: &Split) -> Split {
+        let all = clips.fitted.iter().flat_map(|&clip| self.0[clip].clone());
+        let first = clips.judged.iter().map(|&clip| self.0[clip].start);
+        Split {
+            fitted: all.collect(),
+            judged: first.collect(),
         }
+    }
+
+    /// The clip of a sample.
+    pub(super) fn clip(&self, sample: usize) -> usize {
+        self.0.partition_point(|rows| rows.end <= sample)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_views_are_fitted_to_and_the_clip_as_it_is_is_judged_by() {
+        let mut clips = Featured::default();
+        for clip in 0..3_u8 {
+            let views = (0..2).map(|view| vec![f32::from(clip), view as f32]);
+            clips.add(
+                format!("{clip}").into(),
+                views.collect(),
+                usize::from(clip % 2),
+            );
+        }
+        let mut judged = Featured::default();
+        judged.add("judged".into(), vec![vec![9.0, 0.0]], 1);
+        let (samples, rows) = clips.followed_by(judged).samples(2);
+        assert_eq!(samples.classes, [0, 0, 1, 1, 0, 0, 1]);
+        assert_eq!(samples.features.row(3).to_vec(), [1.0, 1.0]);
+        let split = rows.split(&Split {
+            fitted: vec![0, 2],
+            judged: vec![1, 3],
+        });
+        assert_eq!((split.fitted, split.judged), (vec![0, 1, 4, 5], vec![2, 6]));
+        assert_eq!((rows.clip(3), rows.clip(6)), (1, 3));
     }
 }

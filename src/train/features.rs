@@ -1,14 +1,12 @@
 //! What the network makes of clips before its head.
 
 use super::cache::{CacheError, FeatureCache};
-use crate::clip::{ClipEntry, OpenOptions, identity};
-use crate::recognise::{Outcome, RecogniseError, Recogniser, Stop};
+use crate::clip::{Augmented, ClipEntry, OpenOptions, identity};
+use crate::random::Draws;
+use crate::recognise::{Answer, Outcome, RecogniseError, Recogniser, Stop};
 
-/// The features of a clip, or why there are none.
-pub type ClipFeatures = Result<Vec<f32>, String>;
-
-/// The view of whole frames from the middle of each segment, as clips are classified.
-const CENTRE: usize = 0;
+/// The features of each view of a clip, that of the clip as it is first, or why there are none.
+pub type ClipFeatures = Result<Vec<Vec<f32>>, String>;
 
 /// What ends the looking at clips.
 #[derive(Debug, thiserror::Error)]
@@ -23,45 +21,64 @@ pub enum FeatureError {
 
 /// Clips whose features are wanted: what is known of them, and what the network has yet to look at.
 pub struct Looking<'c> {
-    clips: Vec<&'c ClipEntry>,
+    clips: Vec<Wanted<'c>>,
     cache: Option<FeatureCache>,
-    identities: Vec<Option<[u8; 32]>>,
-    found: Vec<Option<ClipFeatures>>,
-    missing: Vec<usize>,
+    augmented: Option<Augmented>,
+}
+
+/// A clip, and what is known of it.
+struct Wanted<'c> {
+    entry: &'c ClipEntry,
+    identity: Option<[u8; 32]>,
+    /// Its views by the names that they have in the cache.
+    views: Vec<u64>,
+    found: Option<ClipFeatures>,
 }
 
 impl<'c> Looking<'c> {
-    /// Looks `clips` up in `cache`, as they are opened with `options`.
+    /// Looks clips up in `cache`, as they are opened with `options`: `varied` ones with `augmented` views beside the clip as it
+    /// is, then `plain` ones.
     pub fn new(
-        clips: Vec<&'c ClipEntry>,
+        varied: impl Iterator<Item = &'c ClipEntry>,
+        plain: impl Iterator<Item = &'c ClipEntry>,
+        augmented: Option<Augmented>,
         options: &OpenOptions,
         cache: Option<FeatureCache>,
     ) -> Self {
-        // A clip that cannot be found gives its error when it is loaded.
-        let identify = |clip: &&ClipEntry| cache.as_ref().and(identity(clip, options).ok());
-        let identities: Vec<Option<[u8; 32]>> = clips.iter().map(identify).collect();
-        let known = |identity: &Option<[u8; 32]>| {
-            let features = cache.as_ref()?.get(identity.as_ref()?, CENTRE)?;
-            Some(Ok(features.to_vec()))
+        let wanted = |(entry, augmented): (&'c ClipEntry, Option<Augmented>)| {
+            // A clip that cannot be found gives its error when it is loaded.
+            let identity = cache.as_ref().and_then(|_| identity(entry, options).ok());
+            let views = views(augmented);
+            let known = |&view: &u64| {
+                let features = cache.as_ref()?.get(identity.as_ref()?, view)?;
+                Some(features.to_vec())
+            };
+            let found: Option<Vec<Vec<f32>>> = views.iter().map(known).collect();
+            Wanted {
+                entry,
+                identity,
+                found: found.map(Ok),
+                views,
+            }
         };
-        let found: Vec<Option<ClipFeatures>> = identities.iter().map(known).collect();
-        let missing = (0..found.len()).filter(|&clip| found[clip].is_none());
+        let varied = varied.map(|entry| (entry, augmented));
+        let plain = plain.map(|entry| (entry, None));
         Self {
-            missing: missing.collect(),
-            clips,
+            clips: varied.chain(plain).map(wanted).collect(),
             cache,
-            identities,
-            found,
+            augmented,
         }
     }
 
     /// How many clips the network has yet to look at.
     pub fn missing(&self) -> usize {
-        self.missing.len()
+        let missing = self.clips.iter().filter(|clip| clip.found.is_none());
+        missing.count()
     }
 
-    /// Runs the network of `recogniser` for the clips that are missing, and keeps what it makes of them. `done` is told how
-    /// many have been looked at. The features of each clip follow; `None` where `stop` came first.
+    /// Runs the network of `recogniser` for the clips that are missing, and keeps what it makes of them. `seen` is told of every
+    /// answer: how many clips came before, its place among the clip's, and how many those are. The features of each clip
+    /// follow; `None` where `stop` came first.
     ///
     /// # Errors
     /// [`FeatureError`]. What is wrong with a single clip is part of the result.
@@ -69,28 +86,77 @@ impl<'c> Looking<'c> {
         mut self,
         recogniser: &Recogniser,
         stop: &Stop,
-        done: &mut dyn FnMut(usize),
+        seen: &mut dyn FnMut(usize, usize, usize),
     ) -> Result<Vec<Option<ClipFeatures>>, FeatureError> {
-        let entries = self
-            .missing
-            .iter()
-            .map(|&place| Ok(self.clips[place].clone()));
-        let answers = recogniser.recognise_until(stop, entries.collect::<Vec<_>>());
-        for (count, answer) in answers.enumerate() {
-            let answer = answer?;
-            let place = self.missing[answer.clip];
-            self.found[place] = Some(match answer.outcome {
-                Outcome::Scored { features, .. } => {
-                    if let (Some(cache), Some(clip)) = (&mut self.cache, &self.identities[place]) {
-                        cache.add(clip, CENTRE, &features)?;
-                    }
-                    Ok(features)
+        let mut before = 0;
+        for augmented in [self.augmented, None] {
+            let of_this = views(augmented);
+            let missing: Vec<usize> = (0..self.clips.len())
+                .filter(|&clip| self.clips[clip].found.is_none())
+                .filter(|&clip| self.clips[clip].views == of_this)
+                .collect();
+            let entries: Vec<_> = missing
+                .iter()
+                .map(|&clip| Ok(self.clips[clip].entry.clone()))
+                .collect();
+            let mut made = Vec::new();
+            for answer in recogniser.recognise_varied(stop, entries, augmented) {
+                let answer = answer?;
+                let (place, of) = answer.outcome.place();
+                seen(before + answer.clip, place, of);
+                let clip = missing[answer.clip];
+                match features(answer) {
+                    Ok(features) => made.push(features),
+                    Err(error) => self.clips[clip].found = Some(Err(error)),
                 }
-                Outcome::NotScored { error, .. } => Err(error.to_string()),
-                Outcome::NotLoaded { error } => Err(error.to_string()),
-            });
-            done(count + 1);
+                if place + 1 == of {
+                    // All views have come, unless one failed.
+                    self.keep(clip, std::mem::take(&mut made))?;
+                }
+            }
+            before += missing.len();
+            if stop.is_asked() {
+                break;
+            }
         }
-        Ok(self.found)
+        Ok(self.clips.into_iter().map(|clip| clip.found).collect())
     }
+
+    /// Takes the features of a clip, if they are those of all its views.
+    fn keep(&mut self, clip: usize, made: Vec<Vec<f32>>) -> Result<(), CacheError> {
+        let clip = &mut self.clips[clip];
+        if made.len() < clip.views.len() {
+            return Ok(());
+        }
+        if let (Some(cache), Some(identity)) = (&mut self.cache, &clip.identity) {
+            for (&view, features) in clip.views.iter().zip(&made) {
+                if cache.get(identity, view).is_none() {
+                    cache.add(identity, view, features)?;
+                }
+            }
+        }
+        clip.found = Some(Ok(made));
+        Ok(())
+    }
+}
+
+fn features(answer: Answer) -> Result<Vec<f32>, String> {
+    match answer.outcome {
+        Outcome::Scored { features, .. } => Ok(features),
+        Outcome::NotScored { error, .. } => Err(error.to_string()),
+        Outcome::NotLoaded { error } => Err(error.to_string()),
+    }
+}
+
+/// The names of a clip's views: 0 for the clip as it is; that of a variation has all that decides about it.
+fn views(augmented: Option<Augmented>) -> Vec<u64> {
+    let varied = augmented.into_iter().flat_map(|augmented| {
+        let Augmented {
+            views,
+            seed,
+            mirrors,
+        } = augmented;
+        (0..views as u64).map(move |view| Draws::new(seed, &[u64::from(mirrors), view]).bits())
+    });
+    std::iter::once(0).chain(varied).collect()
 }

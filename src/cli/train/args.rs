@@ -14,6 +14,7 @@ use crate::cli::flags::{
 use crate::cli::inputs::ClipFlags;
 use crate::cli::labelled::LabelledFlags;
 use crate::cli::values::one_of;
+use crate::clip::Augmented;
 use crate::recognise::{Options, WeightsSource};
 use crate::text::names;
 use crate::train::head::Balance;
@@ -60,6 +61,18 @@ pub(crate) struct Args {
     #[command(flatten)]
     prepare: FrameFlags,
 
+    /// Variations of each clip that are fitted to beside the clip as it is: parts of the frames, other moments, mirror images
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = TRAINING)]
+    pub views: usize,
+    /// Whether variations are mirrored: on, off, or auto, which does not where the name of a class has `left` or `right`
+    #[arg(
+        long,
+        value_parser = one_of(Mirror::ALL, Mirror::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = TRAINING
+    )]
+    pub mirror: Mirror,
     /// How much large weights of the head cost [default: the best of eleven on the clips that are held back]
     #[arg(long, value_name = "NUMBER", value_parser = parse_penalty, help_heading = TRAINING)]
     pub penalty: Option<f64>,
@@ -69,7 +82,7 @@ pub(crate) struct Args {
     /// Parts of the cross-validation
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_folds, help_heading = TRAINING)]
     pub folds: usize,
-    /// Where random choices begin: which clips are held back
+    /// Where random choices begin: which clips are held back, and how clips are varied
     #[arg(long, value_name = "NUMBER", default_value_t = 0, help_heading = TRAINING)]
     pub seed: u64,
     /// Where features are kept [default: the user's cache directory]
@@ -117,6 +130,20 @@ pub(crate) enum Unusable {
 }
 
 names!(Unusable { Error = "error", Skip = "skip" });
+
+/// Whether variations are mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mirror {
+    /// Unless a class knows left from right.
+    #[default]
+    Auto,
+    /// Half of them.
+    On,
+    /// None.
+    Off,
+}
+
+names!(Mirror { Auto = "auto", On = "on", Off = "off" });
 
 /// How the result is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -242,6 +269,15 @@ impl Args {
             true => Balance::Classes,
             false => Balance::Samples,
         }
+    }
+
+    /// The variations of each clip, mirrored ones among them if `mirrors`.
+    pub(super) fn augmented(&self, mirrors: bool) -> Option<Augmented> {
+        (self.views > 0).then_some(Augmented {
+            views: self.views,
+            seed: self.seed,
+            mirrors,
+        })
     }
 
     /// The library's options for these flags.

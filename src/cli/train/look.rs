@@ -11,9 +11,9 @@ use crate::cli::exit::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
-use crate::clip::ClipEntry;
+use crate::clip::{Augmented, ClipEntry};
 use crate::recognise::Recogniser;
-use crate::train::{CacheError, FeatureCache, Featured, Looking};
+use crate::train::{CacheError, ClipFeatures, FeatureCache, Featured, Looking};
 
 /// Everything that can change a feature.
 pub(super) fn settings(
@@ -36,8 +36,12 @@ pub(super) fn settings(
 
 /// What became of each clip, and for how many the network was run.
 pub(super) struct Seen {
-    clips: Vec<Result<Vec<f32>, String>>,
+    clips: Vec<ClipFeatures>,
     looked_at: usize,
+}
+
+fn entries(clips: &[(ClipEntry, usize)]) -> impl Iterator<Item = &ClipEntry> {
+    clips.iter().map(|(clip, _)| clip)
 }
 
 /// The features of all clips.
@@ -48,6 +52,7 @@ pub(super) fn look(
     args: &Args,
     recogniser: &Recogniser,
     data: &Data,
+    augmented: Option<Augmented>,
     settings: &BTreeMap<String, String>,
 ) -> Result<Seen, Failure> {
     let quiet = args.speech.quiet;
@@ -72,14 +77,10 @@ pub(super) fn look(
         }
         Err(error) => return Err(error.into()),
     };
-    let clips: Vec<&ClipEntry> = data
-        .fitted
-        .iter()
-        .chain(&data.judged)
-        .map(|(clip, _)| clip)
-        .collect();
-    let all = clips.len();
-    let looking = Looking::new(clips, &recogniser.options().open, cache);
+    let all = data.fitted.len() + data.judged.len();
+    let (varied, plain) = (entries(&data.fitted), entries(&data.judged));
+    let open = &recogniser.options().open;
+    let looking = Looking::new(varied, plain, augmented, open, cache);
     let missing = looking.missing();
     if missing < all && !quiet {
         say(format_args!(
@@ -91,9 +92,11 @@ pub(super) fn look(
     let signals = Signals::watch()?;
     progress.begin(signals.stop());
     let mut looked_at = 0;
-    let found = looking.run(recogniser, &signals.stop(), &mut |done| {
-        looked_at = done;
-        progress.answered(done - 1, 0, 1);
+    let found = looking.run(recogniser, &signals.stop(), &mut |clip, answer, answers| {
+        if answer + 1 == answers {
+            looked_at = clip + 1;
+            progress.answered(clip, 0, 1);
+        }
     });
     progress.end();
     let found = found?;
@@ -147,7 +150,7 @@ pub(super) fn usable(args: &Args, data: &Data, seen: Seen) -> Result<Usable, Fai
     let clips = data.fitted.iter().chain(&data.judged).zip(seen.clips);
     for (place, ((entry, class), features)) in clips.enumerate() {
         let features = match features {
-            Ok(features) if features.iter().all(|value| value.is_finite()) => features,
+            Ok(features) if features.iter().flatten().all(|value| value.is_finite()) => features,
             Ok(_) => {
                 let error = "the network makes values of it that are no numbers".to_owned();
                 found

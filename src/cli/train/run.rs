@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
-use super::args::{Args, Judging};
+use super::args::{Args, Judging, Mirror};
 use super::data::Data;
 use super::look::{self, Usable};
 use super::output;
@@ -18,7 +18,7 @@ use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource, use_thr
 use crate::show::training::TrainingSummary;
 use crate::train::head::Balance;
 use crate::train::{
-    Featured, FittedHead, Group, HeldBack, Split, Trained, fit_head, folds, hold_back,
+    Classes, Featured, FittedHead, Group, HeldBack, Split, Trained, fit_head, folds, hold_back,
     write_with_head,
 };
 use crate::weights::{Assumed, Judged, Metadata, Training, sha256};
@@ -56,8 +56,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let start_sha256 = start_sha256.transpose()?;
     let settings = look::settings(&recogniser, start_sha256.as_deref());
 
+    let mirrors = mirrors(args, &data.classes);
+    let augmented = args.augmented(mirrors);
     let begun = Instant::now();
-    let looked = look::look(args, &recogniser, &data, &settings)?;
+    let looked = look::look(args, &recogniser, &data, augmented, &settings)?;
     let looking = begun.elapsed().as_secs_f64();
     let usable = look::usable(args, &data, looked)?;
     let (failures, looked_at) = (usable.failures.clone(), usable.looked_at);
@@ -65,7 +67,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let begun = Instant::now();
     let class_count = data.classes.count();
     let (clips, held_back) = held_back(args, &judging, usable)?;
-    let samples = clips.samples(class_count);
     let balance = args.balance();
     let FittedHead {
         head,
@@ -73,14 +74,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         tried,
         judged,
         fitted,
-    } = fit_head(&samples, &held_back, balance, args.penalty);
+    } = fit_head(&clips, class_count, &held_back, balance, args.penalty);
     let fitting = begun.elapsed().as_secs_f64();
     let evaluation = output::evaluated(
         class_count,
         judged.into_iter().map(|(place, scores)| {
             (
                 ClipName::new(&clips.clips[place]),
-                samples.classes[place],
+                clips.classes[place],
                 scores,
             )
         }),
@@ -103,9 +104,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         },
         start_sha256,
         clips: fitted.len(),
-        clips_per_class: counts(&mut fitted.iter().map(|&place| samples.classes[place]))?,
+        clips_per_class: counts(&mut fitted.iter().map(|&place| clips.classes[place]))?,
         data_sha256: data.sha256(),
-        recipe: recipe(args, balance, penalty, &how),
+        recipe: recipe(args, balance, penalty, mirrors, &how),
         judged: Some(Judged {
             how,
             clips: evaluation.answered(),
@@ -200,13 +201,43 @@ fn held_back(
     Ok((fitted.followed_by(judged), held_back))
 }
 
+/// Whether views may be mirrored: not where a class is told by what is left and what is right.
+fn mirrors(args: &Args, classes: &Classes) -> bool {
+    let is_side = |name: &&String| {
+        let words = name.split(|c: char| !c.is_alphanumeric());
+        let mut words = words.map(str::to_lowercase);
+        words.any(|word| word == "left" || word == "right")
+    };
+    match args.mirror {
+        Mirror::On => true,
+        Mirror::Off => false,
+        Mirror::Auto => {
+            let side = classes.names().unwrap_or_default().iter().find(is_side);
+            if let (Some(name), 1.., false) = (side, args.views, args.speech.quiet) {
+                say(format_args!(
+                    "eco: views are not mirrored, as {name:?} is one of the classes; --mirror on mirrors them all the same"
+                ));
+            }
+            side.is_none()
+        }
+    }
+}
+
 /// Every value that the head depends on.
-fn recipe(args: &Args, balance: Balance, penalty: f64, how: &str) -> BTreeMap<String, Value> {
+fn recipe(
+    args: &Args,
+    balance: Balance,
+    penalty: f64,
+    mirrors: bool,
+    how: &str,
+) -> BTreeMap<String, Value> {
     BTreeMap::from([
         ("penalty".to_owned(), penalty.into()),
         ("balance".to_owned(), (balance == Balance::Classes).into()),
         ("held_back".to_owned(), how.into()),
         ("seed".to_owned(), args.seed.into()),
+        ("views".to_owned(), args.views.into()),
+        ("mirror".to_owned(), (mirrors && args.views > 0).into()),
     ])
 }
 
