@@ -118,7 +118,7 @@ fn a_network_learns_other_classes() {
         let (code, stdout, stderr) = output(command.args(["--format", "json", "--topk", "3"]));
         assert_eq!(code, 0, "{stderr}");
         let rows: Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!(rows[0]["predictions"][0]["label"], class);
+        assert_eq!(rows[0]["top"][0]["label"], class);
         assert!(
             stderr.contains("segments 4, labels of 3 classes"),
             "{stderr}"
