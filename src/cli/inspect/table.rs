@@ -27,6 +27,9 @@ pub(super) fn table(
         unread += usize::from(row.note.is_some());
         columns.row(out, &row)?;
     }
+    if let Some(left_out) = columns.left_out() {
+        writeln!(out, "\nNot shown: {left_out}")?;
+    }
     Ok(unread)
 }
 
@@ -113,6 +116,15 @@ impl Columns {
             stacked: !fits(names + needed + Self::BYTES + Self::DTYPE),
             bytes: fits(needed + Self::BYTES + Self::DTYPE),
             dtype: fits(needed + Self::DTYPE),
+        }
+    }
+
+    /// The columns that there is no room for.
+    fn left_out(&self) -> Option<&'static str> {
+        match (self.dtype, self.bytes) {
+            (true, true) => None,
+            (true, false) => Some("bytes"),
+            (false, _) => Some("dtype, bytes"),
         }
     }
 

@@ -78,6 +78,13 @@ impl Display for Hint {
                 network,
                 matched,
                 total,
+            } if matched == total => {
+                write!(f, "all {total} tensors of {network} are in the file")
+            }
+            Self::OtherNetwork {
+                network,
+                matched,
+                total,
             } => write!(f, "{matched} of the {total} tensors of {network} are in the file"),
             Self::Rename { rules, explains } => write!(
                 f,
@@ -166,7 +173,7 @@ pub(super) fn hints(
     if found.missing.iter().any(|&w| is_head(&spec[w])) {
         match head_rule(checkpoint, spec, found, &compared) {
             Some(rule) => out.push(rule),
-            None if found.matched.len() > spec.len() / 2 => out.push(Hint::NoHead),
+            None if found.missing.iter().all(|&w| is_head(&spec[w])) => out.push(Hint::NoHead),
             None => {}
         }
     }
