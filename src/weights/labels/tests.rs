@@ -175,7 +175,7 @@ fn utf16_is_read() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_from_a_list_that_is_built_in() {
-    let error = LabelSource::parse("kinetics40").read(None).unwrap_err();
+    let error = LabelSource::parse("names").read(None).unwrap_err();
     assert!(
         error
             .to_string()
