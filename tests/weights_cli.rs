@@ -331,6 +331,12 @@ fn hints_name_the_flag_that_acts_on_them() {
     let sound = model(folder.path(), "sound.safetensors", |_| true);
     let said = stderr(&run!(folder, "load-weights", "--dry-run", headless));
     assert!(said.contains("--partial keeps what is there"), "{said}");
+    let part = model(folder.path(), "part.safetensors", |spec| {
+        !spec.name.starts_with("fc") && !spec.name.contains("res5b")
+    });
+    let said = stderr(&run!(folder, "load-weights", "--dry-run", part));
+    assert!(said.contains("--partial keeps what is there"), "{said}");
+    assert!(!said.contains("without a head"), "{said}");
     let said = stderr(&run!(folder, "load-weights", "--dry-run", sound));
     assert!(
         said.contains("--preprocess book or --preprocess official"),

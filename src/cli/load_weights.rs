@@ -281,7 +281,7 @@ fn worded(hint: &Hint, verdict: Verdict) -> String {
             "imports what fits, to train from; --arch {} takes the file for the other",
             Arch::from(*network).name()
         )),
-        Hint::NoHead => partial("keeps what is there"),
+        Hint::NoHead | Hint::Incomplete(_) => partial("keeps what is there"),
         Hint::OnlyExtra(_) => partial("imports the model and leaves the rest"),
         Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
         Hint::SameName => Some(
