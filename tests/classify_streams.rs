@@ -221,7 +221,8 @@ fn a_full_device_is_an_error_for_files_and_for_answers() {
         command.args(["--format", format]).stdout(full);
         let (code, _, stderr) = finished(command.stderr(Stdio::piped()).spawn().unwrap());
         assert_eq!(code, 1, "{format}: {stderr}");
-        assert!(stderr.contains("No space left"), "{format}: {stderr}");
+        let expected = "cannot write to standard output: No space left";
+        assert!(stderr.contains(expected), "{format}: {stderr}");
     }
 }
 

@@ -258,6 +258,33 @@ fn a_list_in_no_known_form_is_one_error_that_names_form_and_line() {
 }
 
 #[test]
+fn a_part_of_a_clip_is_refused_where_a_label_is_expected() {
+    let folder = folder();
+    for (text, part) in [
+        ("room/plain.mp4 5-10\n", "5-10"),
+        ("room/five\nroom/plain.mp4 00:01-00:03\n", "00:01-00:03"),
+        ("room/plain.mp4 0.5 2.5\n", "0.5 2.5"),
+        ("room/plain.mp4,5-10\n", "5-10"),
+    ] {
+        let error = read(folder.path(), "parts.txt", text)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&format!("{part:?} after the path is a part")),
+            "{text}: {error}"
+        );
+        assert!(error.contains("line"), "{text}: {error}");
+    }
+    // A heading says that it is a label.
+    let found = clips(
+        folder.path(),
+        "ages.csv",
+        "path,label\nroom/plain.mp4,5-10\n",
+    );
+    assert_eq!(found, ["room/plain.mp4 - \"5-10\""]);
+}
+
+#[test]
 fn a_list_of_which_nothing_exists_is_one_error() {
     let folder = folder();
     let text = "away/a.mp4 1\naway/b.mp4 2\n";

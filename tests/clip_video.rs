@@ -435,7 +435,11 @@ fn a_video_whose_container_tells_that_its_end_is_missing_is_noted() {
         "-movflags",
         "faststart",
     ];
-    for (name, options) in [("whole.mp4", &first[..]), ("whole.mkv", &first[..4])] {
+    for (name, options) in [
+        ("whole.mp4", &first[..]),
+        ("whole.mkv", &first[..4]),
+        ("whole.avi", &["-c:v", "mpeg4"]),
+    ] {
         assert!(make(folder, name, "4", options));
         let bytes = fs::read(folder.join(name)).unwrap();
         let cut = folder.join(format!("cut-{name}"));

@@ -88,6 +88,79 @@ fn a_network_is_measured_without_weights() {
 }
 
 #[test]
+fn a_value_below_zero_is_named_with_its_flag() {
+    let folder = folder();
+    clip(folder.path(), "clip", 1);
+    for (command, flag, value, expected) in [
+        ("classify", "--from", "-1", "invalid value '-1' for '--from"),
+        (
+            "classify",
+            "--window",
+            "-1.5",
+            "invalid value '-1.5' for '--window",
+        ),
+        ("classify", "--topk", "-1", "invalid value '-1' for '--topk"),
+        ("classify", "--from", "-2s", "no value is below 0"),
+        (
+            "summary",
+            "--segments",
+            "-4",
+            "invalid value '-4' for '--segments",
+        ),
+    ] {
+        let clip = (command == "classify").then_some("clip");
+        let args = [command, flag, value].into_iter().chain(clip);
+        let (code, _, stderr) = eco(folder.path(), args);
+        assert_eq!(code, 2, "{flag} {value}: {stderr}");
+        assert!(stderr.contains(expected), "{flag} {value}: {stderr}");
+        assert!(!stderr.contains("-- -"), "{flag} {value}: {stderr}");
+    }
+}
+
+#[test]
+fn the_advice_to_write_two_dashes_is_given_for_files_only() {
+    let folder = folder();
+    let told = |args: &[&str]| eco(folder.path(), args).2;
+    let said = told(&["bench", "-v"]);
+    assert!(
+        said.contains("unexpected argument '-v'") && !said.contains("as a value"),
+        "{said}"
+    );
+    clip(folder.path(), "-x", 1);
+    let said = told(&["classify", "-x"]);
+    assert!(said.contains("'-- -x'"), "{said}");
+}
+
+#[test]
+fn bench_names_the_network_and_its_weights() {
+    let folder = folder();
+    let quick = ["bench", "--runs", "1", "--warmup", "0"];
+    let demo = ["--weights", "demo", "--segments", "4", "--device", "cpu"];
+    let run = |format| {
+        eco(
+            folder.path(),
+            quick.iter().chain(&demo).chain(&["--format", format]),
+        )
+        .1
+    };
+    let text = run("text");
+    let first = text.lines().next().unwrap();
+    assert_eq!(first, "ECO-Lite, 6 classes, weights demo");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 60),
+        "{text}"
+    );
+    let csv = run("csv");
+    assert!(csv.starts_with("network,weights,engine,"), "{csv}");
+    assert!(
+        csv.lines()
+            .skip(1)
+            .all(|row| row.starts_with("ECO-Lite,demo,")),
+        "{csv}"
+    );
+}
+
+#[test]
 fn every_command_that_can_write_json_does_so_with_format_json() {
     let folder = folder();
     clip(folder.path(), "clip", 4);

@@ -411,6 +411,22 @@ fn every_format_says_the_same() {
 }
 
 #[test]
+fn one_class_and_one_clip_are_not_called_several() {
+    let folder = folder();
+    data_set(folder.path());
+    let list = folder.path().join("one.csv");
+    fs::write(&list, "path,label\nnone,growing\n").unwrap();
+    let (code, _, stderr) = output(quick().arg(&list));
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.contains("1 of 1 clip failed; the first: "),
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("none does not exist").count(), 1, "{stderr}");
+    assert!(!stderr.contains("none: "), "{stderr}");
+}
+
+#[test]
 fn flags_that_do_not_go_together_are_refused() {
     for (args, expected) in [
         (&[][..], "name a list or a directory"),

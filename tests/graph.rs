@@ -295,6 +295,9 @@ fn folded_blocks_are_single_boxes() {
     assert_eq!(boxes.count(), 7);
     assert_eq!(dot.matches(" -> ").count(), 6);
     assert!(!dot.contains("subgraph"));
+    let longest = dot.lines().map(str::len).max();
+    assert!(longest < Some(2000), "a tooltip of {longest:?} characters");
+    assert!(dot.contains("more\""), "{dot}");
     let dot = drawn(&["--format", "dot", "--depth", "2"]);
     assert_eq!(dot.matches("subgraph").count(), 2);
 }

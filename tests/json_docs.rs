@@ -79,6 +79,9 @@ fn is_type(value: &Value, name: &str) -> bool {
         "list of texts" => all(Value::is_string),
         "list of shapes" => all(|shape| is_type(shape, "list of integers")),
         "list of objects" => all(Value::is_object),
+        "map of texts" => value
+            .as_object()
+            .is_some_and(|map| map.values().all(Value::is_string)),
         other => panic!("the page has a type {other}"),
     }
 }
@@ -113,6 +116,8 @@ fn check_object(
             || (value.is_null() && field.presence == Presence::OrNull);
         assert!(fits, "{heading}: {path} is {value}");
         let inner: &[Value] = match value {
+            // Its keys are not ours.
+            Value::Object(_) if field.types == ["map of texts"] => &[],
             Value::Object(_) => std::slice::from_ref(value),
             Value::Array(list) if list.iter().all(Value::is_object) => list,
             _ => &[],
@@ -326,6 +331,105 @@ fn diff_is_as_documented() {
     check("eco diff", &[serde_json::to_value(diff).unwrap()]);
 }
 
+/// A model of zeros for two classes, as a file's tensors.
+fn zeros() -> Vec<(String, RawTensor<'static>)> {
+    let network = Network::new(Architecture::Lite, 2, 16).unwrap();
+    let zeros = network.state_dict().into_iter().map(|spec| {
+        let dtype = if spec.is_counter() {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
+        let bytes = spec.shape.iter().product::<usize>() * if spec.is_counter() { 8 } else { 4 };
+        let (shape, data) = (spec.shape, vec![0; bytes].into());
+        (spec.name, RawTensor { dtype, shape, data })
+    });
+    zeros.collect()
+}
+
+/// What a file can have against it, each kind once; names that collide if `collides`.
+fn odd(collides: bool) -> Vec<(String, RawTensor<'static>)> {
+    let mut tensors = zeros();
+    let bias = |tensors: &mut Vec<(String, RawTensor<'static>)>, layer: &str| {
+        let name = |(name, _): &(String, RawTensor)| name.ends_with(&format!("{layer}.bias"));
+        tensors.iter().position(name).unwrap()
+    };
+    let place = bias(&mut tensors, "conv1_7x7_s2");
+    tensors.remove(place);
+    let place = bias(&mut tensors, "conv2_3x3");
+    tensors[place].1.shape = vec![8, 24];
+    let place = bias(&mut tensors, "inception_3a_1x1");
+    let twice = tensors[place].clone();
+    if collides {
+        tensors.push((format!("module.{}", twice.0), twice.1));
+    }
+    let place = bias(&mut tensors, "inception_3b_1x1");
+    let extent = tensors[place].1.shape[0];
+    tensors[place].1.shape = vec![1, extent];
+    let place = bias(&mut tensors, "inception_3a_3x3");
+    let (dtype, data) = (
+        Dtype::F64,
+        vec![0xff; tensors[place].1.data.len() * 2].into(),
+    );
+    tensors[place].1.dtype = dtype;
+    tensors[place].1.data = data;
+    tensors.push(("more.weight".into(), tensors[place].1.clone()));
+    tensors
+}
+
+#[test]
+fn load_weights_is_as_documented() {
+    let folder = driver::folder();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let import = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command.arg("load-weights").args(args);
+        command.args(["--format", "json"]);
+        let command = command.env("XDG_DATA_HOME", folder.path().join("data"));
+        let (_, stdout, stderr) = output(command.env_remove("ECO_WEIGHTS"));
+        let printed = serde_json::from_str(&stdout);
+        printed.unwrap_or_else(|error| panic!("{error}: {stderr}"))
+    };
+    let written = |name: &str, tensors: &[(String, RawTensor<'_>)]| {
+        let path = path(name);
+        eco::weights::write(Path::new(&path), tensors, &BTreeMap::new()).unwrap();
+        path
+    };
+    let sound = written("sound.safetensors", &zeros());
+    let different = written("different.safetensors", &odd(true));
+    let usable = written("usable.safetensors", &odd(false));
+    let out = path("out.safetensors");
+    let mut reports: Vec<Value> = vec![
+        import(&[&sound, "-o", &out]),
+        import(&[&different, "--dry-run"]),
+        import(&[&usable, "--dry-run", "--partial"]),
+    ];
+    let verdicts: Vec<&Value> = reports.iter().map(|report| &report["verdict"]).collect();
+    assert_eq!(verdicts, ["complete", "mismatch", "partial"]);
+    // Files with these are larger than a test should write.
+    reports[0]["shortened"] = serde_json::json!([
+        { "name": "res3a_2.weight", "file_shape": [128, 128, 3, 3, 3], "model_shape": [128, 96, 3, 3, 3] }
+    ]);
+    reports[0]["ignored"] = serde_json::json!([{ "key": "epoch", "what": "int 3" }]);
+    check("The report of an import", &reports);
+    let text = path("text.pth");
+    fs::write(&text, "no checkpoint").unwrap();
+    check("A file that is not read", &[import(&[&text])]);
+}
+
+#[test]
+fn inspect_is_as_documented() {
+    let folder = driver::folder();
+    let sound = folder.path().join("sound.safetensors");
+    let tensors = zeros().into_iter().take(4).collect::<Vec<_>>();
+    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    eco::weights::write(&sound, &tensors, &metadata).unwrap();
+    let mut listing = eco(&["inspect", "--format", "json", &sound.display().to_string()]);
+    assert_eq!(listing["metadata"]["format"], "pt");
+    listing["keys"] = serde_json::json!([{ "key": "epoch", "what": "int 3" }]);
+    check("eco inspect", &[listing]);
+}
+
 #[test]
 fn weights_and_doctor_are_as_documented() {
     let folder = driver::folder();
@@ -338,20 +442,8 @@ fn weights_and_doctor_are_as_documented() {
     };
     let none: Value = run(&["weights", "--format", "json"]);
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let network = Network::new(Architecture::Lite, 2, 16).unwrap();
-    let zeros = network.state_dict().into_iter().map(|spec| {
-        let dtype = if spec.is_counter() {
-            Dtype::I64
-        } else {
-            Dtype::F32
-        };
-        let bytes = spec.shape.iter().product::<usize>() * if spec.is_counter() { 8 } else { 4 };
-        let (shape, data) = (spec.shape, vec![0; bytes].into());
-        (spec.name, RawTensor { dtype, shape, data })
-    });
     let checkpoint = path("checkpoint.safetensors");
-    let zeros: Vec<_> = zeros.collect();
-    eco::weights::write(Path::new(&checkpoint), &zeros, &BTreeMap::new()).unwrap();
+    eco::weights::write(Path::new(&checkpoint), &zeros(), &BTreeMap::new()).unwrap();
     let imports = [path("a.safetensors"), path("b.safetensors")];
     for out in &imports {
         run(&["load-weights", &checkpoint, "--format", "json", "-o", out]);

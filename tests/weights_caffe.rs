@@ -237,6 +237,14 @@ fn what_is_said_at_import_goes_before_what_the_classes_tell() {
 }
 
 #[test]
+fn a_layer_that_keeps_its_name_is_not_listed_as_renamed() {
+    let file = written(&net("o3d", &layers(&spec(5), "fc_final", values)));
+    let checkpoint = Checkpoint::open(&file.path).unwrap();
+    let top = checkpoint.structure().top();
+    assert!(top.iter().all(|top| top.key != "fc_final"), "{top:?}");
+}
+
+#[test]
 fn inspecting_shows_the_net_and_the_layers_with_other_names() {
     let file = written(&model(5));
     let checkpoint = Checkpoint::open(&file.path).unwrap();

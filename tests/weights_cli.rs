@@ -340,6 +340,12 @@ fn hints_name_the_flag_that_acts_on_them() {
     let sound = model(folder.path(), "sound.safetensors", |_| true);
     let said = stderr(&run!(folder, "load-weights", "--dry-run", headless));
     assert!(said.contains("--partial keeps what is there"), "{said}");
+    let part = model(folder.path(), "part.safetensors", |spec| {
+        !spec.name.starts_with("fc") && !spec.name.contains("res5b")
+    });
+    let said = stderr(&run!(folder, "load-weights", "--dry-run", part));
+    assert!(said.contains("--partial keeps what is there"), "{said}");
+    assert!(!said.contains("without a head"), "{said}");
     let said = stderr(&run!(folder, "load-weights", "--dry-run", sound));
     assert!(
         said.contains("--preprocess book or --preprocess official"),
@@ -390,6 +396,47 @@ fn hints_name_the_flag_that_acts_on_them() {
         )),
         0
     );
+}
+
+#[test]
+fn hints_come_before_lists_of_tensors_which_are_folded() {
+    let folder = workplace();
+    let prefixed: Vec<_> = zeros(51, |_| true)
+        .into_iter()
+        .map(|(name, tensor)| {
+            let (above, parameter) = name.rsplit_once('.').unwrap();
+            (format!("{above}.0.{parameter}"), tensor)
+        })
+        .collect();
+    let path = folder.path().join("other.safetensors");
+    write(&path, &prefixed, &Default::default()).unwrap();
+    let said = stderr(&run!(folder, "load-weights", "--dry-run", path));
+    let (hint, list) = (said.find("hint: "), said.find("tensors missing"));
+    assert!(hint < list && hint.is_some(), "{said}");
+    assert!(said.contains("--rename"), "{said}");
+    assert!(
+        said.contains("... and ") && said.contains("--format json"),
+        "{said}"
+    );
+    assert!(said.lines().count() < 40, "{said}");
+
+    let used = run!(folder, "classify", folder.path(), "--weights", path);
+    let said = stderr(&used);
+    assert_eq!(code(&used), 3, "{said}");
+    assert!(said.find("hint: ") < said.find("tensors missing"), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains("`eco load-weights` on that file"), "{said}");
+}
+
+#[test]
+fn small_files_have_a_size() {
+    let folder = workplace();
+    let few = model(folder.path(), "few.safetensors", |spec| {
+        spec.name.starts_with("fc_final")
+    });
+    let out = folder.path().join("out.safetensors");
+    let said = stderr(&run!(folder, "load-weights", few, "--partial", "-o", out));
+    assert!(said.contains(" kB)") && !said.contains("0 MB"), "{said}");
 }
 
 #[test]

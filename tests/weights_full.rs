@@ -257,6 +257,20 @@ fn weights_of_eco_lite_start_an_eco_full() {
 }
 
 #[test]
+fn a_part_of_eco_full_is_not_taken_for_the_notebooks_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let nested = network(Architecture::Full, 400);
+    let path = file(&folder, &nested);
+    let import = import(&path, Some(Architecture::Lite), Strictness::Partial);
+    let hints = &import.report().hints;
+    assert!(
+        matches!(hints[..], [Hint::OtherNetwork { .. }, ..]),
+        "{hints:?}"
+    );
+    assert!(!hints.contains(&Hint::Notebook), "{hints:?}");
+}
+
+#[test]
 fn bn_inception_starts_the_2d_nets_of_both() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, &bn_inception());

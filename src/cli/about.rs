@@ -4,6 +4,7 @@ use crate::cli::weights::DEMO_NOTICE;
 use crate::recipe::KINETICS_CLASSES;
 use crate::recognise::{Recogniser, WeightsSource};
 use crate::show::report::About;
+use crate::text::counted;
 
 /// The weights and settings in words, for the report and for `-v`.
 pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
@@ -28,9 +29,8 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     settings.add("Segments", Some(engine.segments()));
     settings.add("Sampling", Some(recogniser.sampling()));
     settings.add("Preprocessing", Some(recogniser.preprocess()));
-    let (clips, crops) = (options.clips, options.crops);
-    let views = format!("{clips} times in the clip, {crops} crops");
-    settings.add("Views", (clips * crops.count() > 1).then_some(views));
+    let (clips, crops) = (options.clips, options.crops.count());
+    settings.add("Views", (clips * crops > 1).then(|| views(clips, crops)));
     settings.add("Frames", options.open.frames.as_ref());
     settings.add("Frames per second", options.open.rate);
     settings.add("From", options.from);
@@ -71,6 +71,14 @@ pub(super) fn usage(recogniser: &Recogniser) -> String {
     said.join(", ")
 }
 
+/// `3 per clip with 10 crops each`.
+fn views(clips: usize, crops: usize) -> String {
+    format!(
+        "{clips} per clip with {} each",
+        counted(crops, "crop", "crops")
+    )
+}
+
 /// Names and values; what is unknown is left out.
 #[derive(Default)]
 struct Facts(Vec<(String, String)>);
@@ -79,5 +87,16 @@ impl Facts {
     fn add(&mut self, name: &str, value: Option<impl ToString>) {
         self.0
             .extend(value.map(|value| (name.to_owned(), value.to_string())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_are_counted_in_words() {
+        assert_eq!(views(1, 3), "1 per clip with 3 crops each");
+        assert_eq!(views(4, 1), "4 per clip with 1 crop each");
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
 use crate::recognise::{Answer, Outcome, RecogniseError};
+use crate::weights::LoadError;
 use crate::weights::locate::LocateError;
 
 /// The flag that may help with a clip that was not loaded.
@@ -26,6 +27,7 @@ fn for_cause(error: &(dyn Error + 'static)) -> Option<&'static str> {
         Some(RecogniseError::Device(error)) => return for_device(error),
         Some(RecogniseError::Engine(error)) => return for_engine(error),
         Some(RecogniseError::Clip(error)) => return for_clip(error),
+        Some(RecogniseError::Weights(error)) => return for_weights(error),
         _ => {}
     }
     if let Some(LocateError::NoneImported) = error.downcast_ref() {
@@ -42,6 +44,17 @@ fn for_clip(error: &ClipError) -> Option<&'static str> {
         ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
         ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
         _ => None,
+    }
+}
+
+fn for_weights(error: &LoadError) -> Option<&'static str> {
+    match error {
+        LoadError::Mismatch(_) => Some(
+            "a network needs all of its tensors: `eco load-weights` on that file says which flags make it fit, or what \
+             else to look for",
+        ),
+        LoadError::Select(_) => Some("`eco load-weights` on that file chooses with --key"),
+        LoadError::Weights(_) => None,
     }
 }
 

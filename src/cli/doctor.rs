@@ -14,6 +14,7 @@ use super::weights;
 use crate::clip::Ffmpeg;
 use crate::engine::{Device, DeviceRequest, EngineOptions};
 use crate::recognise::OpenWeights;
+use crate::text::{counted, terminal};
 
 /// Show what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
 ///
@@ -79,8 +80,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             writeln!(out)?;
         }
         Format::Text => {
+            let width = terminal::width(&out).unwrap_or(usize::MAX);
             for Finding { name, what, .. } in &findings {
-                writeln!(out, "{name:<9} {what}")?;
+                let title = format!("{name:<9} ");
+                writeln!(out, "{}", terminal::behind(&title, what, width))?;
             }
         }
     }
@@ -95,7 +98,8 @@ fn cpu() -> String {
         true => "none of the instructions that make the winograd engine fast".to_owned(),
         false => features.join(" "),
     };
-    format!("{}, {cores} threads, {features}", std::env::consts::ARCH)
+    let threads = counted(cores, "thread", "threads");
+    format!("{}, {threads}, {features}", std::env::consts::ARCH)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -192,7 +196,8 @@ fn cuda() -> Result<String, String> {
     let gpu = |index| DeviceRequest::Only(Device::Cuda(index)).resolve();
     gpu(0).map_err(|error| error.to_string())?;
     let count = (0..).take_while(|&index| gpu(index).is_ok()).count();
-    Ok(format!("{count} GPUs that libtorch can use"))
+    let gpus = counted(count, "GPU", "GPUs");
+    Ok(format!("{gpus} that libtorch can use"))
 }
 
 fn ffmpeg(given: Option<&Path>) -> Result<String, String> {
@@ -216,10 +221,8 @@ fn found_weights(asked_for: Option<&Path>) -> Result<String, anyhow::Error> {
     };
     let (metadata, classes) = (weights.metadata(), weights.classes());
     let facts = metadata.facts().map(|fact| fact.to_string()).join(", ");
-    let name = metadata.architecture;
-    Ok(format!(
-        "{source}{reason}: {name}, {classes} classes, {facts}"
-    ))
+    let (name, classes) = (metadata.architecture, counted(classes, "class", "classes"));
+    Ok(format!("{source}{reason}: {name}, {classes}, {facts}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How a command ends: exit codes, and the error on standard error.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use super::advice;
@@ -56,10 +57,32 @@ impl Failure {
         if is_broken_pipe(self.error.as_ref()) {
             return ExitCode::SUCCESS;
         }
-        let advice = advice::for_failure(&self.error).map_or(String::new(), |a| format!("; {a}"));
-        say(format_args!("eco: {:#}{advice}", self.error));
+        let what = match is_of_standard_output(&self.error) {
+            true => "cannot write to standard output: ",
+            false => "",
+        };
+        let mut text = format!("eco: {what}{:#}", self.error).trim_end().to_owned();
+        if let Some(advice) = advice::for_failure(&self.error) {
+            text += if text.contains('\n') { "\n" } else { "; " };
+            text += advice;
+        }
+        say(text);
         ExitCode::from(self.code)
     }
+}
+
+/// Whether writing failed without a word about where: files are named by their errors, standard output has no name.
+fn is_of_standard_output(error: &anyhow::Error) -> bool {
+    let json = error.downcast_ref::<serde_json::Error>();
+    let of_json = json.and_then(serde_json::Error::io_error_kind);
+    let plain = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let is_full = |kind| {
+        matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    };
+    plain.or(of_json).is_some_and(is_full)
 }
 
 /// The same error has the same code in every command.

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use self::table::table;
 use super::exit::{Failure, UNREADABLE};
-use crate::text::terminal;
+use crate::text::{counted, terminal};
 use crate::weights::{Checkpoint, ErrorClass, InspectedTensor, Inspector, network_in};
 
 /// List the tensors of any checkpoint, with what their values look like
@@ -60,7 +60,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     out.flush()?;
     if unread > 0 {
-        return Err(anyhow::anyhow!("the values of {unread} tensors could not be read").into());
+        let tensors = counted(unread, "tensor", "tensors");
+        return Err(anyhow::anyhow!("the values of {tensors} could not be read").into());
     }
     Ok(())
 }

@@ -10,11 +10,13 @@ use super::say::say;
 use super::values::one_of;
 use crate::file::{FileError, same_file};
 use crate::recipe::{Preprocess, Sampling};
-use crate::text::shell_word;
+use crate::text::number::file_size;
+use crate::text::{shell_word, terminal};
 use crate::weights::locate::{ENVIRONMENT, LocateError, Places};
 use crate::weights::{
     ErrorClass, Hint, Import, ImportOptions, LabelSource, LoadError, LoadOptions, MatchReport,
-    Models, Precision, Rename, ReportBody, SelectError, Strictness, Verdict, WeightsError,
+    Models, Precision, Rename, ReportDifferences, ReportHead, SelectError, Strictness, Verdict,
+    WeightsError,
 };
 
 const EXIT_CODES: &str = "\
@@ -116,13 +118,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .map_err(|error| failure(error, json))?;
     show(import.report(), json)?;
     let size = std::fs::metadata(&output).map_or(0, |meta| meta.len());
-    say(format_args!(
-        "{}\nwrote {} ({:.0} MB)\n{}",
-        import.report().outcome(),
-        output.display(),
-        size as f64 / 1e6,
-        next_step(&places, &output, import.report())
-    ));
+    let size = file_size(size);
+    let report = import.report();
+    say(terminal::wrapped(&report.outcome(), columns()));
+    say(format_args!("wrote {} ({size})", output.display()));
+    say(next_step(&places, &output, report));
     Ok(())
 }
 
@@ -188,10 +188,15 @@ fn mismatch(report: &MatchReport) -> Failure {
     Failure::with_code(MISMATCH, anyhow::anyhow!(message))
 }
 
+/// Columns of the terminal that the report goes to; elsewhere lines are not broken.
+fn columns() -> usize {
+    terminal::width(io::stderr()).unwrap_or(usize::MAX)
+}
+
 /// Notes the weights as imported last if they can be used, and says what can be done with them.
 fn next_step(places: &Places, output: &Path, report: &MatchReport) -> String {
     if report.verdict == Verdict::Partial {
-        return "eco classify needs all tensors and does not take these weights".to_string();
+        return "eco classify needs all tensors and does not take these weights: they are a start for training".to_string();
     }
     // A pipe or a device has swallowed them.
     if !output.is_file() {
@@ -206,11 +211,10 @@ fn next_step(places: &Places, output: &Path, report: &MatchReport) -> String {
     }
     match &places.environment {
         None => {
-            "these weights are used from now on; try: eco classify FRAMES_DIRECTORY".to_string()
+            "these weights are used from now on\ntry: eco classify FRAMES_DIRECTORY".to_string()
         }
         Some(_) => format!(
-            "{ENVIRONMENT} names other weights, which are used first; try: eco classify --weights {name} \
-             FRAMES_DIRECTORY"
+            "{ENVIRONMENT} names other weights, which are used first\ntry: eco classify --weights {name} FRAMES_DIRECTORY"
         ),
     }
 }
@@ -243,10 +247,17 @@ fn show(report: &MatchReport, json: bool) -> Result<(), Failure> {
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
     } else {
-        let mut text = ReportBody(report).to_string();
-        hints
-            .iter()
-            .for_each(|hint| text.push_str(&format!("hint: {hint}\n")));
+        let width = columns();
+        let mut text = ReportHead { report, width }.to_string();
+        for hint in hints {
+            text += &terminal::behind("hint: ", &hint, width);
+            text.push('\n');
+        }
+        let differences = ReportDifferences(report).to_string();
+        text += &differences;
+        if differences.lines().any(|line| line.starts_with("  ... ")) {
+            text += "(--format json has all of them)\n";
+        }
         let _ = write!(io::stderr(), "{text}");
     }
     Ok(())
@@ -270,7 +281,7 @@ fn worded(hint: &Hint, verdict: Verdict) -> String {
             "imports what fits, to train from; --arch {} takes the file for the other",
             Arch::from(*network).name()
         )),
-        Hint::NoHead => partial("keeps what is there"),
+        Hint::NoHead | Hint::Incomplete(_) => partial("keeps what is there"),
         Hint::OnlyExtra(_) => partial("imports the model and leaves the rest"),
         Hint::Notebook => Some("--preprocess book or --preprocess official".to_string()),
         Hint::SameName => Some(

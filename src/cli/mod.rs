@@ -31,7 +31,7 @@ mod weights_command;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::EXIT_CODES;
 
@@ -61,10 +61,15 @@ enum Command {
     Man(generate::ManArgs),
 }
 
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = habits::with_negative_numbers(Cli::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 /// Parses the command line, runs it and says how it went.
 pub fn run() -> ExitCode {
-    let cli =
-        Cli::try_parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
+    let cli = parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -11,6 +11,7 @@ use super::outputs;
 use super::say::say;
 use crate::show::read_rows;
 use crate::show::report::{About, PageFrames, ReportPage};
+use crate::text::number::file_size;
 
 /// Make a web page from rows that `eco classify` wrote
 ///
@@ -61,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(anyhow!("{shown} has no rows").into());
     }
     let bytes = page.finish(ending)?;
-    let megabytes = bytes as f64 / 1e6;
+    let size = file_size(bytes);
     say(format_args!(
-        "eco: wrote {} ({megabytes:.1} MB)",
+        "eco: wrote {} ({size})",
         args.output.display()
     ));
     Ok(())

@@ -16,6 +16,7 @@ pub use encoding::without_mark;
 pub use names::UnknownName;
 pub(crate) use names::names;
 pub use natural::natural_order;
+pub use number::counted;
 pub use pipe::is_broken_pipe;
 pub use printable::{one_line, printable, visible};
 pub use shell::shell_word;

@@ -13,6 +13,25 @@ pub fn thousands(value: usize) -> String {
     text
 }
 
+/// `1 class`, `400 classes`.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {several}"),
+    }
+}
+
+/// The size of a file: `812 bytes`, `68 kB`, `1.2 MB`, `150 MB`.
+pub fn file_size(bytes: u64) -> String {
+    let size = bytes as f64;
+    match bytes {
+        0..1_000 => counted(bytes as usize, "byte", "bytes"),
+        1_000..999_500 => format!("{:.0} kB", size / 1e3),
+        999_500..9_950_000 => format!("{:.1} MB", size / 1e6),
+        _ => format!("{:.0} MB", size / 1e6),
+    }
+}
+
 /// Bytes in units of 10^6, with two digits.
 pub fn megabytes(bytes: usize) -> String {
     format!("{:.2}", bytes as f64 / 1e6)
@@ -70,6 +89,36 @@ mod tests {
         assert_eq!(four_digits(37_000.0), "37000");
         assert_eq!(four_digits(f64::NAN), "NaN");
         assert!(four_digits(-1.234_567e-38).len() <= 10);
+    }
+
+    #[test]
+    fn sizes_of_files_are_never_nothing() {
+        let sizes = [
+            0,
+            1,
+            999,
+            1_000,
+            999_499,
+            999_500,
+            1_234_567,
+            9_949_999,
+            9_950_000,
+            150_073_265,
+        ];
+        let texts = sizes.map(file_size);
+        let expected = [
+            "0 bytes",
+            "1 byte",
+            "999 bytes",
+            "1 kB",
+            "999 kB",
+            "1.0 MB",
+            "1.2 MB",
+            "9.9 MB",
+            "10 MB",
+            "150 MB",
+        ];
+        assert_eq!(texts, expected);
     }
 
     #[test]

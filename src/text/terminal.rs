@@ -77,6 +77,15 @@ pub fn wrapped(text: &str, width: usize) -> String {
     lines
 }
 
+/// `text` behind `title`, on lines of at most `width` columns; those after the first are as far to the right as the text.
+pub fn behind(title: &str, text: &str, width: usize) -> String {
+    let margin = title.width();
+    let lines = text.lines().map(str::trim_start);
+    let lines = lines.map(|line| wrapped(line, width.saturating_sub(margin)));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    title.to_owned() + &lines.replace('\n', &format!("\n{}", " ".repeat(margin)))
+}
+
 /// As many characters as fit in `width` columns beside an ellipsis.
 fn cut(characters: impl Iterator<Item = char>, width: usize) -> String {
     let mut used = 1;
@@ -112,5 +121,8 @@ mod tests {
         );
         assert_eq!(wrapped("a longer word", 4), "a\nlonger\nword");
         assert_eq!(wrapped("", 4), "");
+        let text = "a longer\n word";
+        assert_eq!(behind("x: ", text, 9), "x: a\n   longer\n   word");
+        assert_eq!(behind("x: ", text, usize::MAX), "x: a longer\n   word");
     }
 }

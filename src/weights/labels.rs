@@ -8,6 +8,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -115,7 +116,21 @@ fn text_of(path: &Path) -> Result<String, String> {
 fn parse(text: &str) -> Result<Vec<String>, String> {
     match text.trim_start().as_bytes().first() {
         Some(b'[') | Some(b'{') => json::parse(text),
-        Some(_) => lines::parse(text),
+        Some(_) => lines::parse(&without_comments(text)),
         None => Err("it is empty".to_string()),
     }
+}
+
+/// Lines without those that begin with `#`, unless all do, or the mark is a column's heading (`#,name`).
+fn without_comments(text: &str) -> Cow<'_, str> {
+    let is_comment = |line: &str| {
+        let rest = line.trim_start().strip_prefix('#');
+        rest.is_some_and(|rest| !rest.starts_with([',', ';', '\t']))
+    };
+    let is_name = |line: &str| !line.trim().is_empty() && !is_comment(line);
+    if !text.lines().any(is_comment) || !text.lines().any(is_name) {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.split_inclusive('\n').filter(|line| !is_comment(line));
+    Cow::Owned(kept.collect())
 }

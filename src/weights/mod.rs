@@ -29,8 +29,8 @@ pub use header::HeaderError;
 pub use labels::LabelSource;
 pub use matching::{
     Collision, Converted, Hint, Ignored, LoadError, LoadOptions, Loaded, MatchReport, Misfit,
-    Mismatched, Model, Models, Named, NonFinite, Rename, ReportBody, ReportText, SelectError,
-    Share, Shortened, Strictness, Verdict, network_in, open, open_with,
+    Mismatched, Model, Models, Named, NonFinite, Rename, ReportDifferences, ReportHead, ReportText,
+    SelectError, Share, Shortened, Strictness, Verdict, network_in, open, open_with,
 };
 pub use metadata::{Assumed, FORMAT_VERSION, Fact, Metadata};
 pub use opened::{UnusableWeights, Weights};

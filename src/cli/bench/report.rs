@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::recognise::Recogniser;
+use crate::text::{counted, terminal};
 
 /// One stage's times in milliseconds per clip.
 #[derive(Debug, Serialize)]
@@ -44,6 +45,9 @@ impl Stage {
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     version: &'static str,
+    network: String,
+    classes: usize,
+    weights: String,
     engine: String,
     device: String,
     threads: usize,
@@ -64,8 +68,12 @@ impl Report {
         stages: Vec<Stage>,
     ) -> Self {
         let engine = recogniser.engine();
+        let weights = recogniser.weights();
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            network: weights.metadata().architecture.to_string(),
+            classes: weights.classes(),
+            weights: weights.source().to_string(),
             engine: engine.kind().to_string(),
             device: engine.device().to_string(),
             threads: recogniser.threads(),
@@ -80,20 +88,19 @@ impl Report {
     /// A table on standard output.
     pub(super) fn text(&self) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
+        let width = terminal::width(&out).unwrap_or(usize::MAX);
+        for line in [self.what(), self.how()] {
+            writeln!(out, "{}", terminal::wrapped(&line, width))?;
+        }
         writeln!(
             out,
-            "{} on {}, {} threads, {} segments, batch {}",
-            self.engine, self.device, self.threads, self.segments, self.batch
-        )?;
-        writeln!(
-            out,
-            "{:14} {:>5} {:>10} {:>10} {:>10} {:>8}",
+            "{:13} {:>4} {:>9} {:>9} {:>9} {:>8}",
             "ms per clip", "runs", "min", "median", "max", "clips/s"
         )?;
         for stage in &self.stages {
             writeln!(
                 out,
-                "{:14} {:>5} {:>10.1} {:>10.1} {:>10.1} {:>8.2}",
+                "{:13} {:>4} {:>9.1} {:>9.1} {:>9.1} {:>8.2}",
                 stage.name,
                 stage.runs,
                 stage.min_ms,
@@ -106,6 +113,25 @@ impl Report {
             writeln!(out, "peak memory {peak:.0} MB")?;
         }
         Ok(())
+    }
+
+    /// The network and its weights.
+    fn what(&self) -> String {
+        let classes = counted(self.classes, "class", "classes");
+        format!("{}, {classes}, weights {}", self.network, self.weights)
+    }
+
+    /// What it runs on.
+    fn how(&self) -> String {
+        let threads = counted(self.threads, "thread", "threads");
+        let Self {
+            engine,
+            device,
+            segments,
+            batch,
+            ..
+        } = self;
+        format!("{engine} on {device}, {threads}, {segments} segments, batch {batch}")
     }
 
     /// One JSON object on standard output.
@@ -122,6 +148,8 @@ impl Report {
         for stage in &self.stages {
             let peak = self.peak_memory_mb.map(|peak| peak.to_string());
             out.write_record([
+                self.network.clone(),
+                self.weights.clone(),
                 self.engine.clone(),
                 self.device.clone(),
                 self.threads.to_string(),
@@ -140,7 +168,9 @@ impl Report {
     }
 }
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 14] = [
+    "network",
+    "weights",
     "engine",
     "device",
     "threads",

@@ -14,6 +14,7 @@ use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
 use crate::show::values::{Content, ValuesFile};
 use crate::show::{Colour, Ending, Picture, RowWriter, TextStyle};
+use crate::text::number::file_size;
 use crate::text::terminal;
 
 /// From this size on, in bytes, browsers are slow to open a page.
@@ -118,11 +119,9 @@ impl Sinks {
                 LARGE_PAGE.. => "; browsers will be slow to open it",
                 _ => "",
             };
-            let megabytes = bytes as f64 / 1e6;
-            self.notes.push(format!(
-                "wrote {} ({megabytes:.1} MB){slow}",
-                path.display()
-            ));
+            let size = file_size(bytes);
+            self.notes
+                .push(format!("wrote {} ({size}){slow}", path.display()));
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;

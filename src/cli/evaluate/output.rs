@@ -15,7 +15,7 @@ use crate::show::Ending;
 use crate::show::evaluation::{
     SampleLine, Summary, write_classes, write_confusion, write_json, write_text,
 };
-use crate::text::terminal;
+use crate::text::{counted, terminal};
 
 /// What an evaluation writes.
 pub(super) struct Output<'a> {
@@ -107,7 +107,13 @@ impl<'a> Output<'a> {
                 let all = self.evaluation.answered() + self.evaluation.failed();
                 let failed = self.failures.len();
                 let clip = clip.text();
-                Err(anyhow!("{failed} of {all} clips failed; the first: {clip}: {error}").into())
+                // Most errors name the clip themselves.
+                let first = match error.contains(&*clip) {
+                    true => error.clone(),
+                    false => format!("{clip}: {error}"),
+                };
+                let clips = counted(all as usize, "clip", "clips");
+                Err(anyhow!("{failed} of {clips} failed; the first: {first}").into())
             }
         }
     }

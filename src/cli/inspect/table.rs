@@ -27,6 +27,9 @@ pub(super) fn table(
         unread += usize::from(row.note.is_some());
         columns.row(out, &row)?;
     }
+    if let Some(left_out) = columns.left_out() {
+        writeln!(out, "\nNot shown: {left_out}")?;
+    }
     Ok(unread)
 }
 
@@ -113,6 +116,15 @@ impl Columns {
             stacked: !fits(names + needed + Self::BYTES + Self::DTYPE),
             bytes: fits(needed + Self::BYTES + Self::DTYPE),
             dtype: fits(needed + Self::DTYPE),
+        }
+    }
+
+    /// The columns that there is no room for.
+    fn left_out(&self) -> Option<&'static str> {
+        match (self.dtype, self.bytes) {
+            (true, true) => None,
+            (true, false) => Some("bytes"),
+            (false, _) => Some("dtype, bytes"),
         }
     }
 
@@ -209,7 +221,13 @@ mod tests {
             let wide = |line: &&str| line.width() > width && !line.starts_with("eco_2d.");
             assert_eq!(text.lines().find(wide), None, "{width}: {text}");
             let rows = text.lines().skip_while(|line| *line != "name");
-            assert_eq!(rows.count(), 4, "{text}");
+            let rows: Vec<&str> = rows.collect();
+            let left_out: &[&str] = match width {
+                80 => &[],
+                60 => &["", "Not shown: bytes"],
+                _ => &["", "Not shown: dtype, bytes"],
+            };
+            assert_eq!(rows[4..], *left_out, "{width}: {text}");
         }
     }
 }

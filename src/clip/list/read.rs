@@ -10,7 +10,7 @@ use super::form::{Form, Meaning, Unreadable};
 use super::json;
 use super::place::{self, Places};
 use super::records::{Records, Separator, utf8};
-use super::words::Row;
+use super::words::{Row, is_part};
 use crate::clip::entry::{ClipEntry, Label};
 use crate::clip::error::{ClipError, Result};
 use crate::clip::reading::read_error;
@@ -100,6 +100,7 @@ fn line_list(
 ) -> Result<List> {
     let standing = |record: &[u8]| places.as_it_stands(record);
     let mut form = split.map(Form::Split);
+    let mut has_heading = false;
     if form.is_none() && standing(&records[0].1).is_none() {
         form = Columns::named(&records[0].1).map(Form::Table);
         if let (Some(_), Some(columns)) = (&form, part_columns(&records[0].1)) {
@@ -108,7 +109,8 @@ fn line_list(
             );
             return Err(bad_entry(records[0].0, None, reason));
         }
-        if form.is_some() || is_header(&records[0].1) {
+        has_heading = form.is_some() || is_header(&records[0].1);
+        if has_heading {
             records.remove(0);
         }
     }
@@ -134,7 +136,12 @@ fn line_list(
             false => form.parse(record, places),
         };
         match meaning {
-            Some(Meaning::Row(row)) => entries.push(entry(row, *line, places)?),
+            Some(Meaning::Row(row)) => {
+                if !has_heading {
+                    refuse_part(&row, *line)?;
+                }
+                entries.push(entry(row, *line, places)?);
+            }
             Some(Meaning::NotTested) => not_tested += 1,
             Some(Meaning::Nothing) => {}
             None => {
@@ -210,8 +217,22 @@ pub fn read_stream<R: BufRead>(
             Some(_) => return None,
             None => Row::of(&record),
         };
-        Some(entry(row, place, &places))
+        let checked = refuse_part(&row, place);
+        Some(checked.and_then(|()| entry(row, place, &places)))
     })
+}
+
+/// An error for a part of a clip in the place of a label, of which no heading says that it is one.
+fn refuse_part(row: &Row, place: usize) -> Result<()> {
+    match row.label.as_deref().filter(|label| is_part(label)) {
+        None => Ok(()),
+        Some(part) => {
+            let reason = format!(
+                "{part:?} after the path is a part of the clip, which is not read: cut the clips, or leave it out"
+            );
+            Err(bad_entry(place, None, reason))
+        }
+    }
 }
 
 fn is_comment(record: &[u8], places: &Places) -> bool {

@@ -93,6 +93,25 @@ pub(super) fn named(record: &[u8], places: &Places) -> Option<Row> {
     row(path, label)
 }
 
+/// Whether a label is a part of a clip as people write it: `5-10`, `00:01-00:03`, `1.5 3.0`, `2s..4s`.
+pub(super) fn is_part(label: &str) -> bool {
+    let is_mark = |c: char| matches!(c, '-' | '\u{2013}' | '~') || c.is_whitespace();
+    let is_time = |word: &str| {
+        let number = word.trim_end_matches(['s', 'm', 'h']);
+        number.ends_with(|c: char| c.is_ascii_digit())
+            && number
+                .chars()
+                .all(|c| c.is_ascii_digit() || ".:".contains(c))
+    };
+    let ends = label.replace("..", "-");
+    let ends: Vec<&str> = ends
+        .split(is_mark)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_index = label.parse::<i64>().is_ok();
+    !is_index && ends.len() == 2 && ends.into_iter().all(is_time)
+}
+
 /// ffmpeg's `file 'path'`, in which `'\''` is a quote.
 pub(super) fn concat(record: &[u8]) -> Option<Row> {
     let text = record.strip_prefix(b"file")?;
@@ -201,6 +220,33 @@ mod tests {
             ),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn parts_of_clips_are_told_from_labels() {
+        for part in [
+            "5-10",
+            "5 - 10",
+            "00:01-00:03",
+            "1.5 3.0",
+            "2s..4s",
+            "0.5\u{2013}1",
+            "10~20",
+        ] {
+            assert!(is_part(part), "{part}");
+        }
+        for label in [
+            "5",
+            "-1",
+            "growing",
+            "50-m run",
+            "high-five",
+            "a 5-10",
+            "1-2-3",
+            "v1.2",
+        ] {
+            assert!(!is_part(label), "{label}");
+        }
     }
 
     #[test]

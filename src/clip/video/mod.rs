@@ -1,5 +1,6 @@
 //! Videos, frame by frame, through the `ffmpeg` and `ffprobe` programs.
 
+mod avi;
 pub mod ffmpeg;
 mod listing;
 mod pam;

@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::avi;
 use super::ffmpeg::{Ffmpeg, process_error};
 use super::listing::{Listing, Origin};
 use super::pam;
@@ -65,7 +66,7 @@ impl Video {
             path: path.to_path_buf(),
             ffmpeg: ffmpeg.clone(),
             listing,
-            cut_off: printed.cut_off,
+            cut_off: printed.cut_off.or_else(|| avi::missing_end(path)),
         })
     }
 
@@ -74,7 +75,7 @@ impl Video {
         &self.path
     }
 
-    /// Says that the file is incomplete, if ffprobe noticed.
+    /// Says that the file is incomplete, if ffprobe or the header of an AVI file does.
     pub fn note(&self) -> Option<String> {
         let reason = self.cut_off.as_ref()?;
         let (path, frames) = (self.path.display(), self.frame_count());

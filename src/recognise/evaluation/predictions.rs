@@ -39,7 +39,7 @@ impl Origin {
     pub fn difference(&self, other: &Self) -> Option<String> {
         let said = |origin: &Self, name: &String| match origin.settings.get(name) {
             Some(value) => value.clone(),
-            None => "none".to_owned(),
+            None => "by default".to_owned(),
         };
         let names = self.settings.keys().chain(other.settings.keys());
         let differs = names.filter(|name| self.settings.get(*name) != other.settings.get(*name));
@@ -286,5 +286,13 @@ mod tests {
         let difference = origin("demo").difference(&origin("x.safetensors"));
         assert_eq!(difference.unwrap(), "weights demo, not x.safetensors");
         assert_eq!(origin("demo").difference(&origin("demo")), None);
+        let mut crops = origin("demo");
+        crops
+            .settings
+            .insert("views".into(), "1 per clip with 3 crops each".into());
+        assert_eq!(
+            origin("demo").difference(&crops).unwrap(),
+            "views by default, not 1 per clip with 3 crops each"
+        );
     }
 }

@@ -49,7 +49,11 @@ pub fn write_text(mut sink: impl Write, summary: &Summary, width: usize) -> io::
     }
     let hidden = measures.len() - shown.len();
     if hidden > 0 {
-        writeln!(out, "({hidden} classes have neither clips nor answers)")?;
+        let (classes, have) = match hidden {
+            1 => ("class", "has"),
+            _ => ("classes", "have"),
+        };
+        writeln!(out, "({hidden} {classes} {have} neither clips nor answers)")?;
     }
     let confused = evaluation.most_confused();
     if !confused.is_empty() {
@@ -84,12 +88,14 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let (mean, classes) = evaluation.mean_class_accuracy();
     let without = match evaluation.classes() - classes {
         0 => String::new(),
+        1 => "; 1 has none".to_owned(),
         count => format!("; {count} have none"),
     };
-    let mean = format!(
-        "{}  over the {classes} classes that have clips{without}",
-        percent(mean)
-    );
+    let over = match classes {
+        1 => "the one class that has clips".to_owned(),
+        _ => format!("the {classes} classes that have clips"),
+    };
+    let mean = format!("{}  over {over}{without}", percent(mean));
     line(out, "mean class", &mean)?;
     if let (Some([coverage, accuracy]), Some(least)) = (evaluation.confident(), summary.min_score) {
         let least = f64::from(least) * 100.0;

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use super::drawing::{Drawing, Edge, Flow, Part, Unit};
 use super::svg::{HOT, fill};
 
+/// Layers of a folded block that a tooltip names.
+const MAX_DETAILS: usize = 8;
+
 /// The source text.
 pub(super) fn dot(drawing: &Drawing) -> String {
     let mut out = String::new();
@@ -63,9 +66,18 @@ fn attributes(drawing: &Drawing, unit: &Unit) -> String {
     format!(
         "label={}, tooltip={}, fillcolor=\"{}\"{shape}{ink}",
         quoted(&label),
-        quoted(&unit.details.join("\n")),
+        quoted(&tooltip(&unit.details)),
         fill(unit, heat)
     )
+}
+
+fn tooltip(details: &[String]) -> String {
+    let rest = details.len().saturating_sub(MAX_DETAILS);
+    let mut text = details[..details.len() - rest].join("\n");
+    if rest > 0 {
+        text += &format!("\n… and {rest} more");
+    }
+    text
 }
 
 fn arrow(drawing: &Drawing, edge: &Edge) -> String {

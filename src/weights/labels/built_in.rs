@@ -108,8 +108,32 @@ pub(super) fn advice(name: &Path) -> String {
         let orders = orders.join(" or ");
         return format!("its classes are numbered in two ways: choose {orders}");
     }
+    if let Some(near) = near(&name.to_string_lossy()) {
+        return format!("no such file; the built-in list is called {near}");
+    }
     let known: Vec<_> = LISTS.iter().map(|list| list.name).collect();
     format!("no such file, and not one of {}", known.join(", "))
+}
+
+/// The lists that `name` may mean: those that begin with it, else those spelled nearly as it is.
+fn near(name: &str) -> Option<String> {
+    /// The least likeness, from 0 to 1: a letter or two are wrong.
+    const CLOSE: f64 = 0.75;
+    let name = name.to_lowercase();
+    let bare = |name: &str| name.replace(['-', '_', ' '], "");
+    let begins =
+        |list: &&BuiltIn| !bare(&name).is_empty() && bare(list.name).starts_with(&bare(&name));
+    let is_close =
+        |list: &&BuiltIn| strsim::normalized_damerau_levenshtein(list.name, &name) >= CLOSE;
+    let mut near: Vec<&str> = LISTS.iter().filter(begins).map(|list| list.name).collect();
+    if near.is_empty() {
+        near = LISTS
+            .iter()
+            .filter(is_close)
+            .map(|list| list.name)
+            .collect();
+    }
+    (!near.is_empty()).then(|| near.join(" or "))
 }
 
 #[cfg(test)]
@@ -134,6 +158,32 @@ mod tests {
                 list.name
             );
         }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_lists_it_may_mean() {
+        for (name, lists) in [
+            ("kinetics", "kinetics400"),
+            ("Kinetics-400", "kinetics400"),
+            ("kinetcs400", "kinetics400"),
+            ("ucf-101", "ucf101"),
+            ("ucf", "ucf101"),
+            ("hmdb", "hmdb51-sorted or hmdb51-tsn"),
+            ("hmdb51-tns", "hmdb51-tsn"),
+            (
+                "something_v1",
+                "something-v1-official or something-v1-sorted",
+            ),
+        ] {
+            let advice = advice(Path::new(name));
+            let expected = format!("the built-in list is called {lists}");
+            assert!(advice.ends_with(&expected), "{name}: {advice}");
+        }
+        let unknown = advice(Path::new("labels.txt"));
+        assert!(
+            unknown.contains("not one of kinetics400, ucf101"),
+            "{unknown}"
+        );
     }
 
     #[test]

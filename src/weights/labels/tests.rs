@@ -175,7 +175,7 @@ fn utf16_is_read() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_from_a_list_that_is_built_in() {
-    let error = LabelSource::parse("kinetics40").read(None).unwrap_err();
+    let error = LabelSource::parse("names").read(None).unwrap_err();
     assert!(
         error
             .to_string()
@@ -225,4 +225,19 @@ fn lines_whose_indices_are_almost_complete_are_no_names() {
         assert_eq!(parse(text).unwrap_err(), reason);
     }
     assert!(parse("50 m run\n100 m run\n200 m run\n").is_ok());
+}
+
+#[test]
+fn lines_that_begin_with_a_hash_are_comments() {
+    for text in [
+        "# my classes\nzero\none\n",
+        "#classes\n\nzero\n# between\none\n",
+        "# index,label\n0,zero\n1,one\n",
+        "#,name\n0,zero\n1,one\n",
+        "# a list\n- zero\n- one\n",
+    ] {
+        assert_eq!(parse(text).unwrap(), ["zero", "one"], "{text:?}");
+    }
+    // Nothing else is there.
+    assert_eq!(parse("#one\n#two\n").unwrap(), ["#one", "#two"]);
 }

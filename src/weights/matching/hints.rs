@@ -11,7 +11,7 @@ use super::model::Model;
 use super::names::tail;
 use super::relatives::{other_network, relative, starting_point};
 use crate::recipe::Architecture;
-use crate::text::{printable, visible};
+use crate::text::{counted, printable, visible};
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::tensor::TensorSpec;
 
@@ -53,8 +53,10 @@ pub enum Hint {
         /// The model's name.
         name: String,
     },
-    /// The classifier is missing.
+    /// The classifier is missing, and nothing else is.
     NoHead,
+    /// So many tensors are missing, and nothing in the file explains that.
+    Incomplete(usize),
     /// The model is filled, and so many tensors are left over.
     OnlyExtra(usize),
     /// Several tensors claim one name of the model.
@@ -78,6 +80,13 @@ impl Display for Hint {
                 network,
                 matched,
                 total,
+            } if matched == total => {
+                write!(f, "all {total} tensors of {network} are in the file")
+            }
+            Self::OtherNetwork {
+                network,
+                matched,
+                total,
             } => write!(f, "{matched} of the {total} tensors of {network} are in the file"),
             Self::Rename { rules, explains } => write!(
                 f,
@@ -89,6 +98,10 @@ impl Display for Hint {
             }
             Self::NoHead => {
                 f.write_str("the classifier is missing: this is a trunk without a head")
+            }
+            Self::Incomplete(missing) => {
+                let tensors = counted(*missing, "tensor", "tensors");
+                write!(f, "the file lacks {tensors} of the network: the weights are incomplete")
             }
             Self::OnlyExtra(1) => {
                 f.write_str("every tensor of the model was found; 1 more is in the file")
@@ -166,9 +179,12 @@ pub(super) fn hints(
     if found.missing.iter().any(|&w| is_head(&spec[w])) {
         match head_rule(checkpoint, spec, found, &compared) {
             Some(rule) => out.push(rule),
-            None if found.matched.len() > spec.len() / 2 => out.push(Hint::NoHead),
+            None if found.missing.iter().all(|&w| is_head(&spec[w])) => out.push(Hint::NoHead),
             None => {}
         }
+    }
+    if out.is_empty() && !found.missing.is_empty() && found.matched.len() > spec.len() / 2 {
+        out.push(Hint::Incomplete(found.missing.len()));
     }
     if !found.collisions.is_empty() {
         out.push(Hint::SameName);

@@ -19,6 +19,6 @@ pub use names::Rename;
 pub use report::{
     Collision, Converted, Ignored, MatchReport, Mismatched, Named, NonFinite, Shortened,
 };
-pub use report_text::{ReportBody, ReportText};
+pub use report_text::{ReportDifferences, ReportHead, ReportText};
 pub use select::SelectError;
 pub use share::Share;

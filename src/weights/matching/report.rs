@@ -12,6 +12,7 @@ use super::names::{Rename, is_ema};
 use super::select::Selection;
 use super::share::{Share, parts};
 use crate::recipe::Architecture;
+use crate::text::counted;
 use crate::weights::container::checkpoint::Checkpoint;
 use crate::weights::container::detect::Container;
 use crate::weights::metadata::Fact;
@@ -317,10 +318,10 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
                     let (place, tensors) = groups.entry(group.clone()).or_insert((out.len(), 0));
                     *tensors += 1;
                     if *tensors > 1 {
-                        out[*place].what = counted(*tensors);
+                        out[*place].what = in_tensors(*tensors);
                         continue;
                     }
-                    (group, counted(1))
+                    (group, in_tensors(1))
                 }
                 what => (top.key.clone(), what.to_string()),
             };
@@ -334,14 +335,11 @@ fn ignored(checkpoint: &Checkpoint, selection: &Selection) -> Vec<Ignored> {
     }
     out.extend(counts.into_iter().map(|((key, why), tensors)| Ignored {
         key,
-        what: format!("{why}, {}", counted(tensors)),
+        what: format!("{why}, {}", in_tensors(tensors)),
     }));
     out
 }
 
-fn counted(tensors: usize) -> String {
-    match tensors {
-        1 => "1 tensor".to_string(),
-        _ => format!("{tensors} tensors"),
-    }
+fn in_tensors(tensors: usize) -> String {
+    counted(tensors, "tensor", "tensors")
 }

@@ -6,37 +6,58 @@ use super::compare::{Misfit, Verdict};
 use super::names::tail;
 use super::report::{MatchReport, Named};
 use super::share::words;
-use crate::text::printable;
+use crate::text::{counted, printable};
 use crate::weights::tensor::Dtype;
 
-/// How many tensors of one kind are listed before the rest is only counted.
-const MAX_LISTED: usize = 20;
+/// Lists of tensors are shown in full up to so many lines.
+const MAX_LINES: usize = 8;
+/// Of longer lists, so many lines are shown and the rest is counted.
+const SHORT: usize = 4;
 
 /// Shows a [`MatchReport`] to a reader.
 pub struct ReportText<'a>(pub &'a MatchReport);
 
 impl Display for ReportText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", ReportBody(self.0))?;
-        self.0
-            .hints
-            .iter()
-            .try_for_each(|hint| writeln!(f, "hint: {hint}"))
+        let report = self.0;
+        let width = WIDEST;
+        ReportHead { report, width }.fmt(f)?;
+        let mut hints = report.hints.iter();
+        hints.try_for_each(|hint| writeln!(f, "hint: {hint}"))?;
+        ReportDifferences(report).fmt(f)
     }
 }
 
-/// Shows a [`MatchReport`] but for its hints, which a caller may word with what there is to try.
-pub struct ReportBody<'a>(pub &'a MatchReport);
+/// Shows what a [`MatchReport`] found: the first part. Hints come next, which a caller may word with what there is to try,
+/// then the differences.
+pub struct ReportHead<'a> {
+    /// The report.
+    pub report: &'a MatchReport,
+    /// Columns there are. No more than 80 are used.
+    pub width: usize,
+}
 
-impl Display for ReportBody<'_> {
+/// Columns that lists of facts take at most.
+const WIDEST: usize = 80;
+
+impl Display for ReportHead<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let report = self.0;
+        let report = self.report;
         writeln!(
             f,
             "matched {} of {} tensors of {}",
             report.matched, report.total, report.architecture
         )?;
-        facts(f, report)?;
+        facts(f, report, self.width)
+    }
+}
+
+/// Shows the tensors that a [`MatchReport`] is not content with: the last part.
+pub struct ReportDifferences<'a>(pub &'a MatchReport);
+
+impl Display for ReportDifferences<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.0;
         let tensors = ["tensor", "tensors"];
         list(f, tensors, "missing from the file", &runs(&report.missing))?;
         list(
@@ -71,13 +92,13 @@ pub(super) fn shape(extents: &[usize]) -> String {
     format!("[{}]", extents.join(", "))
 }
 
-fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
+fn facts(f: &mut Formatter<'_>, report: &MatchReport, width: usize) -> fmt::Result {
     writeln!(f, "  file        {}", report.file.display())?;
     writeln!(
         f,
-        "  container   {}, {} tensors",
+        "  container   {}, {}",
         report.container.describe(),
-        report.file_tensors
+        counted(report.file_tensors, "tensor", "tensors")
     )?;
     let key = if report.key.is_empty() {
         "(top level)".to_string()
@@ -96,15 +117,15 @@ fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
         let (from, to) = (dtype(converted.from), dtype(converted.to));
         writeln!(
             f,
-            "  converted   {} tensors from {from} to {to}",
-            converted.tensors
+            "  converted   {} from {from} to {to}",
+            counted(converted.tensors, "tensor", "tensors")
         )?;
     }
     if report.squeezed > 0 {
         writeln!(
             f,
-            "  reshaped    {} tensors such as [1, C] to [C]",
-            report.squeezed
+            "  reshaped    {}, such as [1, C] to [C]",
+            counted(report.squeezed, "tensor", "tensors")
         )?;
     }
     for shortened in &report.shortened {
@@ -125,22 +146,24 @@ fn facts(f: &mut Formatter<'_>, report: &MatchReport) -> fmt::Result {
     }
     if report.verdict == Verdict::Partial {
         let [taken, rest] = words(&report.parts);
-        wrapped(f, "taken", &taken)?;
-        wrapped(f, "to train", &rest)?;
+        wrapped(f, "taken", &taken, width)?;
+        wrapped(f, "to train", &rest, width)?;
     }
     let used: Vec<String> = report.facts.iter().map(ToString::to_string).collect();
-    wrapped(f, "use with", &used)?;
+    wrapped(f, "use with", &used, width)?;
     let ignored: Vec<String> = report
         .ignored
         .iter()
         .map(|i| format!("{} ({})", printable(&i.key), i.what))
         .collect();
-    wrapped(f, "ignored", &ignored)
+    wrapped(f, "ignored", &ignored, width)
 }
 
 /// Items in as many lines as they take, under one title.
-fn wrapped(f: &mut Formatter<'_>, title: &str, items: &[String]) -> fmt::Result {
-    for (number, line) in wrap(items, 66).iter().enumerate() {
+fn wrapped(f: &mut Formatter<'_>, title: &str, items: &[String], width: usize) -> fmt::Result {
+    const TITLE: usize = 14;
+    let width = width.clamp(TITLE + 20, WIDEST) - TITLE;
+    for (number, line) in wrap(items, width).iter().enumerate() {
         let title = if number == 0 { title } else { "" };
         writeln!(f, "  {title:<11} {line}")?;
     }
@@ -208,14 +231,14 @@ fn list(
         return Ok(());
     }
     writeln!(f, "{total} {} {title}:", noun[usize::from(total > 1)])?;
-    for (line, _) in lines.iter().take(MAX_LISTED) {
+    let shown = match lines.len() {
+        ..=MAX_LINES => lines.len(),
+        _ => SHORT,
+    };
+    for (line, _) in &lines[..shown] {
         writeln!(f, "  {line}")?;
     }
-    let rest: usize = lines
-        .iter()
-        .skip(MAX_LISTED)
-        .map(|(_, tensors)| tensors)
-        .sum();
+    let rest: usize = lines[shown..].iter().map(|(_, tensors)| tensors).sum();
     if rest > 0 {
         writeln!(f, "  ... and {rest} more")?;
     }

@@ -117,7 +117,11 @@ impl Import {
         let mut report = loaded.report().clone();
         report.non_finite = non_finite?;
         report.facts = metadata.facts().to_vec();
-        if loaded.is_of_the_notebook() && metadata.assumed.preprocess {
+        // Weights of another network, of which a part is taken, are not the notebook's.
+        let is_of_another =
+            |hint: &Hint| matches!(hint, Hint::OtherNetwork { .. } | Hint::StartingPoint(_));
+        let is_of_another = report.hints.iter().any(is_of_another);
+        if loaded.is_of_the_notebook() && !is_of_another && metadata.assumed.preprocess {
             report.hints.push(Hint::Notebook);
         }
         report.hints.extend(label_lists(&metadata));

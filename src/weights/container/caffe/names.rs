@@ -85,6 +85,7 @@ pub(super) fn list(layers: Vec<Layer>) -> Result<(Vec<Tensor>, Vec<Renamed>), Ca
             let name = format!("{name}.{parameter}");
             Tensor { name, layer, blob }
         }));
+        let other = other.filter(|name| *name != called);
         renamed.extend(other.map(|name| Renamed {
             layer: called,
             kind,
