@@ -35,3 +35,62 @@ pub struct Judged {
     /// How many were answered right.
     pub top_1: u64,
 }
+
+impl Training {
+    /// What there is to say about it, in lines.
+    pub fn lines(&self) -> Vec<String> {
+        let start = match &self.start_sha256 {
+            None => self.start.clone(),
+            Some(sha256) => format!("{} (SHA-256 {sha256})", self.start),
+        };
+        let classes = self.clips_per_class.len();
+        let mut lines = vec![
+            format!(
+                "{} fitted to {} clips of {classes} classes",
+                self.tuned, self.clips
+            ),
+            format!("started from {start}"),
+        ];
+        if let Some(Judged { how, clips, top_1 }) = &self.judged {
+            lines.push(format!("{top_1} of {clips} right, judged by {how}"));
+        }
+        let values = self.recipe.iter();
+        let values: Vec<String> = values
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        lines.push(values.join(", "));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_is_told_in_words() {
+        let training = Training {
+            tuned: "head".into(),
+            start: "a.safetensors".into(),
+            start_sha256: Some("ab12".into()),
+            clips: 30,
+            clips_per_class: vec![10, 20],
+            data_sha256: "cd".into(),
+            recipe: BTreeMap::from([("penalty".into(), 0.01.into()), ("seed".into(), 0.into())]),
+            judged: Some(Judged {
+                how: "5-fold cross-validation".into(),
+                clips: 30,
+                top_1: 29,
+            }),
+        };
+        assert_eq!(
+            training.lines(),
+            [
+                "head fitted to 30 clips of 2 classes",
+                "started from a.safetensors (SHA-256 ab12)",
+                "29 of 30 right, judged by 5-fold cross-validation",
+                "penalty 0.01, seed 0",
+            ]
+        );
+    }
+}

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::text::number::four_digits;
 use crate::text::printable;
 use crate::text::terminal::start_of;
-use crate::weights::{Checkpoint, InspectedTensor, Inspector, TensorInfo, network_in};
+use crate::weights::{Checkpoint, InspectedTensor, Inspector, Metadata, TensorInfo, network_in};
 
 /// How many keys of one kind are listed before the rest is only counted.
 const MAX_LISTED: usize = 8;
@@ -33,6 +33,9 @@ pub(super) fn table(
     Ok(unread)
 }
 
+/// The key of the record that `eco train` writes.
+const TRAINING: &str = "eco.training";
+
 /// What stands above the rows.
 fn heading(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) -> io::Result<()> {
     let tensors = checkpoint.tensors();
@@ -42,8 +45,19 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) 
         writeln!(out, "network    {network}")?;
     }
     keys(out, checkpoint)?;
+    let read = Metadata::from_map(checkpoint.metadata());
+    let training = read.ok().flatten().and_then(|metadata| metadata.training);
+    let training = training.map_or(Vec::new(), |training| training.lines());
     for (key, value) in checkpoint.metadata() {
+        // In words below.
+        if key == TRAINING && !training.is_empty() {
+            continue;
+        }
         let line = format!("metadata   {}: {}", printable(key), printable(value));
+        writeln!(out, "{}", start_of(&line, width.unwrap_or(usize::MAX)))?;
+    }
+    for line in training {
+        let line = format!("training   {}", printable(&line));
         writeln!(out, "{}", start_of(&line, width.unwrap_or(usize::MAX)))?;
     }
     for name in checkpoint.structure().suspicious() {
