@@ -18,6 +18,7 @@ mod inspect;
 mod load_weights;
 mod network;
 mod outputs;
+mod pictures;
 mod progress;
 mod report;
 mod say;

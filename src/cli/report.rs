@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
 use super::outputs;
+use super::pictures::page_size;
 use super::say::say;
 use crate::show::read_rows;
 use crate::show::report::{About, PageFrames, ReportPage};
@@ -61,10 +62,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(anyhow!("{shown} has no rows").into());
     }
     let bytes = page.finish(ending)?;
-    let megabytes = bytes as f64 / 1e6;
-    say(format_args!(
-        "eco: wrote {} ({megabytes:.1} MB)",
-        args.output.display()
-    ));
+    let size = page_size(bytes);
+    say(format_args!("eco: wrote {} {size}", args.output.display()));
     Ok(())
 }

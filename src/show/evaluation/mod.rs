@@ -3,11 +3,15 @@
 mod csv;
 mod json;
 mod lines;
+mod page;
+mod picture;
 mod summary;
 mod text;
 
 pub use self::csv::{write_classes, write_confusion};
-pub use json::write_json;
+pub use json::{write_json, write_last_line};
 pub use lines::{LineClass, SampleLine};
+pub use page::{EvaluationPage, MistakeFrames, NoFrames, WORST};
+pub use picture::{ConfusionFormat, confusion_picture};
 pub use summary::{RANK_RULE, Summary};
 pub use text::write_text;
