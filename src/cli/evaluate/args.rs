@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Of a directory of HMDB51's lists, those of this split: 1, 2 or 3
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = "Input")]
     pub split: Option<u8>,
-    /// What to do about clips without a label: error, or skip, which counts them
+    /// What to do about clips without a label, and about those whose label is no class: error, or skip, which counts them
     #[arg(
         long,
         value_parser = one_of(Unlabelled::ALL, Unlabelled::name),
@@ -95,7 +95,7 @@ Examples:
   eco evaluate hmdb51/splits --split 1 --labels hmdb51-tsn
   eco evaluate --from rgb.jsonl --from flow.jsonl --weight 1 --weight 1.5";
 
-/// What happens to clips without a label.
+/// What happens to clips without a label, and to those whose label is the name of no class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Unlabelled {
     /// They are an error.

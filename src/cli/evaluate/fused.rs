@@ -13,7 +13,7 @@ use crate::cli::exit::Failure;
 use crate::cli::outputs;
 use crate::cli::say::say;
 use crate::recognise::evaluation::{Predictions, fuse, latest};
-use crate::show::evaluation::NoFrames;
+use crate::show::evaluation::{LeftOut, NoFrames};
 use crate::show::report::About;
 use crate::show::{Cut, Ending};
 
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
         missing => Ending::Cut(Cut::Interrupted, missing),
     };
     let failed = output.finish(End {
-        unlabelled: 0,
+        left_out: LeftOut::default(),
         speed: None,
         ending,
         frames: Err(NoFrames::Predictions),

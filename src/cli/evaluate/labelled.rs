@@ -9,15 +9,17 @@ use anyhow::{Context, anyhow};
 use super::args::{Args, Unlabelled};
 use crate::cli::exit::Failure;
 use crate::cli::inputs::Inputs;
+use crate::cli::say::say;
 use crate::clip::ClipEntry;
-use crate::recognise::evaluation::ClassNames;
+use crate::recognise::evaluation::{ClassNames, TruthError};
+use crate::show::evaluation::LeftOut;
 
 /// Clips whose class is known.
 pub(super) struct Labelled {
     /// Each clip and its class, in the order of the input.
     pub clips: Vec<(ClipEntry, usize)>,
-    /// Clips without a label that were left out.
-    pub unlabelled: usize,
+    /// Clips that were left out.
+    pub left_out: LeftOut,
     /// The lists that were read.
     pub lists: Vec<PathBuf>,
 }
@@ -55,30 +57,52 @@ impl Labelled {
         let mut clips: Vec<(ClipEntry, usize)> = Vec::new();
         let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
         let mut without = Vec::new();
+        let mut unknown = Vec::new();
         for entry in inputs.entries {
             let entry = entry?;
-            match &entry.label {
-                Some(label) => {
-                    let class = classes.find(label);
-                    let class = class.with_context(|| format!("{}", entry.path.display()));
-                    let class = class.map_err(Failure::usage)?;
-                    match classes_of.insert(entry.path.clone(), class) {
-                        None => clips.push((entry, class)),
-                        Some(first) if first == class => {}
-                        Some(first) => {
-                            let message = format!(
-                                "{} is listed twice, as class {first} and as class {class}",
-                                entry.path.display()
-                            );
-                            return Err(Failure::usage(anyhow!(message)));
-                        }
-                    }
-                }
-                None if !entry.path.exists() => {
+            let Some(label) = &entry.label else {
+                if !entry.path.exists() {
                     return Err(anyhow!("{} does not exist", entry.path.display()).into());
                 }
-                None => without.push(entry.path),
+                without.push(entry.path);
+                continue;
+            };
+            let class = match (classes.find(label), args.unlabelled) {
+                (Ok(class), _) => class,
+                (Err(error @ TruthError::Unknown { .. }), Unlabelled::Skip) => {
+                    unknown.push((entry.path, error));
+                    continue;
+                }
+                (Err(error), _) => {
+                    let error = anyhow!(error).context(entry.path.display().to_string());
+                    return Err(Failure::usage(error));
+                }
+            };
+            match classes_of.insert(entry.path.clone(), class) {
+                None => clips.push((entry, class)),
+                Some(first) if first == class => {}
+                Some(first) => {
+                    let message = format!(
+                        "{} is listed twice, as class {first} and as class {class}",
+                        entry.path.display()
+                    );
+                    return Err(Failure::usage(anyhow!(message)));
+                }
             }
+        }
+        if let (Some((path, error)), true) = (unknown.first(), clips.is_empty()) {
+            let message = format!(
+                "no clip is of a class of the network; the first is {}: {error}",
+                path.display()
+            );
+            return Err(Failure::usage(anyhow!(message)));
+        }
+        if let (Some((path, error)), false) = (unknown.first(), args.speech.quiet) {
+            say(format_args!(
+                "eco: left out, as their classes are unknown: {}; the first is {}: {error}",
+                unknown.len(),
+                path.display()
+            ));
         }
         let found = clips.len() + without.len();
         match (&without[..], args.unlabelled) {
@@ -103,7 +127,10 @@ impl Labelled {
         }
         Ok(Self {
             clips,
-            unlabelled: without.len(),
+            left_out: LeftOut {
+                unlabelled: without.len(),
+                unknown_class: unknown.len(),
+            },
             lists,
         })
     }
@@ -116,6 +143,10 @@ fn as_lists(path: &Path, split: Option<u8>) -> anyhow::Result<Vec<PathBuf>> {
         return match split {
             Some(split) => hmdb51(path, split),
             None if metadata.is_file() => Ok(vec![metadata]),
+            None if (1..=3).any(|split| hmdb51(path, split).is_ok()) => Err(anyhow!(
+                "{} has HMDB51's lists: name one of their splits with --split 1, 2 or 3",
+                path.display()
+            )),
             None => Ok(Vec::new()),
         };
     }

@@ -14,7 +14,7 @@ use crate::recognise::ClipName;
 use crate::recognise::evaluation::{Evaluation, Sample};
 use crate::show::Ending;
 use crate::show::evaluation::{
-    ConfusionFormat, EvaluationPage, MistakeFrames, NoFrames, SampleLine, Summary,
+    ConfusionFormat, EvaluationPage, LeftOut, MistakeFrames, NoFrames, SampleLine, Summary,
     confusion_picture, write_classes, write_confusion, write_json, write_last_line, write_text,
 };
 use crate::show::report::About;
@@ -33,8 +33,8 @@ pub(super) struct Output<'a> {
 
 /// What is known of an evaluation when it ends.
 pub(super) struct End {
-    /// Clips without a label that were left out.
-    pub unlabelled: usize,
+    /// Clips that were left out.
+    pub left_out: LeftOut,
     /// Answers that the network gave in this run, and the seconds they took.
     pub speed: Option<(usize, f64)>,
     /// Whether all clips were looked at.
@@ -103,7 +103,7 @@ impl<'a> Output<'a> {
             labels: &self.labels,
             topk: self.args.topk,
             min_score: self.args.min_score,
-            unlabelled: end.unlabelled,
+            left_out: end.left_out,
             failures: &self.failures,
             speed: end.speed,
             settings: &self.settings,

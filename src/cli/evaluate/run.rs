@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let names = ClassNames::new(&open.labels(options.labels.as_ref())?, classes);
     let Labelled {
         clips,
-        unlabelled,
+        left_out,
         lists,
     } = Labelled::find(args, &names)?;
     let read = lists.iter().chain(&args.inputs).map(PathBuf::as_path);
@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ),
     };
     let failed = output.finish(End {
-        unlabelled,
+        left_out,
         speed,
         ending,
         frames,

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::summary::{RANK_RULE, Summary};
+use super::summary::{LeftOut, RANK_RULE, Summary};
 use crate::recognise::ClipName;
 use crate::recognise::evaluation::{Calibration, ClassMeasures, Share};
 use crate::show::ending::Ending;
@@ -29,7 +29,8 @@ struct Json<'a> {
 struct Clips {
     answered: u64,
     failed: u64,
-    unlabelled: usize,
+    #[serde(flatten)]
+    left_out: LeftOut,
 }
 
 #[derive(Serialize)]
@@ -113,7 +114,7 @@ impl<'a> Json<'a> {
             clips: Clips {
                 answered: evaluation.answered(),
                 failed: evaluation.failed(),
-                unlabelled: summary.unlabelled,
+                left_out: summary.left_out,
             },
             top: summary
                 .ks()

@@ -13,5 +13,5 @@ pub use json::{write_json, write_last_line};
 pub use lines::{LineClass, SampleLine};
 pub use page::{EvaluationPage, MistakeFrames, NoFrames, WORST};
 pub use picture::{ConfusionFormat, confusion_picture};
-pub use summary::{RANK_RULE, Summary};
+pub use summary::{LeftOut, RANK_RULE, Summary};
 pub use text::write_text;

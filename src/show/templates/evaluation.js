@@ -288,10 +288,14 @@
       shown += entry.row.hidden ? 0 : 1;
     }
     document.querySelector("#classes .nothing").hidden = shown > 0;
+    let mistakes = 0;
     for (const item of document.querySelectorAll(".mistakes li, .failures li")) {
       const isOf = index === null || item.dataset.class === undefined || Number(item.dataset.class) === index;
       item.hidden = !(isOf && has(item.textContent.toLowerCase()));
+      mistakes += item.hidden || !item.dataset.class ? 0 : 1;
     }
+    const none = document.querySelector("#mistakes .nothing");
+    if (none) none.hidden = mistakes > 0;
     id("count").textContent = wanted.length > 0 ? `${plural(shown, "class")}, ${plural(found.length, "clip")}` : "";
     id("pair").hidden = !pair;
     if (pair) id("pair").textContent = `only ${classes[pair[0]]}${pair[0] === pair[1] ? ", recognised" : `, taken for ${classes[pair[1]]}`} ✕`;

@@ -46,7 +46,7 @@ pub(super) fn of(summary: &Summary) -> Vec<Figure> {
         scale: None,
     });
     if let (Some([coverage, accuracy]), Some(least)) = (evaluation.confident(), summary.min_score) {
-        let least = format!("{}%", f64::from(least) * 100.0);
+        let least = format!("{}%", least * 100.0);
         let name = format!("Score at least {least}");
         figures.push(of_share(name, &coverage, "answered clips"));
         figures.push(of_share(

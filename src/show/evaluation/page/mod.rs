@@ -19,7 +19,7 @@ use mistakes::Mistake;
 pub use mistakes::{MistakeFrames, WORST};
 use reliability::{Bar, bars};
 
-use super::summary::{RANK_RULE, Summary};
+use super::summary::{LeftOut, RANK_RULE, Summary};
 use crate::file::{FileError, NewFile};
 use crate::recognise::ClipName;
 use crate::recognise::evaluation::{Calibration, ClassMeasures, Judgement, Sample};
@@ -129,7 +129,7 @@ fn page<'a>(
         sections: [("Weights", &about.weights), ("Settings", &about.settings)],
         answered: evaluation.answered() as usize,
         failed: evaluation.failed() as usize,
-        unlabelled: summary.unlabelled,
+        left_out: summary.left_out,
         figures: figures::of(summary),
         rule: RANK_RULE,
         failures: summary
@@ -190,7 +190,7 @@ struct Page<'a> {
     sections: [(&'static str, &'a [(String, String)]); 2],
     answered: usize,
     failed: usize,
-    unlabelled: usize,
+    left_out: LeftOut,
     figures: Vec<Figure>,
     rule: &'static str,
     failures: Vec<(String, String)>,
