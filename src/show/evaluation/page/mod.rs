@@ -13,10 +13,11 @@ use std::time::SystemTime;
 use askama::Template;
 
 use clips::ClipList;
+pub use clips::WORST;
 use confusion::{Matrix, Pair};
 use figures::Figure;
 use mistakes::Mistake;
-pub use mistakes::{MistakeFrames, WORST};
+pub use mistakes::MistakeFrames;
 use reliability::{Bar, bars};
 
 use super::summary::{LeftOut, RANK_RULE, Summary};
