@@ -94,7 +94,7 @@ impl EvaluationPage {
             .map(|entry| Mistake::new(entry, frames.next().unwrap_or_default(), summary.labels))
             .collect();
         page(&self.about, &self.clips, summary, mistakes, no_frames)
-            .and_then(|page| Ok(page.write_into(&mut self.target)?))
+            .and_then(|page| page.write_into(&mut self.target))
             .map_err(|source| self.target.failed(source))?;
         self.target.finish()
     }
