@@ -184,6 +184,14 @@ fn text(browser: &Browser, selector: &str) -> String {
     found.as_str().unwrap().to_owned()
 }
 
+/// Clicks what may be below the tools, which stay at the top.
+fn click(browser: &Browser, selector: &str) {
+    browser.eval(&format!(
+        "document.querySelector('{selector}').scrollIntoView({{ block: 'center' }})"
+    ));
+    browser.click(selector);
+}
+
 fn set(browser: &Browser, selector: &str, value: &str, event: &str) {
     browser.eval(&format!(
         "const e = document.querySelector('{selector}'); e.value = '{value}'; e.dispatchEvent(new Event('{event}'))"
@@ -258,7 +266,7 @@ fn the_page_of_six_classes_with_odd_names_works_in_a_browser() {
     assert_eq!(worst.as_array().unwrap().len(), 15);
 
     // Recall: every second class has all the mistakes.
-    browser.click("#class-table th[data-key=recall] button");
+    click(&browser, "#class-table th[data-key=recall] button");
     let sorted = "return document.querySelector('#class-table th[data-key=recall]').getAttribute('aria-sort')";
     assert_eq!(browser.eval(sorted), "descending");
     assert_eq!(column(&browser, "class-table", 3)[0], "1.0000");
@@ -276,7 +284,10 @@ fn the_page_of_six_classes_with_odd_names_works_in_a_browser() {
         browser.eval("return [...document.querySelectorAll('#confusion .matrix tbody td')].map(e => Number(e.textContent)).reduce((a, b) => a + b)"),
         60
     );
-    browser.click("#confusion .matrix tbody tr:nth-child(1) td:nth-of-type(2) button");
+    click(
+        &browser,
+        "#confusion .matrix tbody tr:nth-child(1) td:nth-of-type(2) button",
+    );
     assert_eq!(text(&browser, "#zoom-name"), ODD[0]);
     assert_eq!(text(&browser, "#found"), "5 of 60 shown");
     assert_eq!(
@@ -285,9 +296,9 @@ fn the_page_of_six_classes_with_odd_names_works_in_a_browser() {
     );
     assert_eq!(column(&browser, "clip-table", 2)[0], ODD[1]);
     assert_eq!(column(&browser, "clip-table", 4)[0], "2");
-    browser.click("#pair");
+    click(&browser, "#pair");
     assert_eq!(text(&browser, "#found"), "10 of 60 shown");
-    browser.click("#whole");
+    click(&browser, "#whole");
     assert_eq!(text(&browser, "#found"), "60 of 60 shown");
     set(&browser, "#state", "wrong", "change");
     assert_eq!(text(&browser, "#found"), "15 of 60 shown");
@@ -357,13 +368,16 @@ fn the_page_of_400_classes_and_10_000_clips_opens_in_a_second_and_can_be_read() 
         3,
         "with the class before it and the one after it"
     );
-    browser.click("#whole");
-    browser.click(".pairs tbody tr:first-child td:nth-of-type(2) button");
+    click(&browser, "#whole");
+    click(
+        &browser,
+        ".pairs tbody tr:first-child td:nth-of-type(2) button",
+    );
     let listed = column(&browser, "clip-table", 2);
     assert!(listed.as_array().unwrap().len() > 1);
-    browser.click("#whole");
+    click(&browser, "#whole");
     assert_eq!(text(&browser, "#page"), "1 to 100 of 10000");
-    browser.click("#next");
+    click(&browser, "#next");
     assert_eq!(text(&browser, "#page"), "101 to 200 of 10000");
     looks(&browser);
 }
