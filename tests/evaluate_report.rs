@@ -310,7 +310,7 @@ fn the_page_of_six_classes_with_odd_names_works_in_a_browser() {
         json!({ "value": true }),
     );
     browser.open(&folder.path().join("page.html"));
-    let seen = "return ['.tools', '#clip-table', '.figures', '.mistakes', '.pairs', '#class-table', '.matrix', '.diagram', 'noscript']
+    let seen = "return ['.tools', '#clip-table', '.figures', '.mistakes', '.pairs', '#class-table', '#confusion .matrix', '.diagram', 'noscript']
         .map(name => document.querySelector(name).checkVisibility())";
     assert_eq!(
         browser.eval(seen),
