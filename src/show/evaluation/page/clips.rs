@@ -99,7 +99,7 @@ impl ClipList {
     }
 
     /// Classes, the confusion matrix and the clips for the page's script, which can stand in a script element. Where there is
-    /// no room for all clips, the last ones of those that are right are left out.
+    /// no room for all clips, the list ends early.
     pub(super) fn as_json(&self, summary: &Summary) -> io::Result<ListJson> {
         let mut rows = String::new();
         let mut listed = 0;
