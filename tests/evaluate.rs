@@ -122,18 +122,28 @@ fn all_measures_are_scikit_learns() {
 }
 
 #[test]
-fn ten_thousand_predictions_of_400_classes_take_a_second() {
+fn ten_thousand_predictions_of_400_classes_take_less_than_a_second() {
     let many = cases().join("many.jsonl");
-    let times = [0, 1, 2].map(|_| {
-        let started = Instant::now();
-        let (code, _, stderr) = output(evaluate().arg("--from").arg(&many));
-        assert_eq!(code, 0, "{stderr}");
-        started.elapsed().as_secs_f64()
-    });
-    let best = times.into_iter().fold(f64::INFINITY, f64::min);
     // A debug build computes as much, but slowly.
-    let limit = if cfg!(debug_assertions) { 20.0 } else { 1.5 };
-    assert!(best < limit, "{best} s");
+    let limit = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
+    let mut best = f64::INFINITY;
+    // Other work on the machine only adds to the time.
+    for _ in 0..10 {
+        let started = Instant::now();
+        let (code, stdout, stderr) = output(
+            evaluate()
+                .arg("--from")
+                .arg(&many)
+                .args(["--format", "json"]),
+        );
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.len() > 160_000, "with the confusion matrix");
+        best = best.min(started.elapsed().as_secs_f64());
+        if best < limit {
+            return;
+        }
+    }
+    panic!("{best} s");
 }
 
 #[test]
@@ -181,9 +191,20 @@ fn what_no_label_says_is_an_error_or_counted() {
         "{stderr}"
     );
     assert!(stderr.contains("lone"), "{stderr}");
+    // A class of another network.
+    clip(&folder.path().join("swimming"), "e", 6);
     let found = json(quick().arg(folder.path()).args(["--unlabelled", "skip"]));
     assert_eq!(found["clips"]["unlabelled"], 1);
+    assert_eq!(found["clips"]["unknown_class"], 1);
     assert_eq!(found["clips"]["answered"], 4);
+    let alone = folder.path().join("list.csv");
+    fs::write(&alone, "path,label\nswimming/e,swimming\n").unwrap();
+    let (code, stdout, stderr) = output(quick().arg(&alone).args(["--unlabelled", "skip"]));
+    assert_eq!((code, &stdout[..]), (2, ""), "{stderr}");
+    assert!(
+        stderr.contains("no clip is of a class of the network"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -221,6 +242,11 @@ fn clips_that_fail_are_counted_apart_and_listed() {
         "{stderr}"
     );
     let found: Value = serde_json::from_str(&stdout).unwrap();
+    let text = output(quick().arg(&list)).1;
+    assert!(
+        text.contains("\nfailed\n  nowhere: nowhere does not exist"),
+        "{text}"
+    );
     assert_eq!(found["clips"]["failed"], 1);
     assert_eq!(found["top"][0]["of"], 1);
     assert!(
@@ -259,6 +285,72 @@ fn a_run_that_was_cut_off_goes_on_and_ends_the_same() {
         json(evaluate().arg("--from").arg(&cut))["confusion"],
         whole["confusion"]
     );
+}
+
+/// Ends a run in the middle, and returns its exit code where it has one.
+#[cfg(unix)]
+fn ended_early(data: &Path, predictions: &Path, signal: &str) -> Option<i32> {
+    let mut command = quick();
+    command.arg(data).arg("--predictions").arg(predictions);
+    command.args(["--threads", "1", "--quiet"]);
+    command.stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let answered = || {
+        let bytes = fs::read(predictions).unwrap_or_default();
+        bytes.iter().filter(|&&byte| byte == b'\n').count()
+    };
+    while answered() < 4 {
+        assert_eq!(
+            child.try_wait().unwrap(),
+            None,
+            "it ended before it was stopped"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args([signal, &pid]).status();
+    assert!(kill.unwrap().success());
+    let code = child.wait().unwrap().code();
+    assert!(answered() < CLIPS + 1, "nothing is left to be done");
+    code
+}
+
+/// Clips of a run that is stopped: enough that it does not end before.
+#[cfg(unix)]
+const CLIPS: usize = 16;
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_a_signal_ended_goes_on_and_ends_the_same() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    for number in 0..CLIPS {
+        let class = ["growing", "shrinking"][number % 2];
+        clip(&data.join(class), format!("clip_{number}"), 6);
+    }
+    let run = |path: &Path| {
+        let mut found = json(quick().arg(&data).arg("--predictions").arg(path));
+        found.as_object_mut().unwrap().remove("clips_per_second");
+        found
+    };
+    let whole_file = folder.path().join("whole.jsonl");
+    let whole = run(&whole_file);
+    let sorted = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for (signal, code) in [("-TERM", Some(143)), ("-KILL", None)] {
+        let path = folder.path().join(format!("p{signal}.jsonl"));
+        assert_eq!(ended_early(&data, &path, signal), code, "{signal}");
+        assert_eq!(run(&path), whole, "{signal}");
+        assert_eq!(
+            sorted(&path),
+            sorted(&whole_file),
+            "{signal}: each clip once"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod tools;
 
 use std::path::{Path, PathBuf};
 
-use browser::Browser;
+use browser::{Browser, POOR_CONTRAST};
 use eco::recognise::FrameRange;
 use eco::recognise::{Class, ClipName, Prediction, Row, RowError, Timings};
 use eco::show::report::{About, PageFrames, ReportPage};
@@ -91,29 +91,6 @@ fn shown(browser: &Browser) -> Value {
         "return [...document.querySelectorAll('tbody tr:not([hidden]) .path')].map(e => e.textContent)",
     )
 }
-
-/// Text whose contrast with what is behind it is under 4.5, which WCAG level AA asks for.
-const POOR_CONTRAST: &str = "
-    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
-        .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-    const behind = e => {
-        for (; e; e = e.parentElement) {
-            const colour = channels(getComputedStyle(e).backgroundColor);
-            if (colour.length === 3 || colour[3] === 1) return colour;
-        }
-        return [255, 255, 255];
-    };
-    const poor = [];
-    for (const e of document.querySelectorAll('body *')) {
-        const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-        if (!words || e.matches('script, style, option, .frame i, .skip') || !e.checkVisibility()) continue;
-        const [a, b] = [light(channels(getComputedStyle(e).color)), light(behind(e))];
-        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-        if (ratio < 4.5) poor.push(`${e.className || e.tagName} ${ratio}`);
-    }
-    return poor;";
 
 #[test]
 fn the_report_works_in_a_browser() {

@@ -8,11 +8,13 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
 use super::inputs::{ClipFlags, Inputs};
+use super::say::say;
 use super::values::one_of;
 use crate::clip::{ClipEntry, Label};
+use crate::recognise::evaluation::TruthError;
 use crate::text::names;
 
-/// What happens to clips without a label.
+/// What happens to clips without a label, and to those whose label is the name of no class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Unlabelled {
     /// They are an error.
@@ -30,7 +32,7 @@ pub(super) struct LabelledFlags {
     /// Of a directory of HMDB51's lists, those of this split: 1, 2 or 3
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = "Input")]
     pub split: Option<u8>,
-    /// What to do about clips without a label: error, or skip, which counts them
+    /// What to do about clips without a label, and about those whose label is no class: error, or skip, which counts them
     #[arg(
         long,
         value_parser = one_of(Unlabelled::ALL, Unlabelled::name),
@@ -127,19 +129,32 @@ impl Labelled {
     }
 }
 
-/// Gives each clip the class that its label means; a clip that is listed several times counts once.
+/// Gives each clip the class that its label means; a clip that is listed several times counts once. Also how many clips were
+/// left out, as their labels are the names of no class.
 ///
 /// # Errors
-/// Labels that `class` refuses, and a clip that is listed with two classes.
-pub(super) fn classified<E: std::error::Error + Send + Sync + 'static>(
+/// Labels that `class` refuses, but for unknown names that are to be skipped, and a clip that is listed with two classes.
+pub(super) fn classified(
     clips: Vec<(ClipEntry, Label)>,
-    class: impl Fn(&Label) -> Result<usize, E>,
-) -> Result<Vec<(ClipEntry, usize)>, Failure> {
+    flags: &LabelledFlags,
+    quiet: bool,
+    class: impl Fn(&Label) -> Result<usize, TruthError>,
+) -> Result<(Vec<(ClipEntry, usize)>, usize), Failure> {
     let mut found: Vec<(ClipEntry, usize)> = Vec::new();
     let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
+    let mut unknown = Vec::new();
     for (entry, label) in clips {
-        let class = class(&label).with_context(|| format!("{}", entry.path.display()));
-        let class = class.map_err(Failure::usage)?;
+        let class = match (class(&label), flags.unlabelled) {
+            (Ok(class), _) => class,
+            (Err(error @ TruthError::Unknown { .. }), Unlabelled::Skip) => {
+                unknown.push((entry.path, error));
+                continue;
+            }
+            (Err(error), _) => {
+                let error = anyhow!(error).context(entry.path.display().to_string());
+                return Err(Failure::usage(error));
+            }
+        };
         match classes_of.insert(entry.path.clone(), class) {
             None => found.push((entry, class)),
             Some(first) if first == class => {}
@@ -152,7 +167,22 @@ pub(super) fn classified<E: std::error::Error + Send + Sync + 'static>(
             }
         }
     }
-    Ok(found)
+    let count = unknown.len();
+    match unknown.first() {
+        Some((path, error)) if found.is_empty() => {
+            let message = format!(
+                "no clip is of a class of the network; the first is {}: {error}",
+                path.display()
+            );
+            return Err(Failure::usage(anyhow!(message)));
+        }
+        Some((path, error)) if !quiet => say(format_args!(
+            "eco: left out, as their classes are unknown: {count}; the first is {}: {error}",
+            path.display()
+        )),
+        _ => {}
+    }
+    Ok((found, count))
 }
 
 /// The lists that a path of the command line stands for; none when it is a clip or a directory of clips.
@@ -162,6 +192,10 @@ fn as_lists(path: &Path, split: Option<u8>) -> anyhow::Result<Vec<PathBuf>> {
         return match split {
             Some(split) => hmdb51(path, split),
             None if metadata.is_file() => Ok(vec![metadata]),
+            None if (1..=3).any(|split| hmdb51(path, split).is_ok()) => Err(anyhow!(
+                "{} has HMDB51's lists: name one of their splits with --split 1, 2 or 3",
+                path.display()
+            )),
             None => Ok(Vec::new()),
         };
     }

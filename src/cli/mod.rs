@@ -19,6 +19,7 @@ mod labelled;
 mod load_weights;
 mod network;
 mod outputs;
+mod pictures;
 mod progress;
 mod report;
 mod say;

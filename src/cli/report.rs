@@ -8,10 +8,10 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
 use super::outputs;
+use super::pictures::page_size;
 use super::say::say;
 use crate::show::read_rows;
 use crate::show::report::{About, PageFrames, ReportPage};
-use crate::text::number::file_size;
 
 /// Make a web page from rows that `eco classify` wrote
 ///
@@ -62,10 +62,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(anyhow!("{shown} has no rows").into());
     }
     let bytes = page.finish(ending)?;
-    let size = file_size(bytes);
-    say(format_args!(
-        "eco: wrote {} ({size})",
-        args.output.display()
-    ));
+    let size = page_size(bytes);
+    say(format_args!("eco: wrote {} {size}", args.output.display()));
     Ok(())
 }

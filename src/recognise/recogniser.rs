@@ -5,7 +5,9 @@ use super::outcomes::Outcomes;
 use super::rows::RowMaker;
 use super::threads::threads_or_cores;
 use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
-use crate::clip::{self, Augmented, ClipEntry, LoadOptions, OpenOptions, Turns, load_ahead};
+use crate::clip::{
+    self, Augmented, ClipEntry, LoadOptions, OpenOptions, Pipeline, Turns, load_ahead,
+};
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
@@ -115,6 +117,12 @@ impl Recogniser {
         let engine = self.engine.as_ref();
         let batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
         Outcomes::new(loaded, batcher, stop.clone())
+    }
+
+    /// Loads clips as the network sees them, without running it, in their order.
+    pub fn load(&self, entries: Vec<ClipEntry>) -> Pipeline {
+        let entries = entries.into_iter().map(Ok);
+        load_ahead(entries, self.load_options(), self.workers)
     }
 
     /// The row that shows an answer.

@@ -32,6 +32,17 @@ impl ClipName {
         Self(path.into())
     }
 
+    /// The name that was written as these two fields.
+    pub(super) fn from_fields(clip: String, clip_base64: Option<String>) -> Self {
+        // Only the text is left of a path that this system cannot have.
+        let bytes = clip_base64.and_then(|encoded| {
+            base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .ok()
+        });
+        Self(bytes.and_then(path_of).unwrap_or_else(|| clip.into()))
+    }
+
     /// The path itself.
     pub fn path(&self) -> &Path {
         &self.0
@@ -64,16 +75,7 @@ impl<'de> Deserialize<'de> for ClipName {
             clip_base64: Option<String>,
         }
         let Fields { clip, clip_base64 } = Fields::deserialize(deserializer)?;
-        // Only the text is left of a path that this system cannot have.
-        let bytes = clip_base64.and_then(|encoded| {
-            base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .ok()
-        });
-        Ok(match bytes.and_then(path_of) {
-            Some(path) => Self(path),
-            None => Self(clip.into()),
-        })
+        Ok(Self::from_fields(clip, clip_base64))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Outputs, one file each: rows for standard output, files of values, the report, the contact sheet, the network's drawings
 //! and tables.
 
+mod canvas;
 mod ending;
 pub mod evaluation;
 pub mod graph;
@@ -8,6 +9,7 @@ mod picture;
 pub mod report;
 mod rows;
 pub mod sheet;
+mod strip;
 pub mod summary;
 pub mod training;
 pub mod values;

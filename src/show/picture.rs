@@ -82,3 +82,28 @@ pub(super) fn jpeg(
     encoder.encode(pixels, width, height, ColorType::Rgb)?;
     Ok(jpeg)
 }
+
+/// RGB pixels `[height, width, 3]` as a PNG file.
+pub(super) fn png(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PictureError> {
+    as_png(rgb, width, height, image::ExtendedColorType::Rgb8)
+}
+
+/// Pixels as a PNG file.
+pub(super) fn as_png(
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+    colours: image::ExtendedColorType,
+) -> Result<Vec<u8>, PictureError> {
+    let mut png = Vec::new();
+    image::write_buffer_with_format(
+        &mut std::io::Cursor::new(&mut png),
+        pixels,
+        width,
+        height,
+        colours,
+        image::ImageFormat::Png,
+    )
+    .map_err(|error| PictureError::Encode(error.to_string()))?;
+    Ok(png)
+}

@@ -1,14 +1,9 @@
 //! The contact sheet: one picture with the sampled frames of a clip and the answer on it.
 
-mod canvas;
-mod words;
-
 use std::path::Path;
 
-use canvas::Canvas;
-use words::{Rgb, Shorten};
-
-use super::picture::{Picture, PictureError, PictureFileError, jpeg};
+use super::canvas::{Canvas, Rgb, Shorten};
+use super::picture::{Picture, PictureError, PictureFileError, jpeg, png};
 use super::words::{frames_text, percentage, range_text};
 use crate::file::{self, FileError};
 use crate::recognise::{Class, Prediction};
@@ -72,17 +67,7 @@ impl SheetFormat {
         if self == Self::Jpeg {
             return jpeg(rgb, width as usize, height as usize, JPEG_QUALITY);
         }
-        let mut png = Vec::new();
-        image::write_buffer_with_format(
-            &mut std::io::Cursor::new(&mut png),
-            rgb,
-            width,
-            height,
-            image::ExtendedColorType::Rgb8,
-            image::ImageFormat::Png,
-        )
-        .map_err(|error| PictureError::Encode(error.to_string()))?;
-        Ok(png)
+        png(rgb, width, height)
     }
 }
 

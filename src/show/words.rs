@@ -1,6 +1,7 @@
 //! Scores and ranges in words, the same in every output.
 
 use crate::recognise::{FrameRange, Prediction};
+use crate::text::number::thousands;
 
 /// The part of a clip in words: seconds where they are known, else frames.
 pub(super) fn range_text(range: &FrameRange) -> String {
@@ -32,4 +33,15 @@ pub(super) fn frames_text(answer: &Prediction) -> String {
     frames.sort_unstable();
     frames.dedup();
     format!("{} of {} frames", frames.len(), answer.source_frames)
+}
+
+/// `1 window`, `1,200 windows`.
+pub(super) fn counted(count: &usize, noun: &str) -> String {
+    let plural = if *count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(*count))
+}
+
+/// The date to the minute in UTC; the page's script replaces it with local time.
+pub(super) fn day_and_minute(iso: &str) -> String {
+    format!("{} {} UTC", &iso[..10], &iso[11..16])
 }

@@ -6,19 +6,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::args::OutputFlags;
-use crate::clip::{Loaded, SourceFrame};
+use crate::cli::pictures::{page_size, with_pictures};
 use crate::file::FileError;
-use crate::recipe::FRAME_SIZE;
 use crate::recognise::{Answer, Outcome, Recogniser, Row};
 use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
 use crate::show::values::{Content, ValuesFile};
-use crate::show::{Colour, Ending, Picture, RowWriter, TextStyle};
-use crate::text::number::file_size;
+use crate::show::{Colour, Ending, RowWriter, TextStyle};
 use crate::text::terminal;
-
-/// From this size on, in bytes, browsers are slow to open a page.
-const LARGE_PAGE: u64 = 100_000_000;
 
 /// Standard output and the files asked for.
 pub(super) struct Sinks {
@@ -115,13 +110,8 @@ impl Sinks {
     pub(super) fn finish(mut self, ending: Ending) -> anyhow::Result<Vec<String>> {
         if let Some((path, page)) = self.report {
             let bytes = page.finish(ending)?;
-            let slow = match bytes {
-                LARGE_PAGE.. => "; browsers will be slow to open it",
-                _ => "",
-            };
-            let size = file_size(bytes);
-            self.notes
-                .push(format!("wrote {} ({size}){slow}", path.display()));
+            let size = page_size(bytes);
+            self.notes.push(format!("wrote {} {size}", path.display()));
         }
         for table in [self.features, self.scores].into_iter().flatten() {
             table.finish()?;
@@ -130,26 +120,6 @@ impl Sinks {
         self.rows.finish(ending)?;
         Ok(self.notes)
     }
-}
-
-/// The frames of the first view, to be looked at.
-fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) -> T) -> T {
-    let Some(view) = loaded.views.first() else {
-        return show(&[]);
-    };
-    let names: Vec<Option<String>> = view.sources().iter().map(SourceFrame::name).collect();
-    let pictures: Vec<Picture> = view
-        .iter()
-        .zip(view.sources())
-        .zip(&names)
-        .map(|((rgb, source), name)| Picture {
-            rgb,
-            side: FRAME_SIZE,
-            index: source.index,
-            name: name.as_deref(),
-        })
-        .collect();
-    show(&pictures)
 }
 
 /// Colours and width for standard output: terminals have both, `NO_COLOR` is respected.

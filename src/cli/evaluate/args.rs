@@ -13,6 +13,7 @@ use crate::cli::outputs::Output;
 use crate::cli::values::one_of;
 use crate::clip::{ParsePositionError, Position};
 use crate::recognise::{Options, WeightsSource};
+use crate::show::evaluation::ConfusionFormat;
 use crate::text::names;
 
 /// Measure how good a network is on clips whose classes are known
@@ -65,8 +66,11 @@ pub(crate) struct Args {
     /// looked at again
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
     pub predictions: Option<PathBuf>,
-    /// Write the confusion matrix, a line per true class
-    #[arg(long, value_name = "FILE.csv", help_heading = "Output")]
+    /// Write a web page with measures, confusion matrix, reliability diagram and the worst mistakes with their frames
+    #[arg(long, value_name = "FILE.html", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// Write the confusion matrix, a row per true class: a table (.csv) or a picture (.png)
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub confusion: Option<PathBuf>,
 
     #[command(flatten)]
@@ -78,7 +82,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   eco evaluate val.txt
-  eco evaluate data/val --predictions val.jsonl --format json > val.json
+  eco evaluate data/val --predictions val.jsonl --report val.html
   eco evaluate hmdb51/splits --split 1 --labels hmdb51-tsn
   eco evaluate --from rgb.jsonl --from flow.jsonl --weight 1 --weight 1.5";
 
@@ -168,6 +172,9 @@ impl Args {
                 format!("--weight is given {found} times for {files} files of predictions");
             return usage(&message);
         }
+        if let Some(path) = &self.confusion {
+            ConfusionFormat::of(path).map_err(Failure::usage)?;
+        }
         let times = [self.position(), self.to];
         if self.clips_from.fps.is_some() && times.iter().all(Option::is_none) {
             return usage("--fps has no effect here: it is for --from and --to");
@@ -176,9 +183,10 @@ impl Args {
     }
 
     /// The files that are written.
-    pub(super) fn files(&self) -> [Output<'_>; 2] {
+    pub(super) fn files(&self) -> [Output<'_>; 3] {
         [
             ("--predictions", self.predictions.as_deref()),
+            ("--report", self.report.as_deref()),
             ("--confusion", self.confusion.as_deref()),
         ]
     }

@@ -8,11 +8,13 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 
 use super::args::Args;
-use super::output::Output;
+use super::output::{End, Output};
 use crate::cli::exit::Failure;
 use crate::cli::outputs;
 use crate::cli::say::say;
 use crate::recognise::evaluation::{Predictions, fuse, latest};
+use crate::show::evaluation::{LeftOut, NoFrames};
+use crate::show::report::About;
 use crate::show::{Cut, Ending};
 
 /// Reads files of predictions, each with its weight, and evaluates their weighted mean.
@@ -65,7 +67,14 @@ pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
         runs.push((samples, *weight));
     }
     let samples = fuse(runs).map_err(Failure::usage)?;
-    let mut output = Output::new(args, labels.unwrap_or_default(), settings)?;
+    let facts = settings.clone().into_iter().collect();
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        note: Some(format!("Made from the predictions in {}.", named(files))),
+        weights: Vec::new(),
+        settings: facts,
+    };
+    let mut output = Output::new(args, labels.unwrap_or_default(), settings, about)?;
     for sample in &samples {
         output.add(sample)?;
     }
@@ -73,5 +82,20 @@ pub(super) fn run(args: &Args, files: &[(&Path, f64)]) -> Result<(), Failure> {
         None => Ending::Complete,
         missing => Ending::Cut(Cut::Interrupted, missing),
     };
-    output.finish(0, None, ending)
+    let failed = output.finish(End {
+        left_out: LeftOut::default(),
+        speed: None,
+        ending,
+        frames: Err(NoFrames::Predictions),
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// The files with their weights, in words.
+fn named(files: &[(&Path, f64)]) -> String {
+    let named = files.iter().map(|(path, weight)| match files.len() {
+        1 => path.display().to_string(),
+        _ => format!("{} (weight {weight})", path.display()),
+    });
+    named.collect::<Vec<_>>().join(", ")
 }

@@ -8,9 +8,10 @@ use anyhow::{Context, anyhow};
 
 use super::args::Args;
 use super::kept::Kept;
-use super::output::Output;
+use super::output::{End, Output};
 use crate::cli::exit::Failure;
 use crate::cli::labelled::{Labelled, classified};
+use crate::cli::pictures::with_pictures;
 use crate::cli::progress::Progress;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
@@ -20,6 +21,7 @@ use crate::recognise::evaluation::{ClassNames, Origin, Sample};
 use crate::recognise::{
     Answer, ClipName, OpenWeights, Outcome, Recogniser, Row, RowOptions, WeightsSource, use_threads,
 };
+use crate::show::evaluation::{LeftOut, MistakeFrames, NoFrames};
 use crate::show::{Cut, Ending};
 
 /// Looks at the clips and evaluates the answers.
@@ -41,7 +43,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         unlabelled,
         lists,
     } = Labelled::find(&args.inputs, &args.clips_from, &args.labelled, quiet)?;
-    let clips = classified(clips, |label| names.find(label))?;
+    let (clips, unknown_class) =
+        classified(clips, &args.labelled, quiet, |label| names.find(label))?;
+    let left_out = LeftOut {
+        unlabelled,
+        unknown_class,
+    };
     let read = lists.iter().chain(&args.inputs).map(PathBuf::as_path);
     let read = read
         .chain(weights_file.as_deref())
@@ -60,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut session = Session {
         args,
         recogniser: &recogniser,
-        output: Output::new(args, labels, settings)?,
+        output: Output::new(args, labels, settings, about::describe(&recogniser, None))?,
         kept,
         signals: Signals::watch()?,
         seen: 0,
@@ -78,18 +85,53 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     } = session;
     let missing = clips.len() - seen;
     let speed = Some((looked_at, seconds)).filter(|(clips, _)| *clips > 0);
-    let Some(code) = signals.exit_code() else {
-        return output.finish(unlabelled, speed, Ending::Complete);
+    let interrupted = signals.exit_code();
+    let (ending, frames) = match interrupted {
+        None => (
+            Ending::Complete,
+            Ok(frames(&recogniser, &clips, &output.worst())),
+        ),
+        Some(_) => (
+            Ending::Cut(Cut::Interrupted, Some(missing)),
+            Err(NoFrames::Stopped),
+        ),
     };
-    let ending = Ending::Cut(Cut::Interrupted, Some(missing));
+    let failed = output.finish(End {
+        left_out,
+        speed,
+        ending,
+        frames,
+    })?;
+    let Some(code) = interrupted else {
+        return failed.map_or(Ok(()), Err);
+    };
     // That clips failed matters less than that the run was stopped.
-    let _ = output.finish(unlabelled, speed, ending);
     let advice = match &args.predictions {
         Some(_) => "; the same command goes on",
         None => "",
     };
     let message = anyhow!("interrupted; clips missing: {missing}{advice}");
     Err(Failure::with_code(code, message))
+}
+
+/// The frames of `worst`, which are few, loaded once more: which ones they are is known only now.
+fn frames(
+    recogniser: &Recogniser,
+    clips: &[(ClipEntry, usize)],
+    worst: &[ClipName],
+) -> Vec<MistakeFrames> {
+    let entry = |name: &ClipName| {
+        let found = clips.iter().find(|(entry, _)| entry.path == name.path());
+        found.map_or_else(|| name.path().to_owned().into(), |(entry, _)| entry.clone())
+    };
+    let loaded = recogniser.load(worst.iter().map(entry).collect());
+    let frames = loaded.map(|item| match item.outcome {
+        Ok(loaded) => {
+            with_pictures(&loaded, MistakeFrames::new).unwrap_or_else(MistakeFrames::missing)
+        }
+        Err(error) => MistakeFrames::missing(error),
+    });
+    frames.collect()
 }
 
 /// Everything that can change a score, by name.

@@ -51,7 +51,7 @@ impl Data {
         let names = names.map(|source| source.read(None)).transpose()?;
         let classes = Classes::new(clips.iter().map(|(_, label)| label), names);
         let classes = classes.map_err(Failure::usage)?;
-        let fitted = classified(clips, |label| classes.find(label))?;
+        let (fitted, _) = classified(clips, &args.labelled, quiet, |label| classes.find(label))?;
         let mut judged = Vec::new();
         if let Judging::Data(paths) = judging {
             let paths: Vec<PathBuf> = paths.iter().map(|path| (*path).clone()).collect();
@@ -59,7 +59,9 @@ impl Data {
             let found = find(&paths, &without_list)?;
             say_unlabelled(found.unlabelled, quiet);
             lists.extend(found.lists);
-            judged = classified(found.clips, |label| classes.find(label))?;
+            (judged, _) = classified(found.clips, &args.labelled, quiet, |label| {
+                classes.find(label)
+            })?;
             let place = |(entry, _): &(ClipEntry, usize)| {
                 fs::canonicalize(&entry.path).unwrap_or_else(|_| entry.path.clone())
             };

@@ -7,7 +7,7 @@ use super::args::{Args, TrainFormat};
 use crate::recognise::ClipName;
 use crate::recognise::evaluation::{Evaluation, Sample};
 use crate::show::Ending;
-use crate::show::evaluation::Summary;
+use crate::show::evaluation::{LeftOut, Summary};
 use crate::show::training::{TrainingSummary, write_json, write_text};
 
 /// Clips with their classes and scores, counted.
@@ -38,7 +38,7 @@ pub(super) fn shown<'a>(
         labels,
         topk: 5,
         min_score: None,
-        unlabelled: 0,
+        left_out: LeftOut::default(),
         failures: &[],
         speed: None,
         settings,

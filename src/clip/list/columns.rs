@@ -77,6 +77,8 @@ pub(super) struct Columns {
     label: Option<usize>,
     /// Start and end of a part of the video that `path` is the id of, in seconds: Kinetics.
     times: Option<(usize, usize)>,
+    /// Part of the data set: Kinetics.
+    split: Option<usize>,
     has_templates: bool,
 }
 
@@ -114,6 +116,7 @@ impl Columns {
             frames: find(&FRAMES),
             label: find(&LABEL),
             times,
+            split: find(&["split"]),
             has_templates: names.iter().any(|name| name == TEMPLATE),
         })
     }
@@ -127,6 +130,7 @@ impl Columns {
             frames,
             label: Some(label),
             times: None,
+            split: None,
             has_templates: false,
         };
         [
@@ -171,8 +175,8 @@ impl Columns {
             label.retain(|c| !matches!(c, '[' | ']'));
         }
         if let Some(label) = &row.label {
-            // Data sets keep clips in directories of their class, with the name as it is or without blanks.
-            row.folders = vec![PathBuf::from(label), PathBuf::from(label.replace(' ', "_"))];
+            let split = field(self.split).filter(|_| self.times.is_some());
+            row.folders = class_folders(label, split.as_deref());
         }
         Some(row)
     }
@@ -196,6 +200,30 @@ impl Columns {
         };
         names.join(&separator)
     }
+}
+
+/// Where data sets keep the clips of a class: in a directory with its name as it is, without blanks, or, as torchvision writes
+/// Kinetics, also without quotes and brackets; perhaps below a directory of the split.
+fn class_folders(label: &str, split: Option<&str>) -> Vec<PathBuf> {
+    let joined = label.replace(' ', "_");
+    let plain = joined.replace(['\'', '(', ')'], "");
+    let mut classes = vec![label.to_owned(), joined, plain];
+    classes.dedup();
+    // The lists call it `validate` where the directory is `val`.
+    let splits = split.into_iter().flat_map(|split| match split {
+        "validate" => vec![split, "val"],
+        _ => vec![split],
+    });
+    let tops: Vec<PathBuf> = std::iter::once(PathBuf::new())
+        .chain(splits.map(PathBuf::from))
+        .collect();
+    let below = |top: &PathBuf| {
+        classes
+            .iter()
+            .map(|class| top.join(class))
+            .collect::<Vec<_>>()
+    };
+    tops.iter().flat_map(below).collect()
 }
 
 /// The columns of a header that name parts of clips, other than those of Kinetics, whose clips are files of their own.
@@ -292,6 +320,30 @@ mod tests {
         assert_eq!(found.as_deref(), Some("start and end"));
         assert_eq!(part_columns(b"label,youtube_id,time_start,time_end"), None);
         assert_eq!(part_columns(b"path,label,start"), None);
+    }
+
+    #[test]
+    fn clips_of_a_class_are_looked_for_under_every_spelling_of_its_directory() {
+        let found = class_folders("skiing (not slalom)", Some("validate"));
+        let found: Vec<&str> = found
+            .iter()
+            .map(|folder| folder.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "skiing (not slalom)",
+                "skiing_(not_slalom)",
+                "skiing_not_slalom",
+                "validate/skiing (not slalom)",
+                "validate/skiing_(not_slalom)",
+                "validate/skiing_not_slalom",
+                "val/skiing (not slalom)",
+                "val/skiing_(not_slalom)",
+                "val/skiing_not_slalom",
+            ]
+        );
+        assert_eq!(class_folders("run", None), [PathBuf::from("run")]);
     }
 
     #[test]

@@ -60,14 +60,23 @@ impl Split {
             Split::Ucf101 => {
                 let row = numbered(record, 1).or_else(|| numbered(record, 0))?;
                 let path = str::from_utf8(&row.path).ok()?;
-                let class = path.rsplit(['/', '\\']).nth(1)?.to_owned();
+                let mut parts = path.rsplit(['/', '\\']);
+                let name = parts.next()?;
+                let class = parts.next().or_else(|| class_of_name(name))?;
                 Some(Line::Row(Row {
-                    label: Some(class),
+                    label: Some(class.to_owned()),
+                    name: Some(name.as_bytes().to_vec()),
                     ..row
                 }))
             }
         }
     }
+}
+
+/// The class in a name such as `v_Archery_g02_c05.avi`.
+fn class_of_name(name: &str) -> Option<&str> {
+    let (class, _group) = name.strip_prefix("v_")?.rsplit_once("_g")?;
+    Some(class)
 }
 
 #[cfg(test)]
@@ -96,6 +105,7 @@ mod tests {
             label("testlist01.txt", "Archery/v_Archery_g02_c05.avi"),
             archery
         );
+        assert_eq!(label("testlist01.txt", "v_Archery_g02_c05.avi"), archery);
         let hmdb = "brush_hair_test_split1.txt";
         assert_eq!(
             label(hmdb, "April_brush_hair_u_nm_np1_ba_goo_0.avi 2 "),

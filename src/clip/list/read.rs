@@ -240,7 +240,8 @@ fn is_comment(record: &[u8], places: &Places) -> bool {
 }
 
 fn entry(row: Row, place: usize, places: &Places) -> Result<ClipEntry> {
-    let path = match places.meant(&row.path, &row.folders) {
+    let name = || places.meant(row.name.as_deref()?, &[]);
+    let path = match places.meant(&row.path, &row.folders).or_else(name) {
         Some(path) => path,
         None => place::path(&row.path)
             .ok_or_else(|| bad_entry(place, None, "its path is not UTF-8".to_owned()))?,

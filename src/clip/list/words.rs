@@ -14,6 +14,8 @@ pub(super) struct Row {
     pub(super) label: Option<String>,
     /// Where the path may begin, beside the usual places.
     pub(super) folders: Vec<PathBuf>,
+    /// The name alone, where clips may also lie without the folders that the list states.
+    pub(super) name: Option<Vec<u8>>,
 }
 
 impl Row {

@@ -84,6 +84,11 @@ impl Evaluation {
         self.failed
     }
 
+    /// Clips of a class that have an answer.
+    pub fn support(&self, class: usize) -> u64 {
+        self.support[class]
+    }
+
     /// How often the true class is among the best `k`; all classes when there are fewer.
     pub fn top(&self, k: usize) -> Share {
         let right = self.ranks.iter().take(k).sum();

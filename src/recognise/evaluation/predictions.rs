@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::sample::Sample;
@@ -10,6 +11,8 @@ use crate::recognise::{ClipName, FrameRange};
 
 /// Version of the layout.
 const VERSION: u32 = 1;
+/// Lines that are read before all cores take their share of them.
+const TOGETHER: usize = 256;
 
 /// What made predictions. Those of two runs belong together only where it is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,17 +101,28 @@ pub struct Predictions {
     pub cut_off: bool,
 }
 
-/// One line.
-#[derive(Serialize, Deserialize)]
-struct Line {
+/// One line, to be written.
+#[derive(Serialize)]
+struct Line<'a> {
     #[serde(flatten)]
-    clip: ClipName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clip: &'a ClipName,
+    #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<FrameRange>,
     truth: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+/// One line that was read. Flattening would hold every score as a value of any type first, which takes most of the time.
+#[derive(Deserialize)]
+struct ReadLine {
+    clip: String,
+    clip_base64: Option<String>,
+    range: Option<FrameRange>,
+    truth: usize,
     scores: Option<Vec<f32>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
@@ -131,18 +145,29 @@ impl Predictions {
             let found = origin.eco_predictions;
             return Err(PredictionsError::Version { found });
         }
+        let classes = origin.labels.len();
         let mut samples = Vec::new();
         let mut cut_off = false;
-        for line in 2.. {
-            bytes.clear();
-            let read = source.read_until(b'\n', &mut bytes)?;
-            if bytes.last() != Some(&b'\n') {
-                cut_off = read > 0;
-                break;
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        let mut is_end = false;
+        while !is_end {
+            lines.clear();
+            while lines.len() < TOGETHER && !is_end {
+                let mut line = Vec::new();
+                let read = source.read_until(b'\n', &mut line)?;
+                is_end = line.last() != Some(&b'\n');
+                if is_end {
+                    cut_off = read > 0;
+                } else {
+                    whole += read as u64;
+                    lines.push(line);
+                }
             }
-            whole += read as u64;
-            let sample = sample(&bytes, origin.labels.len());
-            samples.push(sample.map_err(|reason| PredictionsError::Line { line, reason })?);
+            let read: Vec<_> = lines.par_iter().map(|line| sample(line, classes)).collect();
+            for sample in read {
+                let line = samples.len() + 2;
+                samples.push(sample.map_err(|reason| PredictionsError::Line { line, reason })?);
+            }
         }
         Ok(Self {
             origin,
@@ -154,7 +179,7 @@ impl Predictions {
 }
 
 fn sample(bytes: &[u8], classes: usize) -> Result<Sample, String> {
-    let line: Line = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let line: ReadLine = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if line.truth >= classes {
         return Err(format!("class {} of {classes}", line.truth));
     }
@@ -167,7 +192,7 @@ fn sample(bytes: &[u8], classes: usize) -> Result<Sample, String> {
         _ => return Err("it has to have either scores or an error".to_owned()),
     };
     Ok(Sample {
-        clip: line.clip,
+        clip: ClipName::from_fields(line.clip, line.clip_base64),
         range: line.range,
         truth: line.truth,
         scores,
@@ -188,11 +213,11 @@ pub fn write_origin(sink: &mut impl Write, origin: &Origin) -> io::Result<()> {
 /// Those of the sink.
 pub fn write_sample(sink: &mut impl Write, sample: &Sample) -> io::Result<()> {
     let line = Line {
-        clip: sample.clip.clone(),
+        clip: &sample.clip,
         range: sample.range,
         truth: sample.truth,
-        scores: sample.scores.as_ref().ok().cloned(),
-        error: sample.scores.as_ref().err().cloned(),
+        scores: sample.scores.as_deref().ok(),
+        error: sample.scores.as_ref().err().map(String::as_str),
     };
     write_line(sink, &line)
 }
@@ -262,7 +287,7 @@ mod tests {
     #[test]
     fn lines_that_are_no_predictions_are_refused_with_their_numbers() {
         for (line, reason) in [
-            ("{}", "missing field `truth`"),
+            ("{}", "missing field `clip`"),
             (r#"{"clip":"a","truth":2,"scores":[0,1]}"#, "class 2 of 2"),
             (
                 r#"{"clip":"a","truth":1,"scores":[1]}"#,

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::summary::{RANK_RULE, Summary};
+use super::summary::{LeftOut, RANK_RULE, Summary};
 use crate::recognise::ClipName;
 use crate::recognise::evaluation::{Calibration, ClassMeasures, Share};
 use crate::show::ending::Ending;
@@ -29,7 +29,8 @@ struct Json<'a> {
 struct Clips {
     answered: u64,
     failed: u64,
-    unlabelled: usize,
+    #[serde(flatten)]
+    left_out: LeftOut,
 }
 
 #[derive(Serialize)]
@@ -79,63 +80,86 @@ struct Setting<'a> {
 /// # Errors
 /// Those of the sink.
 pub fn write_json(mut sink: impl Write, summary: &Summary) -> io::Result<()> {
-    let evaluation = summary.evaluation;
-    let (mean, classes) = evaluation.mean_class_accuracy();
-    let confident = evaluation.confident().zip(summary.min_score);
-    let measures = evaluation.per_class().into_iter().enumerate();
-    let json = Json {
-        complete: summary.ending == Ending::Complete,
-        clips: Clips {
-            answered: evaluation.answered(),
-            failed: evaluation.failed(),
-            unlabelled: summary.unlabelled,
-        },
-        top: summary
-            .ks()
-            .into_iter()
-            .map(|k| Top {
-                k,
-                share: evaluation.top(k),
-            })
-            .collect(),
-        mean_class_accuracy: Mean {
-            mean,
-            classes,
-            classes_without_clips: evaluation.classes() - classes,
-        },
-        confident: confident.map(|([coverage, accuracy], min_score)| Confident {
-            min_score,
-            coverage,
-            accuracy,
-        }),
-        calibration: evaluation.calibration(),
-        clips_per_second: summary
-            .speed
-            .map(|(clips, seconds)| clips as f64 / seconds.max(1e-9)),
-        classes: measures
-            .map(|(index, measures)| Class {
-                index,
-                label: &summary.labels[index],
-                measures,
-            })
-            .collect(),
-        confusion: evaluation
-            .confusion()
-            .chunks_exact(evaluation.classes().max(1))
-            .collect(),
-        failures: summary
-            .failures
-            .iter()
-            .map(|(clip, error)| Failure { clip, error })
-            .collect(),
-        settings: summary
-            .settings
-            .iter()
-            .map(|(name, value)| Setting { name, value })
-            .collect(),
-        rule: RANK_RULE,
-    };
-    serde_json::to_writer(&mut sink, &json)?;
+    serde_json::to_writer(&mut sink, &Json::new(summary))?;
     writeln!(sink)?;
     sink.flush()
+}
+
+/// Writes the same object as `evaluation` of another one: the last of the lines of clips.
+///
+/// # Errors
+/// Those of the sink.
+pub fn write_last_line(mut sink: impl Write, summary: &Summary) -> io::Result<()> {
+    let line = LastLine {
+        evaluation: Json::new(summary),
+    };
+    serde_json::to_writer(&mut sink, &line)?;
+    writeln!(sink)?;
+    sink.flush()
+}
+
+#[derive(Serialize)]
+struct LastLine<'a> {
+    evaluation: Json<'a>,
+}
+
+impl<'a> Json<'a> {
+    fn new(summary: &'a Summary) -> Self {
+        let evaluation = summary.evaluation;
+        let (mean, classes) = evaluation.mean_class_accuracy();
+        let confident = evaluation.confident().zip(summary.min_score);
+        let measures = evaluation.per_class().into_iter().enumerate();
+        Self {
+            complete: summary.ending == Ending::Complete,
+            clips: Clips {
+                answered: evaluation.answered(),
+                failed: evaluation.failed(),
+                left_out: summary.left_out,
+            },
+            top: summary
+                .ks()
+                .into_iter()
+                .map(|k| Top {
+                    k,
+                    share: evaluation.top(k),
+                })
+                .collect(),
+            mean_class_accuracy: Mean {
+                mean,
+                classes,
+                classes_without_clips: evaluation.classes() - classes,
+            },
+            confident: confident.map(|([coverage, accuracy], min_score)| Confident {
+                min_score,
+                coverage,
+                accuracy,
+            }),
+            calibration: evaluation.calibration(),
+            clips_per_second: summary
+                .speed
+                .map(|(clips, seconds)| clips as f64 / seconds.max(1e-9)),
+            classes: measures
+                .map(|(index, measures)| Class {
+                    index,
+                    label: &summary.labels[index],
+                    measures,
+                })
+                .collect(),
+            confusion: evaluation
+                .confusion()
+                .chunks_exact(evaluation.classes().max(1))
+                .collect(),
+            failures: summary
+                .failures
+                .iter()
+                .map(|(clip, error)| Failure { clip, error })
+                .collect(),
+            settings: summary
+                .settings
+                .iter()
+                .map(|(name, value)| Setting { name, value })
+                .collect(),
+            rule: RANK_RULE,
+        }
+    }
 }

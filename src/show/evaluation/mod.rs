@@ -3,12 +3,16 @@
 mod csv;
 mod json;
 mod lines;
+mod page;
+mod picture;
 mod summary;
 mod text;
 
 pub use self::csv::{write_classes, write_confusion};
-pub use json::write_json;
+pub use json::{write_json, write_last_line};
 pub use lines::{LineClass, SampleLine};
-pub use summary::{RANK_RULE, Summary};
+pub use page::{EvaluationPage, MistakeFrames, NoFrames, WORST};
+pub use picture::{ConfusionFormat, confusion_picture};
+pub use summary::{LeftOut, RANK_RULE, Summary};
 pub use text::write_text;
 pub(super) use text::{line, percent, share};

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::recognise::ClipName;
 use crate::recognise::evaluation::Evaluation;
 use crate::show::ending::Ending;
@@ -7,6 +9,15 @@ use crate::show::ending::Ending;
 /// How ranks are counted, for every output.
 pub const RANK_RULE: &str = "the rank of a class is 1, and 1 more for every class with a higher score and for every class \
     of lower index with an equal one; NaN is wrong; shares are of the answered clips";
+
+/// How many clips were left out, and why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Nothing says what they show.
+    pub unlabelled: usize,
+    /// Their label is no class of the network.
+    pub unknown_class: usize,
+}
 
 /// An evaluation with what there is to say about it.
 #[derive(Debug)]
@@ -19,8 +30,8 @@ pub struct Summary<'a> {
     pub topk: usize,
     /// The score from which answers are confident, where one was asked for.
     pub min_score: Option<f32>,
-    /// Clips that were left out, as nothing says what they show.
-    pub unlabelled: usize,
+    /// Clips that were left out.
+    pub left_out: LeftOut,
     /// Clips that could not be used, with their errors.
     pub failures: &'a [(ClipName, String)],
     /// Answers that the network gave in this run, and the seconds they took.

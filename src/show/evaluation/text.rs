@@ -3,11 +3,15 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::summary::{RANK_RULE, Summary};
-use crate::recognise::evaluation::{ClassMeasures, Share};
+use crate::recognise::ClipName;
+use crate::recognise::evaluation::{Calibration, ClassMeasures, Share};
+use crate::text::one_line;
 use crate::text::terminal::{fitted, wrapped};
 
 /// Pairs of classes that are listed.
 const CONFUSED: usize = 10;
+/// Clips that failed that are listed.
+const FAILURES: usize = 20;
 /// Columns of a table's numbers and the blanks before them.
 const NUMBERS: usize = 4 * 11;
 /// Columns that a label has at least and at most.
@@ -63,6 +67,8 @@ pub fn write_text(mut sink: impl Write, summary: &Summary, width: usize) -> io::
         let [truth, predicted] = [pair.truth, pair.predicted].map(|class| &summary.labels[class]);
         writeln!(out, "{:>6}  {truth}, taken for {predicted}", pair.count)?;
     }
+    reliability(out, &evaluation.calibration())?;
+    failures(out, summary.failures)?;
     writeln!(out, "\n{}", wrapped(RANK_RULE, width.clamp(40, 100)))?;
     out.flush()
 }
@@ -72,7 +78,8 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let mut clips = format!("{} answered", evaluation.answered());
     for (count, what) in [
         (evaluation.failed() as usize, "failed"),
-        (summary.unlabelled, "without a label"),
+        (summary.left_out.unlabelled, "without a label"),
+        (summary.left_out.unknown_class, "of unknown classes"),
     ] {
         if count > 0 {
             clips += &format!(", {count} {what}");
@@ -115,6 +122,35 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         line(out, "speed", &format!("{rate:.2} clips/s"))?;
     }
     Ok(())
+}
+
+/// The bins that have answers.
+fn reliability(out: &mut impl Write, calibration: &Calibration) -> io::Result<()> {
+    let filled = calibration.bins.iter().filter(|bin| bin.samples > 0);
+    let mut filled = filled.peekable();
+    if filled.peek().is_some() {
+        writeln!(out, "\nscore               answers      right  mean score")?;
+    }
+    for bin in filled {
+        let range = format!("{:.1} to {:.1} %", bin.above * 100.0, bin.up_to * 100.0);
+        let [right, score] = [bin.accuracy, bin.confidence].map(percent);
+        writeln!(out, "{range:<16}{:>11}{right:>11}{score:>12}", bin.samples)?;
+    }
+    Ok(())
+}
+
+fn failures(out: &mut impl Write, failures: &[(ClipName, String)]) -> io::Result<()> {
+    if !failures.is_empty() {
+        writeln!(out, "\nfailed")?;
+    }
+    for (clip, error) in failures.iter().take(FAILURES) {
+        writeln!(out, "  {}: {}", one_line(&clip.text()), one_line(error))?;
+    }
+    let more = failures.len().saturating_sub(FAILURES);
+    match more {
+        0 => Ok(()),
+        _ => writeln!(out, "  and {more} more; --format json lists them all"),
+    }
 }
 
 pub(in crate::show) fn line(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {

@@ -3,7 +3,6 @@
 mod classes;
 mod plan;
 mod row;
-mod strip;
 mod timeline;
 
 use std::fs::File;
@@ -17,16 +16,15 @@ use classes::{Class, Classes};
 pub use plan::PageFrames;
 use plan::Plan;
 use row::ClipRow;
-use strip::Strip;
 use timeline::{Timeline, Timelines};
 
 use super::ending::Ending;
 use super::picture::{Picture, PictureFileError};
-use super::words::percentage;
+use super::strip::Strip;
+use super::words::{counted, day_and_minute, percentage};
 use crate::file::{FileError, NewFile, scratch};
 use crate::recognise::{ClipName, Row};
 use crate::text::iso_date;
-use crate::text::number::thousands;
 
 /// How the answers came about: names and values for people.
 #[derive(Debug, Clone, Default)]
@@ -145,7 +143,11 @@ impl ReportPage {
         }
         let start = PageStart {
             title,
-            css: include_str!("../templates/report.css"),
+            skip: ("#clips", "Skip to the answers"),
+            css: concat!(
+                include_str!("../templates/page.css"),
+                include_str!("../templates/report.css")
+            ),
             version: &about.version,
             date: iso_date(SystemTime::now()),
             note: about.note.as_deref(),
@@ -169,9 +171,11 @@ impl ReportPage {
 }
 
 #[derive(Template)]
-#[template(path = "page_start.html", config = "src/show/templates/askama.toml")]
+#[template(path = "report_start.html", config = "src/show/templates/askama.toml")]
 struct PageStart<'a> {
     title: String,
+    /// Where the link goes that keyboards meet first, and what it says.
+    skip: (&'static str, &'static str),
     css: &'static str,
     version: &'a str,
     /// ISO 8601, UTC.
@@ -185,19 +189,8 @@ struct PageStart<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "page_end.html", config = "src/show/templates/askama.toml")]
+#[template(path = "report_end.html", config = "src/show/templates/askama.toml")]
 struct PageEnd<'a> {
     version: &'a str,
     script: &'static str,
-}
-
-/// `1 window`, `1,200 windows`.
-fn counted(count: &usize, noun: &str) -> String {
-    let plural = if *count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(*count))
-}
-
-/// The date to the minute in UTC; the page's script replaces it with local time.
-fn day_and_minute(iso: &str) -> String {
-    format!("{} {} UTC", &iso[..10], &iso[11..16])
 }

@@ -1,6 +1,6 @@
 //! How large the frames on a page may be, so that browsers open it quickly however many answers it has.
 
-use super::strip::StripSize;
+use crate::show::strip::StripSize;
 use crate::text::names;
 
 /// Which frames a page shows.

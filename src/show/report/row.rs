@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::strip::Strip;
 use crate::recognise::{Class, Prediction, Row};
+use crate::show::strip::Strip;
 use crate::show::words::{frames_text, percentage, range_text};
 use crate::text::one_line;
 

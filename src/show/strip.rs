@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use crate::show::picture::{Picture, PictureError, jpeg};
+use super::picture::{Picture, PictureError, jpeg};
 
 /// How many frames of an answer are shown, and how large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ fn single(frame: &Picture, halvings: usize) -> Result<JpegPicture, PictureError>
 }
 
 /// `count` frames, evenly spread from the first to the last; all of them when there are fewer.
-fn spread<'a>(frames: &'a [Picture<'a>], count: usize) -> Vec<&'a Picture<'a>> {
+pub(super) fn spread<'a>(frames: &'a [Picture<'a>], count: usize) -> Vec<&'a Picture<'a>> {
     if frames.len() <= count || count == 1 {
         return frames.iter().take(count).collect();
     }

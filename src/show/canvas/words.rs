@@ -8,11 +8,11 @@ use cosmic_text::{
 };
 
 /// Red, green, blue.
-pub(super) type Rgb = [u8; 3];
+pub(in crate::show) type Rgb = [u8; 3];
 
 /// Which end of a text is cut when it is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shorten {
+pub(in crate::show) enum Shorten {
     /// The start, as the end of a path says most.
     Start,
     /// The end, as the start of a name says most.
@@ -20,7 +20,7 @@ pub(super) enum Shorten {
 }
 
 /// One line of text, ready to be drawn.
-pub(super) struct Line {
+pub(in crate::show) struct Line {
     buffer: Buffer,
     /// Its width in pixels.
     pub width: f32,

@@ -1,11 +1,15 @@
 //! Shapes, pictures and words on a picture.
 
+mod words;
+
 use tiny_skia::{
     Color, ColorU8, FillRule, Paint, PathBuilder, Pixmap, PixmapPaint, Rect, Transform,
 };
 
-use super::words::{Line, Rgb, Shorten, Words};
-use crate::show::picture::PictureError;
+use words::Words;
+pub(super) use words::{Line, Rgb, Shorten};
+
+use super::picture::PictureError;
 
 /// A picture being drawn. Lengths are in pixels from the upper left corner.
 pub(super) struct Canvas {
@@ -75,11 +79,41 @@ impl Canvas {
         self.words.line(text, size, room, shorten)
     }
 
+    /// A filled rectangle.
+    pub(super) fn rectangle(&mut self, left: f32, top: f32, width: f32, height: f32, colour: Rgb) {
+        let Some(rect) = Rect::from_xywh(left, top, width, height) else {
+            return;
+        };
+        let mut paint = Paint::default();
+        let [red, green, blue] = colour;
+        paint.set_color_rgba8(red, green, blue, 255);
+        self.pixmap
+            .fill_rect(rect, &paint, Transform::identity(), None);
+    }
+
     /// Writes a line from `left` on `baseline`.
-    pub(super) fn write(&mut self, mut line: Line, left: f32, baseline: f32, colour: Rgb) {
+    pub(super) fn write(&mut self, line: Line, left: f32, baseline: f32, colour: Rgb) {
+        self.put_line(line, (left, baseline), colour, |x, y| (x, y));
+    }
+
+    /// Writes a line upwards, turned to the left: from `bottom`, with its baseline at `baseline` from the left.
+    pub(super) fn write_upwards(&mut self, line: Line, baseline: f32, bottom: f32, colour: Rgb) {
+        let (left, bottom) = (baseline.round() as i32, bottom.round() as i32);
+        self.put_line(line, (0.0, 0.0), colour, |x, y| (left + y, bottom - x));
+    }
+
+    /// Writes a line, each of whose pixels goes where `place` says.
+    fn put_line(
+        &mut self,
+        mut line: Line,
+        start: (f32, f32),
+        colour: Rgb,
+        place: impl Fn(i32, i32) -> (i32, i32),
+    ) {
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let pixels = self.pixmap.data_mut();
         let put = |x: i32, y: i32, ink: Rgb, alpha: u8| {
+            let (x, y) = place(x, y);
             let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
                 return;
             };
@@ -93,7 +127,7 @@ impl Canvas {
                 *below = (mixed / 255) as u8;
             }
         };
-        self.words.draw(&mut line, (left, baseline), colour, put);
+        self.words.draw(&mut line, start, colour, put);
     }
 
     /// The pixels `[height, width, 3]`, RGB, with width and height, and the characters that could not be drawn.
