@@ -339,6 +339,7 @@ fn what_cannot_be_meant_is_refused_before_the_work() {
         &["--labels", names.to_str().unwrap()],
         "no clip shows class 3 (\"left\")",
     );
+    refuses(&data, &["--fps", "25"], "--fps has no effect here");
     refuses(&data, &["--group-by", "("], "is no regular expression");
     refuses(
         &data,

@@ -215,6 +215,16 @@ fn parse_folds(text: &str) -> Result<usize, String> {
 }
 
 impl Args {
+    /// Refuses flags without effect.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self.clips_from.fps {
+            Some(_) => Err(Failure::usage(anyhow!(
+                "--fps has no effect here: clips are looked at as a whole"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// What the head is judged by.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ use crate::weights::{Assumed, Judged, Metadata, Training, sha256};
 
 /// Trains the network that `args` name.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    args.check()?;
     use_threads(args.engine.threads)?;
     let judging = args.judging()?;
     let quiet = args.speech.quiet;
