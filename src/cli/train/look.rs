@@ -54,6 +54,7 @@ pub(super) fn look(
     data: &Data,
     augmented: Option<Augmented>,
     settings: &BTreeMap<String, String>,
+    signals: &Signals,
 ) -> Result<Seen, Failure> {
     let quiet = args.speech.quiet;
     let directory = match (&args.cache, args.no_cache) {
@@ -89,7 +90,6 @@ pub(super) fn look(
         ));
     }
     let progress = Progress::new(Some(missing), quiet);
-    let signals = Signals::watch()?;
     progress.begin(signals.stop());
     let mut looked_at = 0;
     let found = looking.run(recogniser, &signals.stop(), &mut |clip, answer, answers| {

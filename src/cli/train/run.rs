@@ -13,6 +13,7 @@ use super::look::{self, Usable};
 use super::output;
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
+use crate::cli::signals::Signals;
 use crate::cli::{about, outputs, weights};
 use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource, use_threads};
 use crate::show::training::TrainingSummary;
@@ -59,8 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
     let mirrors = mirrors(args, &data.classes);
     let augmented = args.augmented(mirrors);
+    let signals = Signals::watch()?;
     let begun = Instant::now();
-    let looked = look::look(args, &recogniser, &data, augmented, &settings)?;
+    let looked = look::look(args, &recogniser, &data, augmented, &settings, &signals)?;
     let looking = begun.elapsed().as_secs_f64();
     let usable = look::usable(args, &data, looked)?;
     let (failures, looked_at) = (usable.failures.clone(), usable.looked_at);
@@ -77,6 +79,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         fitted,
     } = fit_head(&clips, class_count, &held_back, balance, args.penalty);
     let fitting = begun.elapsed().as_secs_f64();
+    if let Some(code) = signals.exit_code() {
+        let message = anyhow!("interrupted: the head is fitted, nothing is written");
+        return Err(Failure::with_code(code, message));
+    }
     let evaluation = output::evaluated(
         class_count,
         judged.into_iter().map(|(place, scores)| {
