@@ -252,6 +252,14 @@ fn clips_are_judged_that_were_not_fitted_to() {
     let (code, error) = refused(&mut with(data.to_str().unwrap()));
     assert_eq!(code, 2);
     assert!(error.contains("is in DATA and in --val"), "{error}");
+    // All clips are of one group: none can be held back.
+    let list = folder.path().join("list.csv");
+    let clips = CLASSES.map(|class| format!("data/{class}/clip_0,{class},anna\n"));
+    fs::write(&list, format!("path,label,subject\n{}", clips.concat())).unwrap();
+    let mut command = train(folder.path());
+    let (code, error) = refused(command.arg(list).arg("-o").arg(&output));
+    assert_eq!(code, 2);
+    assert!(error.contains("too few groups of them"), "{error}");
     let (code, error) = refused(&mut with("100%"));
     assert_eq!((code, &error[..24]), (2, "eco: --val 100% leaves n"));
 }

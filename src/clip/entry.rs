@@ -14,6 +14,8 @@ pub struct ClipEntry {
     pub stated_frames: Option<usize>,
     /// What the clip shows, where a list states it.
     pub label: Option<Label>,
+    /// What it belongs together with, where a list states it: clips of one group are not independent of each other.
+    pub group: Option<String>,
     /// The frames, where the directory has been listed to see that it is a clip.
     pub frames: Option<Arc<FrameDir>>,
 }
@@ -33,6 +35,7 @@ impl From<PathBuf> for ClipEntry {
             path,
             stated_frames: None,
             label: None,
+            group: None,
             frames: None,
         }
     }

@@ -54,7 +54,7 @@ impl Finder {
     }
 
     /// The clips behind an entry: the entry itself when it is a file or holds frames, else the videos and the directories
-    /// of frames below it. They take over its label; without one, that of their class's directory (`CLASS/CLIP`).
+    /// of frames below it. They take over its group and its label; without one, that of their class's directory (`CLASS/CLIP`).
     ///
     /// An empty directory below it stays among the clips, and so does what cannot be looked into, so that loading it gives
     /// the error where the clip's answer would be.
@@ -94,6 +94,9 @@ impl Finder {
             }
             [clip] if clip.path == entry.path => clip.stated_frames = entry.stated_frames,
             _ => {}
+        }
+        for clip in &mut clips {
+            clip.group = entry.group.clone();
         }
         for clip in clips.iter_mut().filter(|clip| clip.label.is_none()) {
             clip.label = class_directory(&entry.path, &clip.path).map(Label::Name);
@@ -301,10 +304,16 @@ mod tests {
         let entry = ClipEntry {
             stated_frames: Some(3),
             label: Some(Label::Index(4)),
+            group: Some("anna".to_owned()),
             ..folder.path().to_path_buf().into()
         };
         let clips = Finder::new(None).find(entry).unwrap().clips;
         assert!(clips.iter().all(|clip| clip.label == Some(Label::Index(4))));
+        assert!(
+            clips
+                .iter()
+                .all(|clip| clip.group.as_deref() == Some("anna"))
+        );
         assert_eq!(clips[0].stated_frames, None);
         let entry = ClipEntry {
             stated_frames: Some(3),

@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DATA|SHARE", help_heading = "Input")]
     val: Vec<Validation>,
     /// Clips that belong together, and are never on both sides of a split: what this regular expression (or its first group)
-    /// finds in their paths is the same. `none` for every clip by itself [default: UCF101's _g01_ where all clips have it]
+    /// finds in their paths is the same. `none` for every clip by itself [default: a list's column `group` or `subject`, or UCF101's _g01_ where all clips have it]
     #[arg(long, value_name = "REGEX", help_heading = "Input")]
     group_by: Option<String>,
     /// What to do about clips that cannot be used: error, or skip, which counts them
@@ -192,7 +192,7 @@ pub(super) enum Judging<'a> {
 
 /// Which clips belong together.
 pub(super) enum Grouping {
-    /// As UCF101's names say, where all do.
+    /// As the list says, or UCF101's names, where all do.
     Named,
     /// None.
     Nothing,

@@ -135,6 +135,10 @@ fn groups(
             }
             Ok(groups)
         }
+        Grouping::Named if clips.iter().any(|(entry, _)| entry.group.is_some()) => {
+            let groups = clips.iter().map(|(entry, _)| entry.group.clone());
+            Ok(groups.collect())
+        }
         Grouping::Named => {
             let groups = Regex::new(UCF101)
                 .map(|regex| by(&regex))

@@ -66,6 +66,17 @@ const FRAMES: [&str; 8] = [
     "numframes",
     "nr_frames",
 ];
+/// Names of columns that hold what clips belong together by.
+const GROUP: [&str; 8] = [
+    "group",
+    "group_id",
+    "subject",
+    "subject_id",
+    "person",
+    "person_id",
+    "actor",
+    "scene",
+];
 
 /// What stands in which column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +86,7 @@ pub(super) struct Columns {
     path: usize,
     frames: Option<usize>,
     label: Option<usize>,
+    group: Option<usize>,
     /// Start and end of a part of the video that `path` is the id of, in seconds: Kinetics.
     times: Option<(usize, usize)>,
     /// Part of the data set: Kinetics.
@@ -115,6 +127,7 @@ impl Columns {
             path,
             frames: find(&FRAMES),
             label: find(&LABEL),
+            group: find(&GROUP),
             times,
             split: find(&["split"]),
             has_templates: names.iter().any(|name| name == TEMPLATE),
@@ -129,6 +142,7 @@ impl Columns {
             path,
             frames,
             label: Some(label),
+            group: None,
             times: None,
             split: None,
             has_templates: false,
@@ -165,6 +179,7 @@ impl Columns {
         let mut row = Row {
             frames,
             label: field(self.label),
+            group: field(self.group),
             ..Row::of(path.as_bytes())
         };
         if let Some((start, end)) = self.times {
@@ -312,6 +327,14 @@ mod tests {
         assert_eq!(columns.parse(b"val,c.mp4"), None);
         assert_eq!(columns.words(), "...,path,label");
         assert_eq!(Columns::named(b"a.mp4,label"), None);
+    }
+
+    #[test]
+    fn a_column_may_say_which_clips_belong_together() {
+        let columns = Columns::named(b"path,label,Subject").unwrap();
+        let group = |record: &[u8]| columns.parse(record).unwrap().group;
+        assert_eq!(group(b"a.mp4,run,anna").as_deref(), Some("anna"));
+        assert_eq!(group(b"b.mp4,run,"), None);
     }
 
     #[test]

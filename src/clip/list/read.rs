@@ -254,6 +254,7 @@ fn entry(row: Row, place: usize, places: &Places) -> Result<ClipEntry> {
         stated_frames: row.frames,
         // Without a label, as tools write it.
         label: label.filter(|label| *label != Label::Name("-1".to_owned())),
+        group: row.group,
         ..ClipEntry::from(path)
     })
 }

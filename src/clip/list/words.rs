@@ -12,6 +12,8 @@ pub(super) struct Row {
     pub(super) frames: Option<usize>,
     /// The label as it is written.
     pub(super) label: Option<String>,
+    /// What the clip belongs together with.
+    pub(super) group: Option<String>,
     /// Where the path may begin, beside the usual places.
     pub(super) folders: Vec<PathBuf>,
     /// The name alone, where clips may also lie without the folders that the list states.
