@@ -56,11 +56,11 @@ def case(arch, tune, steps, batch_norm="trained", accumulate=1, clip=None, smoot
 CASES = {
     "lite-trained": case("lite", "all", [1, 2, 10]),
     "lite-accumulated": case("lite", "all", [1, 2], accumulate=2, clip=0.5, smoothing=0.1, head_rate=10.0),
-    "lite-frozen": case("lite", "all", [1, 2, 10], "frozen", clip=0.5, smoothing=0.1),
-    "lite-last": case("lite", "last", [2, 10], accumulate=2, head_rate=10.0, update="plain"),
+    "lite-frozen": case("lite", "all", [1, 2], "frozen", clip=0.5, smoothing=0.1),
+    "lite-last": case("lite", "last", [1, 2], accumulate=2, head_rate=10.0, update="plain"),
     "full-trained": case("full", "all", [1, 2], clip=0.5),
     "full-frozen": case("full", "all", [2], "frozen", accumulate=2, smoothing=0.1),
-    "full-last": case("full", "last", [2, 10], "frozen", clip=0.5, smoothing=0.1),
+    "full-last": case("full", "last", [1, 2], "frozen", clip=0.5, smoothing=0.1),
 }
 
 

@@ -23,7 +23,7 @@ fn onednn_computes(x: &Tensor) -> bool {
         && tch::utils::has_mkldnn()
 }
 
-/// A convolution along `axes` axes.
+/// A convolution along `axes` axes, by whatever libtorch chooses.
 pub(crate) fn convolution(
     x: &Tensor,
     weight: &Tensor,
@@ -31,20 +31,12 @@ pub(crate) fn convolution(
     axes: usize,
     window: &Window,
 ) -> std::result::Result<Tensor, TchError> {
-    let per_axis = |value: usize| vec![value as i64; axes];
-    let (stride, padding, dilation) = (
-        per_axis(window.stride),
-        per_axis(window.padding),
-        per_axis(1),
-    );
-    let (bias, groups) = (Some(bias), 1);
-    if onednn_computes(x) {
-        return x.f_mkldnn_convolution(weight, bias, padding, stride, dilation, groups);
-    }
-    let (transposed, output_padding) = (false, per_axis(0));
+    let [stride, padding, dilation] =
+        [window.stride, window.padding, 1].map(|value| vec![value as i64; axes]);
+    let (transposed, output_padding, groups) = (false, vec![0; axes], 1);
     x.f_convolution(
         weight,
-        bias,
+        Some(bias),
         stride,
         padding,
         dilation,
@@ -52,6 +44,22 @@ pub(crate) fn convolution(
         output_padding,
         groups,
     )
+}
+
+/// The same, by oneDNN wherever it can.
+pub(super) fn fast_convolution(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    axes: usize,
+    window: &Window,
+) -> std::result::Result<Tensor, TchError> {
+    if !onednn_computes(x) {
+        return convolution(x, weight, bias, axes, window);
+    }
+    let [stride, padding, dilation] =
+        [window.stride, window.padding, 1].map(|value| vec![value as i64; axes]);
+    x.f_mkldnn_convolution(weight, Some(bias), padding, stride, dilation, 1)
 }
 
 fn square(window: &Window) -> [[i64; 2]; 3] {

@@ -135,7 +135,7 @@ impl Backend for Forward<'_> {
         let get = |name| self.tensor(path, name);
         Ok(Handle(match layer {
             Layer::Convolution { axes, window, .. } => {
-                layers::convolution(x, get("weight")?, get("bias")?, *axes, window)?
+                layers::fast_convolution(x, get("weight")?, get("bias")?, *axes, window)?
             }
             Layer::BatchNorm { .. } => x.f_batch_norm(
                 Some(get("weight")?),

@@ -69,6 +69,7 @@ impl Backend for Pass<'_> {
         let Handle(x) = input;
         let get = |name| self.tensor(path, name);
         Ok(Handle(match layer {
+            // What PyTorch does for the same layer, so that both round alike: small differences grow from step to step.
             Layer::Convolution { axes, window, .. } => {
                 layers::convolution(x, get("weight")?, get("bias")?, *axes, window)?
             }
