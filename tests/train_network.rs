@@ -17,7 +17,9 @@ use eco::train::{BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned
 use eco::weights::{RawTensor, Weights};
 use serde::Deserialize;
 
-/// Both sides compute with the same operators of the same library; the updates round in ways of their own.
+/// The bits are the same wherever both sides were seen to run: they ask the same library for the same operators in the same
+/// order. Without that, no tolerance would do. Where a ReLU or a max pool chooses otherwise, the gradient jumps: weights that
+/// differ by 1e-7 give gradients that differ by 5e-3 in the deepest layers.
 const TOLERANCE: f64 = 1e-5;
 
 #[derive(Deserialize)]
@@ -290,7 +292,11 @@ fn the_last_stage_alone_learns_from_clips_or_from_what_was_kept_of_them() {
     let _turn = turn();
     let reference = Reference::get();
     for arch in ["lite", "full"] {
-        let recipe = mixed(Tuned::Last);
+        // So fast that every tensor moves.
+        let recipe = Recipe {
+            learning_rate: 0.1,
+            ..mixed(Tuned::Last)
+        };
         let mut whole = reference.start(arch, &recipe);
         let mut kept = reference.start(arch, &recipe);
         let before = state(&whole);

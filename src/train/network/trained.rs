@@ -18,7 +18,7 @@ use crate::train::schedule::{Course, Position};
 use crate::weights::{Dtype, RawTensor, Weights};
 
 /// Added to the norm that a gradient is divided by, as `torch.nn.utils.clip_grad_norm_` does.
-const CLIP_EPSILON: f64 = 1e-6;
+const CLIP_EPSILON: f32 = 1e-6;
 /// A target that counts for nothing, PyTorch's default. No class has it.
 const IGNORED: i64 = -100;
 
@@ -213,10 +213,11 @@ impl TrainedNetwork {
             self.give_up(pending)?;
             return Err(Error::Gradient(gradient_norm));
         }
-        let scale = self
-            .recipe
-            .clip
-            .map_or(1.0, |most| (most / (gradient_norm + CLIP_EPSILON)).min(1.0));
+        // In float32 and in this order, as PyTorch computes it.
+        let scale = self.recipe.clip.map_or(1.0, |most| {
+            let reciprocal = 1.0 / (gradient_norm as f32 + CLIP_EPSILON);
+            f64::from((reciprocal * most as f32).min(1.0))
+        });
         let gradients = std::mem::take(&mut pending.gradients);
         for (Trained { member, momentum }, gradient) in self.trained.iter_mut().zip(gradients) {
             let rule = Rule {
