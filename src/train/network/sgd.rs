@@ -8,7 +8,7 @@ use crate::train::recipe::Update;
 /// What a step does to a tensor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
-    /// Factor that makes the accumulated gradient that of the mean loss, clipped.
+    /// Factor of the gradient.
     pub share: f64,
     pub rate: f64,
     pub decay: f64,

@@ -64,7 +64,7 @@ struct Trained {
 /// A step that has begun.
 struct Pending {
     clips: usize,
-    /// Of the sum of the losses, one per trained tensor; none before the first clips.
+    /// Of the sum of the losses over the clips that a step should have, one per trained tensor; none before the first clips.
     gradients: Vec<Tensor>,
     /// Statistics before the step.
     statistics: Vec<(String, Tensor)>,
@@ -208,7 +208,9 @@ impl TrainedNetwork {
     pub fn step(&mut self, learning_rate: f64) -> Result<Stepped> {
         let mut pending = self.pending.take().ok_or(Error::NoClips)?;
         let _no_grad = tch::no_grad_guard();
-        let gradient_norm = norm(&pending.gradients)? / pending.clips as f64;
+        // 1 but for a step with fewer clips than the others.
+        let share = self.clips_per_step() / pending.clips as f64;
+        let gradient_norm = norm(&pending.gradients)? * share;
         if !gradient_norm.is_finite() {
             self.give_up(pending)?;
             return Err(Error::Gradient(gradient_norm));
@@ -221,7 +223,7 @@ impl TrainedNetwork {
         let gradients = std::mem::take(&mut pending.gradients);
         for (Trained { member, momentum }, gradient) in self.trained.iter_mut().zip(gradients) {
             let rule = Rule {
-                share: scale / pending.clips as f64,
+                share: share * scale,
                 rate: learning_rate * member.rate,
                 decay: member.decay,
                 momentum: self.recipe.momentum,
@@ -336,7 +338,7 @@ impl TrainedNetwork {
         Ok(())
     }
 
-    /// The answer to clips, and the gradients of the sum of their losses. `first` clips of the step were there before.
+    /// The answer to clips, and the gradients of their part of the mean loss of a step. `first` clips of the step were there before.
     fn backward(
         &self,
         input: Input<'_>,
@@ -363,8 +365,13 @@ impl TrainedNetwork {
         }
         let names = self.trained.iter().map(|trained| &trained.member.name);
         let trained: Vec<&Tensor> = names.filter_map(|name| self.tensors.get(name)).collect();
-        let gradients = Tensor::f_run_backward(&[sum], &trained, false, false)?;
+        let mean = sum.f_multiply_scalar(1.0 / self.clips_per_step())?;
+        let gradients = Tensor::f_run_backward(&[mean], &trained, false, false)?;
         Ok((answer(loss, &logits, clips)?, gradients))
+    }
+
+    fn clips_per_step(&self) -> f64 {
+        (self.recipe.batch * self.recipe.accumulate) as f64
     }
 
     fn logits(&self, pass: &mut Pass<'_>, input: Input<'_>) -> Result<Tensor> {
