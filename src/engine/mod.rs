@@ -20,5 +20,7 @@ pub use error::{Error, Result};
 pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed, Output};
 #[cfg(feature = "libtorch")]
 pub use libtorch::Libtorch;
+#[cfg(feature = "libtorch")]
+pub(crate) use libtorch::layers;
 pub use precision::Precision;
 pub use winograd::Winograd;

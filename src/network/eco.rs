@@ -2,7 +2,7 @@
 
 use super::eco_2d::{MAP_CHANNELS, eco_2d};
 use super::eco_2d_s::{self, eco_2d_s};
-use super::eco_3d::{FEATURES, eco_3d};
+use super::eco_3d::{FEATURES, LAST_STAGE, MIDDLE_CHANNELS, MIDDLE_MAP, eco_3d};
 use super::error::{Error, Result};
 use super::forward::{Backend, run, run_part};
 use super::layer::{COUNTER, Layer};
@@ -10,7 +10,8 @@ use super::module::{Block, Child, Function, Module, Part, Var, join};
 use super::trace::Graph;
 use crate::recipe::{Architecture, CHANNELS, FRAME_SIZE, SEGMENTS_STEP};
 
-/// The linear layer that ends the network.
+/// The names of the 3D net, and of the linear layer that ends the network.
+const VOLUME: &str = "eco_3d";
 const HEAD: &str = "fc_final";
 /// Rows and columns of the maps that the 2D net hands to the 3D net.
 const MAP_SIZE: usize = 28;
@@ -34,6 +35,21 @@ impl TensorSpec {
     }
 }
 
+/// Whether the module or tensor with this full name belongs to the last stage: the end of the 3D net and the head.
+pub fn is_of_the_last_stage(path: &str) -> bool {
+    let within = |name: &str| {
+        path.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    within(HEAD) || within(&join(VOLUME, LAST_STAGE))
+}
+
+/// Whether the tensor with this full name belongs to the head.
+pub fn is_of_the_head(name: &str) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(layer, _)| layer == HEAD)
+}
+
 /// Whether the tensor of this name is one of batch norm's step counters.
 pub fn is_counter(name: &str) -> bool {
     name.rsplit('.').next() == Some(COUNTER)
@@ -53,6 +69,12 @@ pub struct Network {
     maps: Part,
     features: Part,
     logits: Part,
+    /// What the features are made by, cut before the last stage: the frames of a clip together, the 3D net in two, and what
+    /// follows it.
+    clips: Part,
+    eco_3d: Child,
+    volume: [Part; 2],
+    joined: Part,
     segments: usize,
     classes: usize,
 }
@@ -75,7 +97,8 @@ impl Network {
             Architecture::Full => "ECO_Full",
         });
         let eco_2d = root.child("eco_2d", eco_2d(architecture));
-        let eco_3d = root.child("eco_3d", eco_3d(segments));
+        let (volume_net, volume_parts) = eco_3d(segments);
+        let eco_3d = root.child(VOLUME, volume_net);
         let full = is_full.then(|| Full::define(&mut root, segments));
         let head = Layer::Linear {
             inputs: features(architecture),
@@ -95,12 +118,15 @@ impl Network {
         let from = root.len();
         let clips = view(&[segments, MAP_CHANNELS, MAP_SIZE, MAP_SIZE]);
         let clips = root.compute(clips, &kept[..1]);
+        let clips_part = root.part(from, &kept[..1], &[clips]);
         let volume = root.run(clips, &[eco_3d]);
+        let end = root.len();
         let joined = match &full {
             None => volume,
             Some(full) => full.join(&mut root, kept[1], volume, segments),
         };
         let features = root.part(from, &kept, &[joined]);
+        let joined_part = root.part(end, &[&[volume], &kept[1..]].concat(), &[joined]);
 
         let from = root.len();
         let logits = root.run(joined, &[fc_final]);
@@ -111,6 +137,10 @@ impl Network {
             maps,
             features,
             logits,
+            clips: clips_part,
+            eco_3d,
+            volume: volume_parts,
+            joined: joined_part,
             segments,
             classes,
         })
@@ -240,6 +270,49 @@ impl Network {
         maps: Vec<B::Value>,
     ) -> std::result::Result<B::Value, B::Error> {
         only(run_part(backend, "", &self.root, &self.features, maps))
+    }
+
+    /// The first part of [`Network::features_of`]: to the input of the last stage, `[batch, 256, segments / 2, 14, 14]`. In
+    /// ECO-Full the features of frames follow, as [`Network::maps`] made them.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn middle_of<B: Backend>(
+        &self,
+        backend: &mut B,
+        mut maps: Vec<B::Value>,
+    ) -> std::result::Result<Vec<B::Value>, B::Error> {
+        let rest = maps.split_off(1);
+        let clips = run_part(backend, "", &self.root, &self.clips, maps)?;
+        let (name, eco_3d) = self.root.child(self.eco_3d);
+        let mut middle = run_part(backend, name, eco_3d, &self.volume[0], clips)?;
+        middle.extend(rest);
+        Ok(middle)
+    }
+
+    /// The second part: what [`Network::middle_of`] made to features.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub fn features_of_middle<B: Backend>(
+        &self,
+        backend: &mut B,
+        mut middle: Vec<B::Value>,
+    ) -> std::result::Result<B::Value, B::Error> {
+        let rest = middle.split_off(1);
+        let (name, eco_3d) = self.root.child(self.eco_3d);
+        let mut made = run_part(backend, name, eco_3d, &self.volume[1], middle)?;
+        made.extend(rest);
+        only(run_part(backend, "", &self.root, &self.joined, made))
+    }
+
+    /// Shapes of what [`Network::middle_of`] makes of one clip.
+    pub fn middle_shapes(&self) -> Vec<Vec<usize>> {
+        let volume = vec![MIDDLE_CHANNELS, self.segments / 2, MIDDLE_MAP, MIDDLE_MAP];
+        match self.architecture {
+            Architecture::Lite => vec![volume],
+            Architecture::Full => vec![volume, vec![self.segments, eco_2d_s::FEATURES, 1, 1]],
+        }
     }
 
     /// Runs the head: features to logits, `[batch, classes]`.

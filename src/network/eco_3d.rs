@@ -3,13 +3,20 @@
 use super::eco_2d::MAP_CHANNELS;
 use super::inception::{HALF, SAME};
 use super::layer::{Layer, Window};
-use super::module::{Block, Child, Function};
+use super::module::{Block, Child, Function, Part};
 
 /// Values per clip that the 3D net makes.
 pub(super) const FEATURES: usize = 512;
 
+/// The name of the last stage.
+pub(super) const LAST_STAGE: &str = "res_3d_5";
+/// Channels of the volume that the last stage reads.
+pub(super) const MIDDLE_CHANNELS: usize = 256;
+
 /// Rows and columns of the last stage's output.
 const LAST_MAP: usize = 7;
+/// Rows and columns of its input.
+pub(super) const MIDDLE_MAP: usize = 14;
 
 fn convolution([inputs, outputs]: [usize; 2], window: Window) -> Layer {
     Layer::Convolution {
@@ -75,20 +82,26 @@ fn halving(type_name: &'static str, stage: usize, inputs: usize) -> Block {
     block
 }
 
-/// The 3D net: `[batch, segments, 96, 28, 28]` to features `[batch, 512]`.
-pub(super) fn eco_3d(segments: usize) -> Block {
+/// The 3D net: `[batch, segments, 96, 28, 28]` to features `[batch, 512]`. Its two parts are what comes before the last
+/// stage, up to `[batch, 256, segments / 2, 14, 14]`, and the rest.
+pub(super) fn eco_3d(segments: usize) -> (Block, [Part; 2]) {
     let mut block = Block::new("ECO_3D");
     let way = [
         block.child("res_3d_3", res_3d_3()),
         block.child("res_3d_4", halving("Resnet_3D_4", 4, 128)),
-        block.child("res_3d_5", halving("Resnet_3D_5", 5, 256)),
+        block.child(LAST_STAGE, halving("Resnet_3D_5", 5, MIDDLE_CHANNELS)),
         block.child(
             "global_pool",
             Layer::AvgPool3d([segments / 4, LAST_MAP, LAST_MAP]),
         ),
     ];
-    let out = block.compute(Function::Transpose(1, 2), &[Block::INPUT]);
-    let out = block.run(out, &way);
-    block.compute(Function::View(vec![-1, FEATURES as i64]), &[out]);
-    block
+    let [first @ .., last, pool] = way;
+    let volume = block.compute(Function::Transpose(1, 2), &[Block::INPUT]);
+    let middle = block.run(volume, &first);
+    let begun = block.part(0, &[Block::INPUT], &[middle]);
+    let from = block.len();
+    let out = block.run(middle, &[last, pool]);
+    let out = block.compute(Function::View(vec![-1, FEATURES as i64]), &[out]);
+    let ended = block.part(from, &[middle], &[out]);
+    (block, [begun, ended])
 }

@@ -24,7 +24,7 @@ mod tests;
 mod trace;
 
 pub use attribute::{Attribute, Setting, Shown};
-pub use eco::{Network, TensorSpec, is_counter};
+pub use eco::{Network, TensorSpec, is_counter, is_of_the_head, is_of_the_last_stage};
 pub use error::{Error, Result};
 pub use forward::{Backend, run};
 pub use layer::{

@@ -60,6 +60,11 @@ impl Module {
         }
     }
 
+    /// A child of a block.
+    pub(super) fn child(&self, child: Child) -> &(String, Module) {
+        &self.children()[child.0]
+    }
+
     /// The layer, where it is one.
     pub fn layer(&self) -> Option<&Layer> {
         match self {

@@ -3,10 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A network, under the name that weights files carry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Architecture {
     /// A 2D trunk whose maps a 3D net reads as a clip.
     #[default]

@@ -1,19 +1,27 @@
 //! Fitting networks to labelled clips. `docs/training.md` explains the design.
 
 mod cache;
+mod checkpoint;
 mod classes;
 mod featured;
 mod features;
 mod fitting;
 pub mod head;
+#[cfg(feature = "libtorch")]
+pub mod network;
+mod recipe;
+mod schedule;
 mod split;
 mod validation;
 mod written;
 
 pub use cache::{CacheError, FeatureCache};
+pub use checkpoint::{About, Checkpoint, CheckpointError, Part};
 pub use classes::{Classes, ClassesError};
 pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
+pub use recipe::{BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, Tuned, Update};
+pub use schedule::{Course, Position, learning_rate};
 pub use split::{Group, Split, folds, hold_back};
 pub use written::{Trained, WriteError, write_with_head};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::container::checkpoint::Checkpoint;
-use super::matching::load::{LoadError, Loaded, open};
+use super::matching::compare::Strictness;
+use super::matching::load::{LoadError, LoadOptions, Loaded, open, open_with};
 use super::matching::model::Models;
 use super::metadata::Metadata;
 use super::store::demo::{self, DemoError};
@@ -83,6 +84,29 @@ impl Weights {
         Self::new(loaded.classes(), metadata, Source::File(Box::new(loaded)))
     }
 
+    /// Opens a file that may lack tensors, to start a fit from: [`Weights::contains`] tells which are there. Without a head
+    /// there are 0 classes, and no network.
+    ///
+    /// # Errors
+    /// Those of [`open_with`].
+    pub fn open_partial(path: &Path) -> Result<Self, UnusableWeights> {
+        let options = LoadOptions {
+            strictness: Strictness::Partial,
+            ..LoadOptions::default()
+        };
+        let loaded = open_with(path, &Models::every()?, &options)?;
+        let metadata = loaded.metadata().clone();
+        let classes = loaded.classes().unwrap_or_default();
+        let network = Network::new(metadata.architecture, classes.max(1), DEFAULT_SEGMENTS)?;
+        Ok(Self {
+            source: Source::File(Box::new(loaded)),
+            specs: network.state_dict(),
+            metadata,
+            classes,
+            features: network.features(),
+        })
+    }
+
     /// The embedded demo.
     ///
     /// # Errors
@@ -154,6 +178,14 @@ impl Weights {
     /// Names and shapes of the tensors, in the order of PyTorch's `state_dict()`.
     pub fn specs(&self) -> &[TensorSpec] {
         &self.specs
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        match &self.source {
+            Source::File(loaded) => loaded.contains(name),
+            Source::Demo | Source::MadeUp => self.specs.iter().any(|spec| spec.name == name),
+        }
     }
 
     /// The tensor `name` as float32, a counter as int64: borrowed from the mapped file where that holds it so.

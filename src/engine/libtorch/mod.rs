@@ -2,6 +2,7 @@
 
 mod folding;
 mod inference;
+pub(crate) mod layers;
 mod observe;
 mod tree;
 
@@ -19,7 +20,8 @@ use crate::network::Network;
 use crate::recipe::{CHANNELS, FRAME_SIZE};
 use crate::weights::Weights;
 use inference::InferenceMode;
-use tree::{Forward, Handle, Tree};
+use layers::{Handle, values};
+use tree::{Forward, Tree};
 
 impl From<Device> for tch::Device {
     fn from(device: Device) -> Self {
@@ -204,15 +206,4 @@ impl Engine for Libtorch {
         let maps = self.network.maps(&mut self.forward(), input)?;
         self.output(maps)
     }
-}
-
-/// The elements of a tensor, row-major, on the CPU.
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    let tensor = tensor
-        .f_to_device(tch::Device::Cpu)?
-        .f_to_kind(Kind::Float)?
-        .f_contiguous()?;
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
 }

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use super::tree::{Handle, Tree};
-use super::values;
+use super::layers::{Handle, values};
+use super::tree::Tree;
 use crate::engine::Observed;
 use crate::engine::error::Result;
 use crate::network::{Module, Network};

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Kind, Tensor};
 
+use super::layers::{self, Handle};
 use crate::engine::error::{Error, Result};
 use crate::network::{
     BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Backend, Function, Layer, Module, Network, TensorSpec,
-    Window, join,
+    join,
 };
 use crate::weights::{RawTensor, Weights};
 
@@ -81,15 +82,6 @@ fn borrowed(raw: &RawTensor<'_>, kind: Kind) -> Result<Tensor> {
     })
 }
 
-/// A handle on a tensor; `Tensor` itself copies the values when it is cloned.
-pub(super) struct Handle(pub Tensor);
-
-impl Clone for Handle {
-    fn clone(&self) -> Self {
-        Self(self.0.shallow_clone())
-    }
-}
-
 /// Sees every output of every module: the module's full name, the module, which of several outputs it is, and the tensor.
 pub(super) type Observer<'a> = dyn FnMut(&str, &Module, Option<usize>, &Tensor) -> Result<()> + 'a;
 
@@ -132,45 +124,6 @@ impl<'a> Forward<'a> {
     }
 }
 
-/// Whether to ask oneDNN straight away. libtorch would ask it too, except for a single small volume (the last stage of
-/// one clip), which it leaves to a loop that takes three times as long.
-fn onednn_computes(x: &Tensor) -> bool {
-    x.device() == tch::Device::Cpu
-        && x.kind() == Kind::Float
-        && x.numel() > 0
-        && tch::utils::has_mkldnn()
-}
-
-fn convolution(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    axes: usize,
-    window: &Window,
-) -> std::result::Result<Tensor, TchError> {
-    let per_axis = |value: usize| vec![value as i64; axes];
-    let (stride, padding, dilation) = (
-        per_axis(window.stride),
-        per_axis(window.padding),
-        per_axis(1),
-    );
-    let (bias, groups) = (Some(bias), 1);
-    if onednn_computes(x) {
-        return x.f_mkldnn_convolution(weight, bias, padding, stride, dilation, groups);
-    }
-    let (transposed, output_padding) = (false, per_axis(0));
-    x.f_convolution(
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        groups,
-    )
-}
-
 impl Backend for Forward<'_> {
     type Value = Handle;
     type Error = Error;
@@ -180,12 +133,9 @@ impl Backend for Forward<'_> {
             return Ok(Handle(x.shallow_clone()));
         }
         let get = |name| self.tensor(path, name);
-        let square = |window: &Window| {
-            [window.kernel, window.stride, window.padding].map(|value| [value as i64; 2])
-        };
         Ok(Handle(match layer {
             Layer::Convolution { axes, window, .. } => {
-                convolution(x, get("weight")?, get("bias")?, *axes, window)?
+                layers::fast_convolution(x, get("weight")?, get("bias")?, *axes, window)?
             }
             Layer::BatchNorm { .. } => x.f_batch_norm(
                 Some(get("weight")?),
@@ -198,32 +148,16 @@ impl Backend for Forward<'_> {
                 true,
             )?,
             Layer::Relu => x.shallow_clone().f_relu_()?,
-            Layer::MaxPool2d(window) => {
-                let [kernel, stride, padding] = square(window);
-                x.f_max_pool2d(kernel, stride, padding, [1; 2], true)?
-            }
-            Layer::AvgPool2d(window) => {
-                let [kernel, stride, padding] = square(window);
-                x.f_avg_pool2d(kernel, stride, padding, false, true, None::<i64>)?
-            }
-            Layer::AvgPool3d(kernel) => {
-                let kernel = kernel.map(|extent| extent as i64);
-                x.f_avg_pool3d(kernel, [1; 3], [0; 3], false, true, None::<i64>)?
-            }
+            Layer::MaxPool2d(window) => layers::max_pool(x, window)?,
+            Layer::AvgPool2d(window) => layers::mean_pool(x, window)?,
+            Layer::AvgPool3d(kernel) => layers::mean_pool_3d(x, kernel)?,
             Layer::Dropout { .. } => x.shallow_clone(),
             Layer::Linear { .. } => x.f_linear(get("weight")?, Some(get("bias")?))?,
         }))
     }
 
     fn function(&mut self, _: &str, function: &Function, inputs: &[Handle]) -> Result<Handle> {
-        let tensors: Vec<&Tensor> = inputs.iter().map(|Handle(tensor)| tensor).collect();
-        Ok(Handle(match (function, &tensors[..]) {
-            (Function::Concatenate, tensors) => Tensor::f_cat(tensors, 1)?,
-            (Function::Add, [out, residual]) => out.shallow_clone().f_add_(residual)?,
-            (Function::View(size), [x]) => x.f_view(&size[..])?,
-            (Function::Transpose(a, b), [x]) => x.f_transpose(*a as i64, *b as i64)?,
-            (function, _) => return Err(Error::Operands(function.operator())),
-        }))
+        layers::function(function, inputs)
     }
 
     fn leave(&mut self, path: &str, module: &Module, outputs: &[Handle]) -> Result<()> {
