@@ -7,6 +7,7 @@ use std::fs;
 use std::process::Command;
 
 use driver::{classify, clip, folder, names, output};
+use eco::text::number::file_size;
 
 fn report() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
@@ -22,8 +23,8 @@ fn a_page_made_again_from_json_lines_says_the_same() {
     let windows = ["--window", "4", "--format", "jsonl", "--report"];
     let (code, rows, stderr) = output(classify(&clips).args(windows).arg(&first));
     assert_eq!(code, 1, "one clip fails: {stderr}");
-    let size = fs::metadata(&first).unwrap().len() as f64 / 1e6;
-    let wrote = format!("eco: wrote {} ({size:.1} MB)\n", first.display());
+    let size = file_size(fs::metadata(&first).unwrap().len());
+    let wrote = format!("eco: wrote {} ({size})\n", first.display());
     assert!(stderr.contains(&wrote), "{stderr}");
 
     let again = folder.path().join("again.html");
