@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use eco::engine::{ClipBatch, Device};
-use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork};
+use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork, keep_freed_memory};
 use eco::train::{BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned};
 use eco::weights::{RawTensor, Weights};
 use serde::Deserialize;
@@ -515,6 +515,7 @@ fn a_few_clips_are_learned_by_heart() {
 fn a_step_costs_what_pytorchs_does() {
     const STEPS: usize = 12;
     let _turn = turn();
+    keep_freed_memory();
     let reference = Reference::get();
     for name in ["lite-trained", "lite-frozen", "lite-last", "full-trained"] {
         let case = &reference.cases.cases[name];
