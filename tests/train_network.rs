@@ -509,7 +509,8 @@ fn a_few_clips_are_learned_by_heart() {
 /// Seconds of a step on the clock and of processors, ours and PyTorch's in turn. Where others use the machine, the second kind
 /// tells more, with OMP_NUM_THREADS=1: threads that wait for one another use processors as well.
 ///
-/// `cargo test --release --test train_network -- --ignored --nocapture`
+/// `MALLOC_ARENA_MAX=1 cargo test --release --test train_network -- --ignored --nocapture --test-threads 1`: a test's thread has an
+/// arena of its own otherwise, which keeps less memory than the one of the main thread.
 #[test]
 #[ignore = "measures time: needs a machine of its own"]
 fn a_step_costs_what_pytorchs_does() {
