@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use eco::engine::{ClipBatch, Device};
-use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork};
+use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork, keep_freed_memory};
 use eco::train::{BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned};
 use eco::weights::{RawTensor, Weights};
 use serde::Deserialize;
@@ -509,12 +509,14 @@ fn a_few_clips_are_learned_by_heart() {
 /// Seconds of a step on the clock and of processors, ours and PyTorch's in turn. Where others use the machine, the second kind
 /// tells more, with OMP_NUM_THREADS=1: threads that wait for one another use processors as well.
 ///
-/// `cargo test --release --test train_network -- --ignored --nocapture`
+/// `MALLOC_ARENA_MAX=1 cargo test --release --test train_network -- --ignored --nocapture --test-threads 1`: a test's thread has an
+/// arena of its own otherwise, which keeps less memory than the one of the main thread.
 #[test]
 #[ignore = "measures time: needs a machine of its own"]
 fn a_step_costs_what_pytorchs_does() {
     const STEPS: usize = 12;
     let _turn = turn();
+    keep_freed_memory();
     let reference = Reference::get();
     for name in ["lite-trained", "lite-frozen", "lite-last", "full-trained"] {
         let case = &reference.cases.cases[name];

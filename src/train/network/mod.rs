@@ -9,11 +9,13 @@ mod error;
 mod forward;
 mod groups;
 mod input;
+mod memory;
 mod sgd;
 mod start;
 mod trained;
 
 pub use error::{Error, Result};
 pub use input::{Input, Middle};
+pub use memory::keep_freed_memory;
 pub use start::Head;
 pub use trained::{Answer, Start, Stepped, TrainedNetwork};
