@@ -27,7 +27,7 @@ fn draw(directory: &Path, class: &str, number: u32) {
             let is_bright = match class {
                 "top" => y < edge,
                 "bottom" => y > edge,
-                _ => (x + number + frame) / 6 % 2 == 0,
+                _ => ((x + number + frame) / 6).is_multiple_of(2),
             };
             if is_bright {
                 *pixel = Rgb([200 + number as u8 * 5, 220, 180]);
