@@ -1,5 +1,6 @@
 //! Which penalty is best on samples that were held back.
 
+use ndarray::Array1;
 use rayon::prelude::*;
 
 use super::fit::Prepared;
@@ -22,50 +23,101 @@ pub struct Tried {
     pub loss: f64,
 }
 
-/// Tries [`PENALTIES`] on every part that is held back in turn; returns all losses, averaged over the samples of all parts,
-/// and the place of the smallest.
+/// Tries [`PENALTIES`] on every part that is held back in turn, until weaker ones only make the loss larger; returns the mean
+/// losses over the samples of all parts, and the place of the smallest.
 pub fn choose_penalty(samples: &Samples, parts: &[Split], balance: Balance) -> (Vec<Tried>, usize) {
-    let losses: Vec<Vec<f64>> = parts
+    let mut parts: Vec<Part> = parts
         .par_iter()
-        .map(|part| losses(samples, part, balance))
+        .map(|split| Part::new(samples, split, balance))
         .collect();
     let judged: usize = parts.iter().map(|part| part.judged.len()).sum();
-    let tried = losses.iter().map(Vec::len).min().unwrap_or_default();
-    let loss = |place: usize| {
-        let weighted = losses.iter().zip(parts);
-        let sum: f64 = weighted
-            .map(|(losses, part)| losses[place] * part.judged.len() as f64)
-            .sum();
-        sum / judged as f64
-    };
-    let tried: Vec<Tried> = (0..tried)
-        .map(|place| Tried {
-            penalty: PENALTIES[place],
-            loss: loss(place),
-        })
-        .collect();
-    let best = (0..tried.len())
-        .min_by(|&a, &b| tried[a].loss.total_cmp(&tried[b].loss))
-        .unwrap_or_default();
-    (tried, best)
-}
-
-/// The loss under each penalty, until weaker ones only make it larger.
-fn losses(samples: &Samples, part: &Split, balance: Balance) -> Vec<f64> {
-    let prepared = Prepared::new(&samples.select(&part.fitted), balance);
-    let judged = samples.select(&part.judged);
-    let mut point = prepared.origin();
-    let mut losses: Vec<f64> = Vec::new();
+    let mut tried: Vec<Tried> = Vec::new();
     let mut best = 0;
     for penalty in PENALTIES {
-        point = prepared.minimum(penalty, point, ROUGH);
-        losses.push(prepared.loss_on(&point, &judged, balance));
-        let last = losses.len() - 1;
-        if losses[last] < losses[best] {
+        let losses: Vec<f64> = parts
+            .par_iter_mut()
+            .map(|part| part.loss(penalty, balance) * part.judged.len() as f64)
+            .collect();
+        let loss = losses.iter().sum::<f64>() / judged as f64;
+        tried.push(Tried { penalty, loss });
+        let last = tried.len() - 1;
+        if loss < tried[best].loss {
             best = last;
         } else if last - best >= PATIENCE {
             break;
         }
     }
-    losses
+    (tried, best)
+}
+
+/// A part that is held back, and where the fit to the others stands.
+struct Part {
+    fitted: Prepared,
+    judged: Samples,
+    point: Array1<f64>,
+}
+
+impl Part {
+    fn new(samples: &Samples, split: &Split, balance: Balance) -> Self {
+        let fitted = Prepared::new(&samples.select(&split.fitted), balance);
+        Self {
+            point: fitted.origin(),
+            judged: samples.select(&split.judged),
+            fitted,
+        }
+    }
+
+    /// Fits under `penalty`, from where the last fit ended, and judges.
+    fn loss(&mut self, penalty: f64, balance: Balance) -> f64 {
+        let start = std::mem::take(&mut self.point);
+        self.point = self.fitted.minimum(penalty, start, ROUGH);
+        self.fitted.loss_on(&self.point, &self.judged, balance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::random::Draws;
+    use crate::train::split::{Group, folds};
+
+    #[test]
+    fn the_penalty_is_the_best_of_all_parts_together() {
+        // One feature that tells the class most of the time among five that tell nothing.
+        let mut draws = Draws::new(4, &[]);
+        let classes: Vec<usize> = (0..90).map(|sample| sample % 3).collect();
+        let mut features = Array2::from_shape_simple_fn((90, 6), || draws.unit() - 0.5);
+        for (mut row, &class) in features.rows_mut().into_iter().zip(&classes) {
+            row[0] += 0.4 * class as f64;
+        }
+        let samples = Samples {
+            features,
+            classes: classes.clone(),
+            class_count: 3,
+        };
+        let groups: Vec<Group> = classes
+            .iter()
+            .map(|&class| Group { class, name: None })
+            .collect();
+        let parts = folds(&groups, 5, 0);
+        let (tried, best) = choose_penalty(&samples, &parts, Balance::Samples);
+        assert!(
+            tried
+                .iter()
+                .all(|tried_one| tried_one.loss >= tried[best].loss)
+        );
+        assert!((1..tried.len()).contains(&best) && best + 1 + PATIENCE >= tried.len());
+        // Each loss is that of fits from the start, whatever came before.
+        let fresh = |penalty: f64| {
+            let of = |split: &Split| {
+                let mut part = Part::new(&samples, split, Balance::Samples);
+                part.loss(penalty, Balance::Samples) * split.judged.len() as f64
+            };
+            parts.iter().map(of).sum::<f64>() / 90.0
+        };
+        let difference = fresh(tried[best].penalty) - tried[best].loss;
+        assert!(difference.abs() < 1e-5, "{difference}");
+    }
 }
