@@ -354,6 +354,11 @@ fn what_cannot_be_meant_is_refused_before_the_work() {
         &["--group-by", "person_[0-9]+"],
         "is not found in 6 of 6 paths",
     );
+    let nowhere = folder.path().join("nowhere/my.safetensors");
+    let mut command = train(folder.path());
+    let (code, error) = refused(command.arg(&data).arg("-o").arg(nowhere));
+    assert!(code == 1 && error.contains("nowhere"), "{error}");
+    assert!(!folder.path().join("cache").exists());
     let mut command = train(folder.path());
     let (code, error) = refused(command.arg(&data).args(["-o", "my.pth"]));
     assert_eq!(code, 2);

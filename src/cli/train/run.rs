@@ -15,6 +15,7 @@ use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::cli::{about, outputs, weights};
+use crate::file::NewFile;
 use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource, use_threads};
 use crate::show::training::TrainingSummary;
 use crate::train::head::Balance;
@@ -40,6 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let read: Vec<&Path> = read.chain(weights_file.as_deref()).collect();
     outputs::check(&[("--output", Some(&args.output))], &read)?;
     check_extension(&args.output)?;
+    // A path that cannot be written shows before the work.
+    drop(NewFile::create(&args.output)?);
     let counts = |classes: &mut dyn Iterator<Item = usize>| {
         data.classes.check(classes).map_err(Failure::usage)
     };
