@@ -50,7 +50,9 @@ pub use identity::identity;
 pub use list::{List, Separator, read_list, read_stream};
 pub use opened::{Clip, OpenOptions};
 pub use pattern::{NamePattern, PatternTooLong};
-pub use pipeline::{Augmented, Item, LoadOptions, Loaded, Pipeline, load_ahead, load_clip};
+pub use pipeline::{
+    Augmented, Item, LoadOptions, Loaded, Looks, Pipeline, load_ahead, load_clip, load_each_ahead,
+};
 pub use position::{ParsePositionError, Position};
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;

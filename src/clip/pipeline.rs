@@ -1,8 +1,9 @@
 //! Clips are loaded ahead of the network, on threads of their own, and come out in order.
 
+use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -41,21 +42,44 @@ pub struct LoadOptions {
     pub to: Option<Position>,
     /// Windows that each get an answer of their own.
     pub sliding: Option<Sliding>,
-    /// Answers that vary each part of the clip as training does, after the one that does not.
+    /// Answers that vary each part of the clip as training does; without it there is the part as it is alone.
     pub augmented: Option<Augmented>,
     /// When frames may be decoded.
     pub turns: Turns,
 }
 
-/// Variations of clips. Which they are follows from the seed and the clip's path alone.
+/// Variations of clips. What each is follows from its number, the seed and the clip's path alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Augmented {
-    /// How many of each clip.
-    pub views: usize,
+    /// Which of them.
+    pub looks: Looks,
     /// Where random choices begin.
     pub seed: u64,
     /// Whether half of them are mirrored.
     pub mirrors: bool,
+}
+
+impl Augmented {
+    /// What part of the frames the variation of this number shows, and the draws that decide which frames.
+    fn draw(&self, clip: &Path, number: u64) -> (Augmentation, Draws) {
+        let clip = fnv1a(&clip.to_string_lossy());
+        let mut draws = Draws::new(self.seed, &[AUGMENTATION, clip, number]);
+        (Augmentation::draw(self.mirrors, &mut draws), draws)
+    }
+
+    /// Whether left and right are swapped in the variation of this number, from 1, of the clip at a path.
+    pub fn is_mirrored(&self, clip: &Path, number: NonZeroU64) -> bool {
+        self.draw(clip, number.get()).0.is_mirrored
+    }
+}
+
+/// Which variations of a clip are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// The clip as it is, then this many variations, numbered from 1.
+    AsItIsAnd(usize),
+    /// This variation alone.
+    Variation(NonZeroU64),
 }
 
 impl Default for LoadOptions {
@@ -125,7 +149,7 @@ pub fn load_clip(
         emitted = true;
         emit(loaded)
     };
-    match load_source(&source, entry.stated_frames, options, &mut forward) {
+    match load_source(&source, entry, options, &mut forward) {
         Err(ClipError::VideoFramesMissing { .. }) if !emitted => {}
         done => return done,
     }
@@ -133,12 +157,12 @@ pub fn load_clip(
         Some(recounted) => source = recounted,
         None => return Ok(()),
     }
-    load_source(&source, entry.stated_frames, options, emit)
+    load_source(&source, entry, options, emit)
 }
 
 fn load_source(
     source: &Clip,
-    stated_frames: Option<usize>,
+    entry: &ClipEntry,
     options: &LoadOptions,
     emit: &mut dyn FnMut(Loaded) -> ControlFlow<()>,
 ) -> Result<()> {
@@ -150,10 +174,10 @@ fn load_source(
     };
     let answers: Vec<Wanted> = ranges
         .iter()
-        .flat_map(|range| wanted(source, range, options))
+        .flat_map(|range| wanted(&entry.path, range, options))
         .collect();
     let per_range = answers.len() / ranges.len().max(1);
-    let mut notes = notes(source, stated_frames);
+    let mut notes = notes(source, entry.stated_frames);
     let mut is_clipping_said = false;
     let mut stopwatch = options.turns.stopwatch();
     source.load_each(
@@ -202,31 +226,32 @@ fn notes(source: &Clip, stated_frames: Option<usize>) -> Vec<String> {
     source.note().into_iter().chain(disagreement).collect()
 }
 
-/// The answers about a part of a clip: the part as it is, then its variations.
-fn wanted(source: &Clip, range: &Range<usize>, options: &LoadOptions) -> Vec<Wanted> {
+/// The answers about a part of a clip: the part as it is, and its variations.
+fn wanted(clip: &Path, range: &Range<usize>, options: &LoadOptions) -> Vec<Wanted> {
     let frames = range.len();
-    let plain = Wanted {
+    let as_it_is = || Wanted {
         views: options
             .sampling
             .views(frames, options.segments, options.clips.max(1)),
         cut: Cut::Crops(options.crops),
     };
-    let mut answers = vec![plain];
-    if let Some(Augmented {
-        views,
-        seed,
-        mirrors,
-    }) = options.augmented
-    {
-        let clip = fnv1a(&source.path().to_string_lossy());
-        answers.extend((0..views as u64).map(|view| {
-            let mut draws = Draws::new(seed, &[AUGMENTATION, clip, view]);
-            Wanted {
-                cut: Cut::Augmented(Augmentation::draw(mirrors, &mut draws)),
-                views: vec![Sampling::training(frames, options.segments, &mut draws)],
+    let varied = |number: u64, with: Augmented| {
+        let (augmentation, mut draws) = with.draw(clip, number);
+        Wanted {
+            cut: Cut::Augmented(augmentation),
+            views: vec![Sampling::training(frames, options.segments, &mut draws)],
+        }
+    };
+    let mut answers = match options.augmented {
+        None => vec![as_it_is()],
+        Some(with) => match with.looks {
+            Looks::Variation(number) => vec![varied(number.get(), with)],
+            Looks::AsItIsAnd(views) => {
+                let variations = (1..=views as u64).map(|number| varied(number, with));
+                std::iter::once(as_it_is()).chain(variations).collect()
             }
-        }));
-    }
+        },
+    };
     let indices = answers
         .iter_mut()
         .flat_map(|wanted| wanted.views.iter_mut().flatten());
@@ -257,22 +282,34 @@ pub fn load_ahead(
     options: LoadOptions,
     workers: usize,
 ) -> Pipeline {
+    let options = Arc::new(options);
+    let entries = entries.into_iter();
+    load_each_ahead(
+        entries.map(move |entry| (entry, Arc::clone(&options))),
+        workers,
+    )
+}
+
+/// As [`load_ahead`], where each clip is loaded in its own way.
+pub fn load_each_ahead(
+    entries: impl IntoIterator<Item = (Result<ClipEntry>, Arc<LoadOptions>), IntoIter: Send + 'static>,
+    workers: usize,
+) -> Pipeline {
     let workers = workers.max(1);
     let (clip_sender, clips) = sync_channel(workers);
     let (job_sender, jobs) = sync_channel::<Job>(0);
     let jobs = Arc::new(Mutex::new(jobs));
-    let options = Arc::new(options);
     for _ in 0..workers {
-        let (jobs, options) = (Arc::clone(&jobs), Arc::clone(&options));
+        let jobs = Arc::clone(&jobs);
         thread::spawn(move || {
             while let Some(job) = next_job(&jobs) {
-                job.run(&options);
+                job.run();
             }
         });
     }
     let entries = entries.into_iter();
     thread::spawn(move || {
-        for (clip, entry) in entries.enumerate() {
+        for (clip, (entry, options)) in entries.enumerate() {
             let (sender, receiver) = sync_channel(1);
             // The order is fixed before the work begins; a full queue holds back the reading.
             let closed = clip_sender.send(receiver).is_err();
@@ -281,6 +318,7 @@ pub fn load_ahead(
                     .send(Job {
                         clip,
                         entry,
+                        options,
                         sender,
                     })
                     .is_err()
@@ -312,14 +350,16 @@ impl Iterator for Pipeline {
 struct Job {
     clip: usize,
     entry: Result<ClipEntry>,
+    options: Arc<LoadOptions>,
     sender: SyncSender<Item>,
 }
 
 impl Job {
-    fn run(self, options: &LoadOptions) {
+    fn run(self) {
         let Job {
             clip,
             entry,
+            options,
             sender,
         } = self;
         // A failed send means that nobody reads any more; there is nobody to tell.
@@ -348,7 +388,7 @@ impl Job {
             false => ControlFlow::Break(()),
         };
         // A clip that makes a decoder panic must not be missing from the answers, nor end the rest.
-        let loading = catch_unwind(AssertUnwindSafe(|| load_clip(&entry, options, &mut emit)));
+        let loading = catch_unwind(AssertUnwindSafe(|| load_clip(&entry, &options, &mut emit)));
         let outcome = loading.unwrap_or_else(|_| {
             Err(ClipError::Panicked {
                 path: entry.path.clone(),

@@ -1,7 +1,7 @@
 //! What the network makes of clips before its head.
 
-use super::cache::{CacheError, FeatureCache};
-use crate::clip::{Augmented, ClipEntry, OpenOptions, identity};
+use super::cache::{CacheError, ViewCache};
+use crate::clip::{Augmented, ClipEntry, Looks, OpenOptions, identity};
 use crate::random::Draws;
 use crate::recognise::{Answer, Outcome, RecogniseError, Recogniser, Stop};
 
@@ -22,7 +22,7 @@ pub enum FeatureError {
 /// Clips whose features are wanted: what is known of them, and what the network has yet to look at.
 pub struct Looking<'c> {
     clips: Vec<Wanted<'c>>,
-    cache: Option<FeatureCache>,
+    cache: Option<ViewCache>,
     augmented: Option<Augmented>,
 }
 
@@ -38,36 +38,40 @@ struct Wanted<'c> {
 impl<'c> Looking<'c> {
     /// Looks clips up in `cache`, as they are opened with `options`: `varied` ones with `augmented` views beside the clip as it
     /// is, then `plain` ones.
+    ///
+    /// # Errors
+    /// A cache that cannot be read.
     pub fn new(
         varied: impl Iterator<Item = &'c ClipEntry>,
         plain: impl Iterator<Item = &'c ClipEntry>,
         augmented: Option<Augmented>,
         options: &OpenOptions,
-        cache: Option<FeatureCache>,
-    ) -> Self {
+        mut cache: Option<ViewCache>,
+    ) -> Result<Self, CacheError> {
         let wanted = |(entry, augmented): (&'c ClipEntry, Option<Augmented>)| {
             // A clip that cannot be found gives its error when it is loaded.
             let identity = cache.as_ref().and_then(|_| identity(entry, options).ok());
             let views = views(augmented);
-            let known = |&view: &u64| {
-                let features = cache.as_ref()?.get(identity.as_ref()?, view)?;
-                Some(features.to_vec())
+            let known = |&view: &u64| match (&mut cache, &identity) {
+                (Some(cache), Some(identity)) => cache.get(identity, view),
+                _ => Ok(None),
             };
-            let found: Option<Vec<Vec<f32>>> = views.iter().map(known).collect();
-            Wanted {
+            let found = views.iter().map(known).collect::<Result<Option<_>, _>>()?;
+            Ok(Wanted {
                 entry,
                 identity,
                 found: found.map(Ok),
                 views,
-            }
+            })
         };
         let varied = varied.map(|entry| (entry, augmented));
         let plain = plain.map(|entry| (entry, None));
-        Self {
-            clips: varied.chain(plain).map(wanted).collect(),
+        let clips = varied.chain(plain).map(wanted);
+        Ok(Self {
+            clips: clips.collect::<Result<_, _>>()?,
             cache,
             augmented,
-        }
+        })
     }
 
     /// How many clips the network has yet to look at.
@@ -130,7 +134,7 @@ impl<'c> Looking<'c> {
         }
         if let (Some(cache), Some(identity)) = (&mut self.cache, &clip.identity) {
             for (&view, features) in clip.views.iter().zip(&made) {
-                if cache.get(identity, view).is_none() {
+                if cache.get(identity, view)?.is_none() {
                     cache.add(identity, view, features)?;
                 }
             }
@@ -150,13 +154,15 @@ fn features(answer: Answer) -> Result<Vec<f32>, String> {
 
 /// The names of a clip's views: 0 for the clip as it is; that of a variation has all that decides about it.
 fn views(augmented: Option<Augmented>) -> Vec<u64> {
-    let varied = augmented.into_iter().flat_map(|augmented| {
-        let Augmented {
-            views,
-            seed,
-            mirrors,
-        } = augmented;
-        (0..views as u64).map(move |view| Draws::new(seed, &[u64::from(mirrors), view]).bits())
-    });
-    std::iter::once(0).chain(varied).collect()
+    let name = |number: u64, with: Augmented| {
+        Draws::new(with.seed, &[u64::from(with.mirrors), number]).bits()
+    };
+    match augmented.map(|with| (with, with.looks)) {
+        None => vec![0],
+        Some((with, Looks::Variation(number))) => vec![name(number.get(), with)],
+        Some((with, Looks::AsItIsAnd(count))) => {
+            let variations = (1..=count as u64).map(|number| name(number, with));
+            std::iter::once(0).chain(variations).collect()
+        }
+    }
 }

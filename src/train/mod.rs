@@ -15,13 +15,15 @@ mod split;
 mod validation;
 mod written;
 
-pub use cache::{CacheError, FeatureCache};
+pub use cache::{CacheError, Kept, ViewCache};
 pub use checkpoint::{About, Checkpoint, CheckpointError, Part};
 pub use classes::{Classes, ClassesError};
 pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
-pub use recipe::{BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, Tuned, Update};
+pub use recipe::{
+    BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update, Views,
+};
 pub use schedule::{Course, Position, learning_rate};
 pub use split::{Group, Split, folds, hold_back};
 pub use written::{Trained, WriteError, write_with_head};

@@ -1,7 +1,9 @@
 //! How a network is fitted: every value, under the name it has in JSON and metadata.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::recipe::Architecture;
@@ -60,7 +62,7 @@ names!(BatchNorm {
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "schedule", rename_all = "snake_case")]
 pub enum Schedule {
     /// It is multiplied by `factor` after `patience` evaluations in a row that were no better than the best one so far.
     Plateau {
@@ -102,9 +104,51 @@ names!(Preset {
     Small = "small",
 });
 
+/// What an epoch looks at of each clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub enum Views {
+    /// The clip as it is, or one of this many variations of it, each as likely as the others. They never change, so that what
+    /// an untrained part of the network makes of them can be kept.
+    Kept(usize),
+    /// A new variation in every epoch.
+    New,
+}
+
+const NEW: &str = "new";
+
+impl From<Views> for Value {
+    fn from(views: Views) -> Self {
+        match views {
+            Views::Kept(count) => count.into(),
+            Views::New => NEW.into(),
+        }
+    }
+}
+
+impl TryFrom<Value> for Views {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let count = value.as_u64().and_then(|count| count.try_into().ok());
+        match (value.as_str(), count) {
+            (Some(NEW), _) => Ok(Self::New),
+            (_, Some(count)) => Ok(Self::Kept(count)),
+            _ => Err(format!("expected a whole number, or {NEW}")),
+        }
+    }
+}
+
+impl FromStr for Views {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        value_of(text).try_into()
+    }
+}
+
 /// All values of a fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Which tensors are trained.
     pub tune: Tuned,
@@ -121,6 +165,7 @@ pub struct Recipe {
     /// Factor of the learning rate of the biases of convolutions and of the head.
     pub bias_rate: f64,
     /// How the learning rate changes.
+    #[serde(flatten)]
     pub schedule: Schedule,
     /// Share of the momentum that a step keeps.
     pub momentum: f64,
@@ -142,8 +187,35 @@ pub struct Recipe {
     pub batch_norm: BatchNorm,
     /// Evaluations in a row without a new best after which the fit ends.
     pub early_stop: Option<usize>,
+    /// What an epoch looks at of each clip.
+    pub views: Views,
+    /// Whether half of the variations are mirrored.
+    pub mirror: bool,
     /// Where every random number comes from.
     pub seed: u64,
+}
+
+/// Why a value of a recipe cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SetError {
+    /// There is none of this name.
+    #[error("a recipe has no value {name:?}; it has {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// It cannot be this.
+    #[error("{name} cannot be {text:?}: {reason}")]
+    Unfit {
+        /// The name.
+        name: String,
+        /// The value.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// A value that no fit can have.
@@ -179,10 +251,7 @@ impl Recipe {
             learning_rate: 1e-3,
             head_rate: 1.0,
             bias_rate: 2.0,
-            schedule: Schedule::Plateau {
-                patience: 5,
-                factor: 0.1,
-            },
+            schedule: Schedule::PLATEAU,
             momentum: 0.9,
             update: Update::Nesterov,
             weight_decay: 5e-4,
@@ -200,20 +269,22 @@ impl Recipe {
             },
             batch_norm: BatchNorm::Trained,
             early_stop: None,
+            views: Views::New,
+            mirror: true,
             seed: 0,
         }
     }
 
     /// The authors' values but for these: the last stage alone, a new head that learns ten times as fast, a cosine after two
-    /// epochs of warm-up, softer targets, twice the dropout, batch-norm statistics that small batches leave alone, and an end
-    /// when nothing gets better.
+    /// epochs of warm-up, softer targets, twice the dropout, batch-norm statistics that small batches leave alone, an end when
+    /// nothing gets better, and four variations of each clip.
     pub fn small(architecture: Architecture) -> Self {
         Self {
             tune: Tuned::Last,
             batch: 8,
             accumulate: 2,
             head_rate: 10.0,
-            schedule: Schedule::Cosine { warm_up: 2.0 },
+            schedule: Schedule::COSINE,
             label_smoothing: 0.1,
             dropout: match architecture {
                 Architecture::Lite => Dropout::of_head(0.6),
@@ -225,6 +296,7 @@ impl Recipe {
             },
             batch_norm: BatchNorm::Auto,
             early_stop: Some(10),
+            views: Views::Kept(4),
             ..Self::official(architecture)
         }
     }
@@ -278,30 +350,113 @@ impl Recipe {
         }
         match self.schedule {
             Schedule::Plateau { patience, factor } => {
-                ensure(patience > 0, "schedule.patience", patience, "at least 1")?;
+                ensure(patience > 0, "patience", patience, "at least 1")?;
                 let is_factor = factor > 0.0 && factor < 1.0;
-                ensure(is_factor, "schedule.factor", factor, "between 0 and 1")
+                ensure(is_factor, "factor", factor, "between 0 and 1")
             }
             Schedule::Cosine { warm_up } => {
                 let is_part = (0.0..self.epochs as f64).contains(&warm_up);
                 let expected = "0 or above and fewer than the epochs";
-                ensure(is_part, "schedule.warm_up", warm_up, expected)
+                ensure(is_part, "warm_up", warm_up, expected)
             }
+        }
+    }
+
+    /// Every value under its name, sorted by name; one is `dropout.head`.
+    pub fn values(&self) -> Vec<(String, Value)> {
+        let mut values = Vec::new();
+        for (name, value) in self.to_map() {
+            match value {
+                Value::Object(parts) => {
+                    let parts = parts.into_iter();
+                    values.extend(parts.map(|(part, value)| (format!("{name}.{part}"), value)));
+                }
+                value => values.push((name, value)),
+            }
+        }
+        values
+    }
+
+    /// The same recipe with another value under a name. What is no number, `true`, `false` or `none` is a word.
+    ///
+    /// # Errors
+    /// [`SetError`]. Whether a fit can have the value is left to [`Recipe::check`].
+    pub fn with(&self, name: &str, text: &str) -> Result<Self, SetError> {
+        let unfit = |reason: String| SetError::Unfit {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            reason,
+        };
+        if name == "schedule" {
+            // What belongs to the other schedule goes.
+            let schedule = match text {
+                "plateau" => Schedule::PLATEAU,
+                "cosine" => Schedule::COSINE,
+                _ => return Err(unfit("expected plateau or cosine".into())),
+            };
+            return Ok(Self {
+                schedule,
+                ..self.clone()
+            });
+        }
+        let mut map = self.to_map();
+        let place = match name.split_once('.') {
+            None => map.get_mut(name),
+            Some((outer, inner)) => map.get_mut(outer).and_then(|parts| parts.get_mut(inner)),
+        };
+        match place {
+            Some(place) if !place.is_object() => *place = value_of(text),
+            _ => {
+                let known = self.values().into_iter().map(|(name, _)| name);
+                return Err(SetError::Unknown {
+                    name: name.to_owned(),
+                    known: known.collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+        serde_json::from_value(Value::Object(map)).map_err(|error| unfit(error.to_string()))
+    }
+
+    fn to_map(&self) -> Map<String, Value> {
+        match serde_json::json!(self) {
+            Value::Object(map) => map,
+            _ => Map::new(),
         }
     }
 
     /// What another recipe has instead, in words: `learning_rate 0.01 instead of 0.001`. Empty for equal recipes.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let [ours, theirs] = [self, other].map(|recipe| serde_json::json!(recipe));
-        let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) else {
-            return Vec::new();
+        let (ours, theirs) = (self.values(), other.values());
+        let of = |values: &[(String, Value)], name: &str| {
+            let found = values.iter().find(|(known, _)| known == name);
+            found.map_or(Value::Null, |(_, value)| value.clone())
         };
-        let both = ours.iter().zip(theirs.values());
-        let differing = both.filter(|((_, our), their)| our != their);
-        differing
-            .map(|((name, our), their)| format!("{name} {their} instead of {our}"))
+        let only_theirs = theirs.iter().map(|(name, _)| name);
+        let only_theirs = only_theirs.filter(|name| ours.iter().all(|(known, _)| known != *name));
+        let names = ours.iter().map(|(name, _)| name).chain(only_theirs);
+        let both = names.map(|name| (name, of(&ours, name), of(&theirs, name)));
+        both.filter(|(_, our, their)| our != their)
+            .map(|(name, our, their)| format!("{name} {their} instead of {our}"))
             .collect()
     }
+}
+
+/// A value as it is typed.
+fn value_of(text: &str) -> Value {
+    match text {
+        "none" => Value::Null,
+        _ => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+    }
+}
+
+impl Schedule {
+    /// The authors'.
+    const PLATEAU: Self = Self::Plateau {
+        patience: 5,
+        factor: 0.1,
+    };
+    /// That of [`Preset::Small`].
+    const COSINE: Self = Self::Cosine { warm_up: 2.0 };
 }
 
 impl Dropout {
@@ -400,9 +555,52 @@ mod tests {
                 "momentum is 1: it must be from 0 to below 1",
                 "learning_rate is NaN: it must be above 0",
                 "batch is 0: it must be at least 1",
-                "schedule.warm_up is 40: it must be 0 or above and fewer than the epochs",
+                "warm_up is 40: it must be 0 or above and fewer than the epochs",
                 "clip is 0: it must be above 0",
             ]
+        );
+    }
+
+    #[test]
+    fn every_value_can_be_set_by_its_name() {
+        let recipe = Recipe::small(Architecture::Full);
+        for (name, value) in recipe.values() {
+            let text = match &value {
+                Value::Null => "none".to_owned(),
+                Value::String(word) => word.clone(),
+                value => value.to_string(),
+            };
+            assert_eq!(recipe.with(&name, &text), Ok(recipe.clone()), "{name}");
+        }
+        let set = |name, text| recipe.with(name, text).unwrap();
+        assert_eq!(set("dropout.volume", "0.25").dropout.volume, 0.25);
+        assert_eq!(set("clip", "none").clip, None);
+        assert_eq!(set("views", "new").views, Views::New);
+        assert_eq!(set("schedule", "plateau").schedule, Schedule::PLATEAU);
+        let plateau = set("schedule", "plateau").with("patience", "3").unwrap();
+        assert!(matches!(
+            plateau.schedule,
+            Schedule::Plateau { patience: 3, .. }
+        ));
+        assert_eq!(
+            recipe.differences(&plateau).join(", "),
+            "schedule \"plateau\" instead of \"cosine\", warm_up null instead of 2.0, factor 0.1 instead of null, \
+             patience 3 instead of null"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_refused_with_what_can() {
+        let recipe = Recipe::small(Architecture::Lite);
+        let refused = |name, text| recipe.with(name, text).unwrap_err().to_string();
+        assert!(refused("rate", "1").starts_with("a recipe has no value \"rate\"; it has "));
+        assert!(refused("dropout", "1").contains("dropout.head, "));
+        assert!(refused("patience", "1").contains("no value"));
+        assert!(refused("epochs", "1.5").starts_with("epochs cannot be \"1.5\": "));
+        assert!(refused("views", "old").ends_with("expected a whole number, or new"));
+        assert_eq!(
+            refused("schedule", "steps"),
+            "schedule cannot be \"steps\": expected plateau or cosine"
         );
     }
 

@@ -14,7 +14,7 @@ use crate::cli::flags::{
 use crate::cli::inputs::ClipFlags;
 use crate::cli::labelled::LabelledFlags;
 use crate::cli::values::one_of;
-use crate::clip::Augmented;
+use crate::clip::{Augmented, Looks};
 use crate::recognise::{Options, WeightsSource};
 use crate::text::names;
 use crate::train::head::Balance;
@@ -284,7 +284,7 @@ impl Args {
     /// The variations of each clip, mirrored ones among them if `mirrors`.
     pub(super) fn augmented(&self, mirrors: bool) -> Option<Augmented> {
         (self.views > 0).then_some(Augmented {
-            views: self.views,
+            looks: Looks::AsItIsAnd(self.views),
             seed: self.seed,
             mirrors,
         })

@@ -13,7 +13,7 @@ use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::clip::{Augmented, ClipEntry};
 use crate::recognise::Recogniser;
-use crate::train::{CacheError, ClipFeatures, FeatureCache, Featured, Looking};
+use crate::train::{CacheError, ClipFeatures, Featured, Kept, Looking, ViewCache};
 
 /// Everything that can change a feature.
 pub(super) fn settings(
@@ -63,7 +63,7 @@ pub(super) fn look(
         (None, _) => dirs::cache_dir().map(|cache| cache.join("eco")),
     };
     let features = recogniser.weights().features();
-    let cache = directory.map(|directory| FeatureCache::open(&directory, settings, features));
+    let cache = directory.map(|directory| ViewCache::open(&directory, Kept::Features, settings, features));
     let cache = match cache.transpose() {
         Ok(cache) => cache,
         // Nothing was said about where; the work does not depend on it.
@@ -81,7 +81,7 @@ pub(super) fn look(
     let all = data.fitted.len() + data.judged.len();
     let (varied, plain) = (entries(&data.fitted), entries(&data.judged));
     let open = &recogniser.options().open;
-    let looking = Looking::new(varied, plain, augmented, open, cache);
+    let looking = Looking::new(varied, plain, augmented, open, cache)?;
     let missing = looking.missing();
     if missing < all && !quiet {
         say(format_args!(
