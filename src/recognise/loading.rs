@@ -29,6 +29,20 @@ impl OpenWeights {
         }
     }
 
+    /// Opens weights that may lack their head, to fit one.
+    ///
+    /// # Errors
+    /// As [`OpenWeights::open`].
+    pub fn open_trunk(source: WeightsSource) -> Result<Self, RecogniseError> {
+        let WeightsSource::File(path) = &source else {
+            return Self::open(source);
+        };
+        match Weights::open_trunk(path) {
+            Ok(weights) => Ok(Self { source, weights }),
+            Err(error) => Err(unusable(&source, error)),
+        }
+    }
+
     /// Which weights these are.
     pub fn source(&self) -> &WeightsSource {
         &self.source

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Recipe;
+use super::record::{EpochRecord, Running};
 use super::schedule::{Course, Position};
 use crate::recipe::Architecture;
 use crate::text::names;
@@ -56,6 +57,10 @@ pub struct About {
     pub next: Position,
     /// What evaluations have shown so far.
     pub course: Course,
+    /// Sums over the epoch at hand.
+    pub running: Running,
+    /// The epochs that are done.
+    pub history: Vec<EpochRecord>,
 }
 
 /// Why a checkpoint cannot be written, read or gone on from.
@@ -277,6 +282,8 @@ mod tests {
             start: "s".into(),
             next: Position { epoch: 2, step: 7 },
             course: Course::default(),
+            running: Running::default(),
+            history: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the network makes of clips before its head.
 
+use std::num::NonZeroU64;
+
 use super::cache::{CacheError, ViewCache};
 use crate::clip::{Augmented, ClipEntry, Looks, OpenOptions, identity};
 use crate::random::Draws;
@@ -152,17 +154,27 @@ fn features(answer: Answer) -> Result<Vec<f32>, String> {
     }
 }
 
-/// The names of a clip's views: 0 for the clip as it is; that of a variation has all that decides about it.
+/// The names of a clip's views.
 fn views(augmented: Option<Augmented>) -> Vec<u64> {
-    let name = |number: u64, with: Augmented| {
-        Draws::new(with.seed, &[u64::from(with.mirrors), number]).bits()
+    let Some((with, Looks::AsItIsAnd(count))) = augmented.map(|with| (with, with.looks)) else {
+        return vec![view_name(augmented)];
     };
+    let variations = (1..=count as u64).filter_map(NonZeroU64::new);
+    let variations = variations.map(|number| {
+        view_name(Some(Augmented {
+            looks: Looks::Variation(number),
+            ..with
+        }))
+    });
+    std::iter::once(view_name(None)).chain(variations).collect()
+}
+
+/// The name of a view in a cache: 0 for the clip as it is; that of a variation has all that decides about it.
+pub(super) fn view_name(augmented: Option<Augmented>) -> u64 {
     match augmented.map(|with| (with, with.looks)) {
-        None => vec![0],
-        Some((with, Looks::Variation(number))) => vec![name(number.get(), with)],
-        Some((with, Looks::AsItIsAnd(count))) => {
-            let variations = (1..=count as u64).map(|number| name(number, with));
-            std::iter::once(0).chain(variations).collect()
+        Some((with, Looks::Variation(number))) => {
+            Draws::new(with.seed, &[u64::from(with.mirrors), number.get()]).bits()
         }
+        _ => 0,
     }
 }

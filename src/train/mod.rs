@@ -3,6 +3,8 @@
 mod cache;
 mod checkpoint;
 mod classes;
+#[cfg(feature = "libtorch")]
+pub mod descent;
 mod featured;
 mod features;
 mod fitting;
@@ -10,6 +12,7 @@ pub mod head;
 #[cfg(feature = "libtorch")]
 pub mod network;
 mod recipe;
+mod record;
 mod schedule;
 mod split;
 mod validation;
@@ -21,9 +24,10 @@ pub use classes::{Classes, ClassesError};
 pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
+pub use record::{EpochRecord, Measured, Running};
 pub use recipe::{
     BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update, Views,
 };
 pub use schedule::{Course, Position, learning_rate};
 pub use split::{Group, Split, folds, hold_back};
-pub use written::{Trained, WriteError, write_with_head};
+pub use written::{Trained, WriteError, write_network, write_with_head};

@@ -60,7 +60,20 @@ pub fn write_with_head(
         };
         tensors.push((spec.name, tensor));
     }
-    Ok(write(path, &tensors, &metadata(trained, classes).to_map())?)
+    Ok(write_network(path, &tensors, classes, trained)?)
+}
+
+/// Writes a network whose tensors are these, in the order of the state_dict, whole or not at all.
+///
+/// # Errors
+/// [`WeightsError`]; an earlier file is then as it was.
+pub fn write_network(
+    path: &Path,
+    tensors: &[(String, RawTensor<'_>)],
+    classes: usize,
+    trained: Trained,
+) -> Result<(), WeightsError> {
+    write(path, tensors, &metadata(trained, classes).to_map())
 }
 
 /// Values as they are computed with, rounded once.

@@ -11,7 +11,7 @@ use super::metadata::Metadata;
 use super::store::demo::{self, DemoError};
 use super::store::seeded;
 use super::tensor::{Dtype, RawTensor};
-use crate::network::{self, Network, TensorSpec};
+use crate::network::{self, Network, TensorSpec, is_of_the_head};
 use crate::recipe::{Architecture, DEFAULT_SEGMENTS, KINETICS_CLASSES};
 
 /// Why weights do not make a network.
@@ -107,6 +107,22 @@ impl Weights {
         })
     }
 
+    /// Opens a file that may lack its head, and nothing else: there is then one of a single class, of zeros.
+    ///
+    /// # Errors
+    /// Those of [`Weights::open`].
+    pub fn open_trunk(path: &Path) -> Result<Self, UnusableWeights> {
+        let partial = Self::open_partial(path)?;
+        let is_there = |spec: &TensorSpec| is_of_the_head(&spec.name) || partial.contains(&spec.name);
+        if partial.classes > 0 || !partial.specs.iter().all(is_there) {
+            return Self::open(path);
+        }
+        Ok(Self {
+            classes: 1,
+            ..partial
+        })
+    }
+
     /// The embedded demo.
     ///
     /// # Errors
@@ -199,6 +215,15 @@ impl Weights {
             spec.ok_or_else(missing)
         };
         match &self.source {
+            Source::File(loaded) if !loaded.contains(name) && is_of_the_head(name) => {
+                let shape = spec()?.shape.clone();
+                let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+                Ok(RawTensor {
+                    dtype: Dtype::F32,
+                    shape,
+                    data: vec![0; bytes].into(),
+                })
+            }
             Source::File(loaded) => Ok(loaded.tensor(name).map_err(LoadError::from)?),
             Source::Demo => {
                 let spec = std::slice::from_ref(spec()?);

@@ -14,6 +14,7 @@ use crate::engine::{ClipBatch, Device};
 use crate::network::{Network, TensorSpec};
 use crate::train::checkpoint::{About, Checkpoint, Part};
 use crate::train::recipe::{Recipe, Tuned};
+use crate::train::record::Running;
 use crate::train::schedule::{Course, Position};
 use crate::weights::{Dtype, RawTensor, Weights};
 
@@ -282,6 +283,21 @@ impl TrainedNetwork {
         raw.map(|(raw, name)| Ok((name, raw?))).collect()
     }
 
+    /// Gives the tensors other values, such as those of a better network. Momentum stays.
+    ///
+    /// # Errors
+    /// Another shape, and what libtorch reports.
+    pub fn set(&mut self, values: &[(String, RawTensor<'_>)]) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        for spec in self.network.state_dict() {
+            let value = values.iter().find(|(name, _)| *name == spec.name);
+            if let (Some((_, value)), Some(tensor)) = (value, self.tensors.get_mut(&spec.name)) {
+                tensor.f_copy_(&owned(&spec, value, self.device)?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// All that is needed to go on from here: `next` is the next step, `data` and `start` are hashes of the clips and of the
     /// weights that the fit started from.
     ///
@@ -310,6 +326,8 @@ impl TrainedNetwork {
             start,
             next,
             course,
+            running: Running::default(),
+            history: Vec::new(),
         };
         Ok(Checkpoint::new(about)
             .with(Part::Weights, self.state_dict()?)
