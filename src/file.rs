@@ -35,6 +35,19 @@ pub enum FileError {
     },
 }
 
+/// Bytes that may be written in a directory, where the system tells.
+#[cfg(unix)]
+pub fn free_space(directory: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(directory).ok()?;
+    found.f_bavail.checked_mul(found.f_frsize)
+}
+
+/// Bytes that may be written in a directory, where the system tells.
+#[cfg(not(unix))]
+pub fn free_space(_: &Path) -> Option<u64> {
+    None
+}
+
 /// A file that is written under a temporary name beside its target and renamed when it is complete. Readers never see half of
 /// it, and an earlier file stays until then. Terminals, pipes and devices are written directly, because renaming would replace
 /// them.

@@ -43,6 +43,20 @@ impl OpenWeights {
         }
     }
 
+    /// Opens weights that may lack any tensor, to fit a network.
+    ///
+    /// # Errors
+    /// As [`OpenWeights::open`].
+    pub fn open_partial(source: WeightsSource) -> Result<Self, RecogniseError> {
+        let WeightsSource::File(path) = &source else {
+            return Self::open(source);
+        };
+        match Weights::open_partial(path) {
+            Ok(weights) => Ok(Self { source, weights }),
+            Err(error) => Err(unusable(&source, error)),
+        }
+    }
+
     /// Which weights these are.
     pub fn source(&self) -> &WeightsSource {
         &self.source

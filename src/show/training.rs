@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::evaluation::{self, Summary, line, percent, share};
+use crate::text::number::clock;
 use crate::text::shell_word;
+use crate::train::EpochRecord;
 use crate::train::head::Tried;
 use crate::weights::Training;
 
@@ -15,22 +17,41 @@ use crate::weights::Training;
 pub struct TrainingSummary<'a> {
     /// What the written weights say about it.
     pub training: &'a Training,
+    /// How it went.
+    pub fit: Fit<'a>,
     /// The answers on clips that were held back.
     pub judged: Option<&'a Summary<'a>>,
-    /// Values per clip before the head.
-    pub features: usize,
-    /// Clips that the network had not looked at before.
-    pub looked_at: usize,
     /// Clips that were left out, with their errors.
     pub failures: &'a [(String, String)],
-    /// The penalty of the head.
-    pub penalty: f64,
-    /// What was tried to find it; nothing when it was given.
-    pub tried: &'a [Tried],
     /// The file that was written.
     pub written: &'a str,
-    /// Seconds for the features, and for the fit.
-    pub seconds: [f64; 2],
+}
+
+/// How a fit went.
+#[derive(Debug)]
+pub enum Fit<'a> {
+    /// That of a head.
+    Head {
+        /// Values per clip before the head.
+        features: usize,
+        /// Clips that the network had not looked at before.
+        looked_at: usize,
+        /// The penalty of the head.
+        penalty: f64,
+        /// What was tried to find it; nothing when it was given.
+        tried: &'a [Tried],
+        /// Seconds for the features, and for the fit.
+        seconds: [f64; 2],
+    },
+    /// That of a network.
+    Network {
+        /// Every epoch.
+        epochs: &'a [EpochRecord],
+        /// Epochs that the recipe allows.
+        at_most: usize,
+        /// Seconds since the command began.
+        seconds: f64,
+    },
 }
 
 /// Writes the summary for people.
@@ -52,25 +73,45 @@ pub fn write_text(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
         clips += &format!("; {} clips left out", summary.failures.len());
     }
     line(out, "fitted to", &clips)?;
-    let [looking, fitting] = summary.seconds;
-    let features = match summary.looked_at {
-        0 => format!("{}, all known from before", summary.features),
-        1 => format!("{}, 1 clip looked at in {looking:.1} s", summary.features),
-        clips => format!(
-            "{}, {clips} clips looked at in {looking:.1} s",
-            summary.features
-        ),
-    };
-    line(out, "features", &features)?;
-    let penalty = match summary.tried.len() {
-        0 => format!("{}", summary.penalty),
-        tried => format!("{}, the best of {tried}", summary.penalty),
-    };
-    line(
-        out,
-        "penalty",
-        &format!("{penalty}; fitted in {fitting:.1} s"),
-    )?;
+    match &summary.fit {
+        Fit::Head {
+            features,
+            looked_at,
+            penalty,
+            tried,
+            seconds: [looking, fitting],
+        } => {
+            let features = match looked_at {
+                0 => format!("{features}, all known from before"),
+                1 => format!("{features}, 1 clip looked at in {looking:.1} s"),
+                clips => format!("{features}, {clips} clips looked at in {looking:.1} s"),
+            };
+            line(out, "features", &features)?;
+            let penalty = match tried.len() {
+                0 => format!("{penalty}"),
+                tried => format!("{penalty}, the best of {tried}"),
+            };
+            line(
+                out,
+                "penalty",
+                &format!("{penalty}; fitted in {fitting:.1} s"),
+            )?;
+        }
+        Fit::Network {
+            epochs,
+            at_most,
+            seconds,
+        } => {
+            let mut said = format!("{} in {}", epochs.len(), clock(*seconds));
+            if epochs.len() < *at_most {
+                said += &format!(", as nothing got better; {at_most} at most");
+            }
+            line(out, "epochs", &said)?;
+            if let Some(best) = epochs.iter().rev().find(|epoch| epoch.is_best) {
+                line(out, "kept", &format!("epoch {}", best.epoch + 1))?;
+            }
+        }
+    }
     if let (Some(judged), Some(how)) = (summary.judged, &training.judged) {
         line(out, "judged by", &how.how)?;
         for k in judged.ks() {
@@ -90,21 +131,60 @@ pub fn write_text(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
 #[derive(Serialize)]
 struct Json<'a> {
     training: &'a Training,
-    penalty: f64,
-    tried: &'a [Tried],
-    features: usize,
-    clips_looked_at: usize,
+    #[serde(flatten)]
+    fit: JsonFit<'a>,
     failures: Vec<Value>,
     written: &'a str,
-    seconds: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     judged: Option<Value>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum JsonFit<'a> {
+    Head {
+        penalty: f64,
+        tried: &'a [Tried],
+        features: usize,
+        clips_looked_at: usize,
+        seconds: Seconds,
+    },
+    Network {
+        epochs: &'a [EpochRecord],
+        seconds: f64,
+    },
 }
 
 #[derive(Serialize)]
 struct Seconds {
     features: f64,
     fit: f64,
+}
+
+impl<'a> From<&Fit<'a>> for JsonFit<'a> {
+    fn from(fit: &Fit<'a>) -> Self {
+        match *fit {
+            Fit::Head {
+                features,
+                looked_at,
+                penalty,
+                tried,
+                seconds: [looking, fit],
+            } => Self::Head {
+                penalty,
+                tried,
+                features,
+                clips_looked_at: looked_at,
+                seconds: Seconds {
+                    features: looking,
+                    fit,
+                },
+            },
+            Fit::Network {
+                epochs, seconds, ..
+            } => Self::Network { epochs, seconds },
+        }
+    }
 }
 
 /// Writes the summary as one JSON object.
@@ -118,18 +198,13 @@ pub fn write_json(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
         Ok(serde_json::from_slice(&bytes)?)
     };
     let failures = summary.failures.iter();
-    let [features, fit] = summary.seconds;
     let json = Json {
         training: summary.training,
-        penalty: summary.penalty,
-        tried: summary.tried,
-        features: summary.features,
-        clips_looked_at: summary.looked_at,
+        fit: (&summary.fit).into(),
         failures: failures
             .map(|(clip, error)| json!({ "clip": clip, "error": error }))
             .collect(),
         written: summary.written,
-        seconds: Seconds { features, fit },
         judged: summary.judged.map(measures).transpose()?,
     };
     serde_json::to_writer_pretty(&mut sink, &json)?;

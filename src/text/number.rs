@@ -28,7 +28,8 @@ pub fn file_size(bytes: u64) -> String {
         0..1_000 => counted(bytes as usize, "byte", "bytes"),
         1_000..999_500 => format!("{:.0} kB", size / 1e3),
         999_500..9_950_000 => format!("{:.1} MB", size / 1e6),
-        _ => format!("{:.0} MB", size / 1e6),
+        9_950_000..999_500_000 => format!("{:.0} MB", size / 1e6),
+        _ => format!("{:.1} GB", size / 1e9),
     }
 }
 

@@ -199,11 +199,7 @@ fn key(clip: &[u8; 32], view: u64) -> [u8; KEY] {
 
 /// Where each record of `size` bytes begins, and where the last one ends. What follows is cut off; a file that begins otherwise
 /// is begun anew.
-fn find(
-    file: &mut File,
-    head: &str,
-    size: usize,
-) -> io::Result<(HashMap<[u8; KEY], u64>, u64)> {
+fn find(file: &mut File, head: &str, size: usize) -> io::Result<(HashMap<[u8; KEY], u64>, u64)> {
     let mut found = vec![0; head.len()];
     let begins = match file.read_exact(&mut found) {
         Ok(()) => found == head.as_bytes(),
@@ -241,7 +237,9 @@ mod tests {
     #[test]
     fn features_are_found_again_for_the_same_clip_view_and_settings() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |segments| ViewCache::open(folder.path(), Kept::Features, &settings(segments), 3).unwrap();
+        let open = |segments| {
+            ViewCache::open(folder.path(), Kept::Features, &settings(segments), 3).unwrap()
+        };
         let mut cache = open("16");
         cache.add(&[1; 32], 0, &[1.0, -2.5, f32::MIN]).unwrap();
         cache.add(&[1; 32], 1, &[4.0; 3]).unwrap();

@@ -17,14 +17,18 @@ pub struct Featured {
     pub features: Vec<Vec<Vec<f32>>>,
     /// The class of each.
     pub classes: Vec<usize>,
+    /// The class of each view; mirror images may be of another one.
+    pub view_classes: Vec<Vec<usize>>,
 }
 
 impl Featured {
-    /// Adds a clip.
-    pub fn add(&mut self, clip: PathBuf, features: Vec<Vec<f32>>, class: usize) {
+    /// Adds a clip of a class, with the features and the class of each view.
+    pub fn add(&mut self, clip: PathBuf, class: usize, views: Vec<(Vec<f32>, usize)>) {
+        let (features, classes) = views.into_iter().unzip();
         self.clips.push(clip);
         self.features.push(features);
         self.classes.push(class);
+        self.view_classes.push(classes);
     }
 
     /// How many clips there are.
@@ -42,6 +46,7 @@ impl Featured {
         self.clips.extend(others.clips);
         self.features.extend(others.features);
         self.classes.extend(others.classes);
+        self.view_classes.extend(others.view_classes);
         self
     }
 
@@ -51,9 +56,9 @@ impl Featured {
         let width = self.features.iter().flatten().next().map_or(0, Vec::len);
         let mut rows = Rows(Vec::with_capacity(self.len()));
         let mut classes = Vec::new();
-        for (views, class) in self.features.iter().zip(&self.classes) {
-            rows.0.push(classes.len()..classes.len() + views.len());
-            classes.extend(views.iter().map(|_| *class));
+        for of_views in &self.view_classes {
+            rows.0.push(classes.len()..classes.len() + of_views.len());
+            classes.extend(of_views);
         }
         let mut features = Array2::zeros((classes.len(), width));
         let views = self.features.iter().flatten();
@@ -101,17 +106,17 @@ mod tests {
     fn all_views_are_fitted_to_and_the_clip_as_it_is_is_judged_by() {
         let mut clips = Featured::default();
         for clip in 0..3_u8 {
-            let views = (0..2).map(|view| vec![f32::from(clip), view as f32]);
-            clips.add(
-                format!("{clip}").into(),
-                views.collect(),
-                usize::from(clip % 2),
-            );
+            let class = usize::from(clip % 2);
+            // The second view of the first clip is of another class.
+            let view_class = |view: u8| if (clip, view) == (0, 1) { 1 } else { class };
+            let view = |view: u8| (vec![f32::from(clip), f32::from(view)], view_class(view));
+            let views = (0..2).map(view);
+            clips.add(format!("{clip}").into(), class, views.collect());
         }
         let mut judged = Featured::default();
-        judged.add("judged".into(), vec![vec![9.0, 0.0]], 1);
+        judged.add("judged".into(), 1, vec![(vec![9.0, 0.0], 1)]);
         let (samples, rows) = clips.followed_by(judged).samples(2);
-        assert_eq!(samples.classes, [0, 0, 1, 1, 0, 0, 1]);
+        assert_eq!(samples.classes, [0, 1, 1, 1, 0, 0, 1]);
         assert_eq!(samples.features.row(3).to_vec(), [1.0, 1.0]);
         let split = rows.split(&Split {
             fitted: vec![0, 2],

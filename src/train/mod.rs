@@ -24,10 +24,10 @@ pub use classes::{Classes, ClassesError};
 pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
-pub use record::{EpochRecord, Measured, Running};
 pub use recipe::{
     BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update, Views,
 };
+pub use record::{EpochRecord, Measured, Running};
 pub use schedule::{Course, Position, learning_rate};
 pub use split::{Group, Split, folds, hold_back};
 pub use written::{Trained, WriteError, write_network, write_with_head};

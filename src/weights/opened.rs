@@ -113,7 +113,8 @@ impl Weights {
     /// Those of [`Weights::open`].
     pub fn open_trunk(path: &Path) -> Result<Self, UnusableWeights> {
         let partial = Self::open_partial(path)?;
-        let is_there = |spec: &TensorSpec| is_of_the_head(&spec.name) || partial.contains(&spec.name);
+        let is_there =
+            |spec: &TensorSpec| is_of_the_head(&spec.name) || partial.contains(&spec.name);
         if partial.classes > 0 || !partial.specs.iter().all(is_there) {
             return Self::open(path);
         }

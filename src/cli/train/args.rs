@@ -15,26 +15,29 @@ use crate::cli::inputs::ClipFlags;
 use crate::cli::labelled::LabelledFlags;
 use crate::cli::values::one_of;
 use crate::clip::{Augmented, Looks};
+use crate::engine::{EngineChoice, Precision};
 use crate::recognise::{Options, WeightsSource};
 use crate::text::names;
 use crate::train::head::Balance;
+use crate::train::{Preset, Views};
 
 /// Train a network for your own classes, on clips whose classes are known
 ///
 /// Starts from weights of any other classes. The network looks at every clip once; what it makes of it is kept, so that
 /// another run starts at once. Then a new head is fitted to that: the best multinomial logistic regression, which takes
-/// seconds and has one optimum. How good it is on clips that it was not fitted to is measured, and said.
+/// seconds and has one optimum. How good it is on clips that it was not fitted to is measured, and said. With --tune last or
+/// --tune all the network itself is fitted, by gradient descent: that takes many epochs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Lists (.txt .csv .tsv .json) and directories of clips, with a directory per class
-    #[arg(value_name = "DATA", required_unless_present = "list")]
+    #[arg(value_name = "DATA", required_unless_present_any = ["list", "show_recipe"])]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub clips_from: ClipFlags,
     #[command(flatten)]
     pub labelled: LabelledFlags,
-    /// Clips to judge by: a list or a directory, or a share of DATA (20%) [default: cross-validation, which judges by every clip]
+    /// Clips to judge by: a list or a directory, or a share of DATA (20%) [default: cross-validation, which judges a head by every clip; 20% for a network]
     #[arg(long, value_name = "DATA|SHARE", help_heading = "Input")]
     val: Vec<Validation>,
     /// Clips that belong together, and are never on both sides of a split: what this regular expression (or its first group)
@@ -59,11 +62,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     segments: SegmentsFlags,
     #[command(flatten)]
-    prepare: FrameFlags,
+    pub prepare: FrameFlags,
 
-    /// Variations of each clip that are fitted to beside the clip as it is: parts of the frames, other moments, mirror images
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = TRAINING)]
-    pub views: usize,
+    /// What is fitted: head; last, the last stage of the network and its head; or all
+    #[arg(
+        long,
+        value_parser = one_of(Tune::ALL, Tune::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = TRAINING
+    )]
+    pub tune: Tune,
+    /// Variations of each clip beside the clip as it is: parts of the frames, other moments, mirror images. `new` for new ones
+    /// in every epoch [default: 0 for a head, the preset's for a network]
+    #[arg(long, value_name = "N|new", help_heading = TRAINING)]
+    pub views: Option<Views>,
     /// Whether variations are mirrored: on, off, or auto, which does not where the name of a class has `left` or `right`
     #[arg(
         long,
@@ -73,28 +86,63 @@ pub(crate) struct Args {
         help_heading = TRAINING
     )]
     pub mirror: Mirror,
+    /// Two classes that are each other's mirror images, such as `turn left=turn right`
+    #[arg(long, value_name = "CLASS=CLASS", help_heading = TRAINING)]
+    pub flip_pairs: Vec<String>,
     /// How much large weights of the head cost [default: the best of eleven on the clips that are held back]
     #[arg(long, value_name = "NUMBER", value_parser = parse_penalty, help_heading = TRAINING)]
     pub penalty: Option<f64>,
     /// Every class counts the same, however many clips it has
     #[arg(long, help_heading = TRAINING)]
     balance: bool,
-    /// Parts of the cross-validation
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = parse_folds, help_heading = TRAINING)]
-    pub folds: usize,
+    /// Parts of the cross-validation [default: 5]
+    #[arg(long, value_name = "N", value_parser = parse_folds, help_heading = TRAINING)]
+    folds: Option<usize>,
     /// Where random choices begin: which clips are held back, and how clips are varied
     #[arg(long, value_name = "NUMBER", default_value_t = 0, help_heading = TRAINING)]
     pub seed: u64,
-    /// Where features are kept [default: the user's cache directory]
+    /// How a network is fitted: small, for a few thousand clips and fewer, or official, as the authors do [default: small]
+    #[arg(
+        long,
+        value_parser = one_of(Preset::ALL, Preset::name),
+        hide_possible_values = true,
+        help_heading = TRAINING
+    )]
+    pub preset: Option<Preset>,
+    /// Times that a network sees every clip, at most [default: the preset's]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = TRAINING)]
+    pub epochs: Option<usize>,
+    /// Another value of the recipe, such as `learning_rate=0.0003`; --show-recipe lists them
+    #[arg(long, value_name = "NAME=VALUE", help_heading = TRAINING)]
+    pub set: Vec<String>,
+    /// Show the recipe that these flags make, and train nothing
+    #[arg(long, help_heading = TRAINING)]
+    pub show_recipe: bool,
+    /// Go on with a training that was stopped: the same flags, and --resume
+    #[arg(long, help_heading = TRAINING)]
+    pub resume: bool,
+    /// Where features and maps are kept [default: the user's cache directory]
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "no_cache", help_heading = TRAINING)]
     pub cache: Option<PathBuf>,
-    /// Keep no features
+    /// Keep no features and no maps
     #[arg(long, help_heading = TRAINING)]
     pub no_cache: bool,
 
     /// The file to write
-    #[arg(short, long, value_name = "FILE.safetensors", help_heading = "Output")]
-    pub output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE.safetensors",
+        required_unless_present = "show_recipe",
+        help_heading = "Output"
+    )]
+    output: Option<PathBuf>,
+    /// Write a page about the training: curves, mistakes, recipe
+    #[arg(long, value_name = "FILE.html", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// Write TensorBoard's scalars of every epoch into this directory
+    #[arg(long, value_name = "DIRECTORY", help_heading = "Output")]
+    pub logdir: Option<PathBuf>,
     /// How the result is told: text for people, or json
     #[arg(
         long,
@@ -113,10 +161,14 @@ pub(crate) struct Args {
 
 const TRAINING: &str = "Training";
 
+/// Share of the clips that a network is judged by where nothing is said: it would take too long to fit it several times.
+const HELD_BACK: f64 = 0.2;
+
 const EXAMPLES: &str = "\
 Examples:
   eco train data/train --val data/val -o my.safetensors
   eco train clips.csv -o my.safetensors --balance
+  eco train clips.csv --tune last -o my.safetensors
   eco train ucfTrainTestlist/trainlist01.txt --val 20% -o ucf101.safetensors --weights eco_lite.safetensors";
 
 /// What happens to clips that cannot be used.
@@ -130,6 +182,20 @@ pub(crate) enum Unusable {
 }
 
 names!(Unusable { Error = "error", Skip = "skip" });
+
+/// What is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Tune {
+    /// The last layer.
+    #[default]
+    Head,
+    /// The last stage of the 3D net, and the head.
+    Last,
+    /// Everything.
+    All,
+}
+
+names!(Tune { Head = "head", Last = "last", All = "all" });
 
 /// Whether variations are mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,7 +246,7 @@ impl FromStr for Validation {
     }
 }
 
-/// What a head is judged by.
+/// What the result is judged by.
 pub(super) enum Judging<'a> {
     /// Every clip, by heads that were fitted without it.
     Folds(usize),
@@ -188,6 +254,17 @@ pub(super) enum Judging<'a> {
     Share(f64),
     /// Other clips.
     Data(Vec<&'a PathBuf>),
+}
+
+impl Judging<'_> {
+    /// In words; `parts` are those of a cross-validation.
+    pub(super) fn how(&self, parts: usize) -> String {
+        match self {
+            Self::Folds(_) => format!("{parts}-fold cross-validation"),
+            Self::Share(share) => format!("{}% of the clips, held back", share * 100.0),
+            Self::Data(_) => "the clips of --val".to_owned(),
+        }
+    }
 }
 
 /// Which clips belong together.
@@ -217,15 +294,54 @@ fn parse_folds(text: &str) -> Result<usize, String> {
 impl Args {
     /// Refuses flags without effect.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        match self.clips_from.fps {
-            Some(_) => Err(Failure::usage(anyhow!(
+        if self.clips_from.fps.is_some() {
+            return Err(Failure::usage(anyhow!(
                 "--fps has no effect here: clips are looked at as a whole"
+            )));
+        }
+        let of_networks = [
+            ("--preset", self.preset.is_some()),
+            ("--epochs", self.epochs.is_some()),
+            ("--set", !self.set.is_empty()),
+            ("--resume", self.resume),
+            ("--logdir", self.logdir.is_some()),
+            ("--views new", self.views == Some(Views::New)),
+        ];
+        let of_heads = [
+            ("--penalty", self.penalty.is_some()),
+            ("--balance", self.balance),
+            ("--folds", self.folds.is_some()),
+            ("--engine", self.engine.engine != EngineChoice::Auto),
+            ("--precision", self.engine.precision != Precision::Fp32),
+            ("--batch", self.engine.batch.is_some()),
+        ];
+        let (flags, reason) = match self.tune {
+            Tune::Head => (
+                of_networks,
+                "it is about fitting a network: --tune last or --tune all",
+            ),
+            Tune::Last | Tune::All => (of_heads, "it is about fitting a head, or running one"),
+        };
+        match flags.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Failure::usage(anyhow!(
+                "{flag} has no effect with --tune {}: {reason}",
+                self.tune
             ))),
             None => Ok(()),
         }
     }
 
-    /// What the head is judged by.
+    /// The file to write. Without one there is nothing to train.
+    pub(super) fn output(&self) -> &Path {
+        self.output.as_deref().unwrap_or_else(|| Path::new(""))
+    }
+
+    /// Parts of the cross-validation.
+    pub(super) fn folds(&self) -> usize {
+        self.folds.unwrap_or(5)
+    }
+
+    /// What the result is judged by.
     ///
     /// # Errors
     /// Shares that are none, or given with other clips.
@@ -237,7 +353,8 @@ impl Args {
         };
         let paths: Vec<&PathBuf> = self.val.iter().filter_map(data).collect();
         match &self.val[..] {
-            [] => Ok(Judging::Folds(self.folds)),
+            [] if self.tune == Tune::Head => Ok(Judging::Folds(self.folds())),
+            [] => Ok(Judging::Share(HELD_BACK)),
             [Validation::Share(share)] if *share > 0.0 && *share < 1.0 => {
                 Ok(Judging::Share(*share))
             }
@@ -281,13 +398,29 @@ impl Args {
         }
     }
 
+    /// Variations of each clip that a head is fitted to.
+    pub(super) fn views_of_head(&self) -> usize {
+        match self.views {
+            Some(Views::Kept(count)) => count,
+            Some(Views::New) | None => 0,
+        }
+    }
+
     /// The variations of each clip, mirrored ones among them if `mirrors`.
     pub(super) fn augmented(&self, mirrors: bool) -> Option<Augmented> {
-        (self.views > 0).then_some(Augmented {
-            looks: Looks::AsItIsAnd(self.views),
-            seed: self.seed,
-            mirrors,
-        })
+        match self.views_of_head() {
+            0 => None,
+            views => Some(Augmented {
+                looks: Looks::AsItIsAnd(views),
+                seed: self.seed,
+                mirrors,
+            }),
+        }
+    }
+
+    /// Frames per clip, where they are given.
+    pub(super) fn segments(&self) -> Option<usize> {
+        self.segments.segments
     }
 
     /// The library's options for these flags.
@@ -298,7 +431,7 @@ impl Args {
             precision: self.engine.precision,
             threads: self.engine.threads,
             batch: self.engine.batch,
-            segments: self.segments.segments,
+            segments: self.segments(),
             sampling: self.prepare.sampling,
             preprocess: self.prepare.preprocess,
             open: self.clips_from.open_options(),

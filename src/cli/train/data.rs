@@ -84,23 +84,49 @@ impl Data {
         })
     }
 
+    /// How many of these clips each class has.
+    ///
+    /// # Errors
+    /// A class without any.
+    pub(super) fn count(
+        &self,
+        classes: &mut dyn Iterator<Item = usize>,
+    ) -> Result<Vec<usize>, Failure> {
+        self.classes.check(classes).map_err(Failure::usage)
+    }
+
+    /// The names of the classes, or their numbers.
+    pub(super) fn labels(&self) -> Vec<String> {
+        match self.classes.names() {
+            Some(names) => names.to_vec(),
+            None => (0..self.classes.count())
+                .map(|class| class.to_string())
+                .collect(),
+        }
+    }
+
     /// SHA-256 of the paths and classes of all clips, in hexadecimal.
     pub(super) fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for (part, clips) in [("fitted", &self.fitted), ("judged", &self.judged)] {
-            for (entry, class) in clips {
-                let path = entry.path.as_os_str().as_encoded_bytes();
-                hash.update(part);
-                hash.update((path.len() as u64).to_le_bytes());
-                hash.update(path);
-                hash.update((*class as u64).to_le_bytes());
-            }
-        }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        sha256_of(&self.fitted, &self.judged)
     }
+}
+
+/// SHA-256 of the paths and classes of clips, in hexadecimal.
+pub(super) fn sha256_of(fitted: &[(ClipEntry, usize)], judged: &[(ClipEntry, usize)]) -> String {
+    let mut hash = Sha256::new();
+    for (part, clips) in [("fitted", fitted), ("judged", judged)] {
+        for (entry, class) in clips {
+            let path = entry.path.as_os_str().as_encoded_bytes();
+            hash.update(part);
+            hash.update((path.len() as u64).to_le_bytes());
+            hash.update(path);
+            hash.update((*class as u64).to_le_bytes());
+        }
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn say_unlabelled(count: usize, quiet: bool) {

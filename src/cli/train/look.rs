@@ -1,6 +1,8 @@
 //! Looking at the clips of a training.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
@@ -44,6 +46,15 @@ fn entries(clips: &[(ClipEntry, usize)]) -> impl Iterator<Item = &ClipEntry> {
     clips.iter().map(|(clip, _)| clip)
 }
 
+/// Where features and maps are kept, if they are.
+pub(super) fn cache_directory(args: &Args) -> Option<PathBuf> {
+    match (&args.cache, args.no_cache) {
+        (_, true) => None,
+        (Some(directory), _) => Some(directory.clone()),
+        (None, _) => dirs::cache_dir().map(|cache| cache.join("eco")),
+    }
+}
+
 /// The features of all clips.
 ///
 /// # Errors
@@ -57,13 +68,10 @@ pub(super) fn look(
     signals: &Signals,
 ) -> Result<Seen, Failure> {
     let quiet = args.speech.quiet;
-    let directory = match (&args.cache, args.no_cache) {
-        (_, true) => None,
-        (Some(directory), _) => Some(directory.clone()),
-        (None, _) => dirs::cache_dir().map(|cache| cache.join("eco")),
-    };
+    let directory = cache_directory(args);
     let features = recogniser.weights().features();
-    let cache = directory.map(|directory| ViewCache::open(&directory, Kept::Features, settings, features));
+    let cache =
+        directory.map(|directory| ViewCache::open(&directory, Kept::Features, settings, features));
     let cache = match cache.transpose() {
         Ok(cache) => cache,
         // Nothing was said about where; the work does not depend on it.
@@ -139,7 +147,13 @@ pub(super) struct Usable {
 ///
 /// # Errors
 /// Clips that cannot be used, unless they are to be skipped.
-pub(super) fn usable(args: &Args, data: &Data, seen: Seen) -> Result<Usable, Failure> {
+pub(super) fn usable(
+    args: &Args,
+    data: &Data,
+    augmented: Option<Augmented>,
+    mirrored: &[usize],
+    seen: Seen,
+) -> Result<Usable, Failure> {
     let mut found = Usable {
         fitted: Featured::default(),
         groups: Vec::new(),
@@ -165,13 +179,26 @@ pub(super) fn usable(args: &Args, data: &Data, seen: Seen) -> Result<Usable, Fai
                 continue;
             }
         };
-        match data.groups.get(place) {
-            Some(group) => {
-                found.fitted.add(entry.path.clone(), features, *class);
-                found.groups.push(group.clone());
+        let class_of = |view: usize| {
+            let number = NonZeroU64::new(view as u64);
+            let is_mirrored = augmented
+                .zip(number)
+                .is_some_and(|(with, number)| with.is_mirrored(&entry.path, number));
+            match is_mirrored {
+                true => mirrored[*class],
+                false => *class,
             }
-            None => found.judged.add(entry.path.clone(), features, *class),
-        }
+        };
+        let views = features.into_iter().enumerate();
+        let views = views.map(|(view, features)| (features, class_of(view)));
+        let featured = match data.groups.get(place) {
+            Some(group) => {
+                found.groups.push(group.clone());
+                &mut found.fitted
+            }
+            None => &mut found.judged,
+        };
+        featured.add(entry.path.clone(), *class, views.collect());
     }
     match (&found.failures[..], args.unusable) {
         ([(clip, error), ..], Unusable::Error) => {

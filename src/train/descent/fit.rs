@@ -9,7 +9,6 @@ use super::examples::{Examples, Loading};
 use super::maps::{Maps, Side};
 use super::order::{as_they_are, looks};
 use super::source::Source;
-use crate::engine::Device;
 use crate::recognise::{Scores, Stop};
 use crate::train::cache::ViewCache;
 use crate::train::checkpoint::{Checkpoint, Part};
@@ -119,17 +118,17 @@ impl<'e> Descent<'e> {
         }
     }
 
-    /// A fit that goes on.
+    /// A fit that goes on, with the network that [`TrainedNetwork::resume`] made of the same checkpoint. Whether the clips and
+    /// the weights that it started from are the same is left to [`Checkpoint::check`].
     ///
     /// # Errors
-    /// A checkpoint without all tensors, or of a fit to other clips or from other weights.
+    /// A checkpoint without all tensors.
     pub fn resume(
         checkpoint: &Checkpoint<'static>,
-        device: Device,
+        network: TrainedNetwork,
         examples: &'e Examples,
         setup: Setup,
     ) -> Result<Self> {
-        let network = TrainedNetwork::resume(checkpoint, device)?;
         let tensors = network.network().state_dict().into_iter().map(|spec| {
             let tensor = checkpoint.tensor(Part::Best, &spec.name, &spec.shape)?;
             Ok((spec.name, tensor.clone()))

@@ -168,12 +168,7 @@ impl Source<'_> {
     }
 
     /// The values of a view. One that was damaged since it was kept is made anew.
-    fn kept(
-        &mut self,
-        network: &TrainedNetwork,
-        side: Side,
-        look: Look,
-    ) -> Result<Vec<f32>> {
+    fn kept(&mut self, network: &TrainedNetwork, side: Side, look: Look) -> Result<Vec<f32>> {
         let recipe = network.recipe();
         if let Some(maps) = &mut self.maps
             && let Some(values) = maps.get(recipe, side, look)?

@@ -1,0 +1,142 @@
+//! What a fit tells while it runs: a live line, a line for every epoch, TensorBoard's scalars.
+
+use std::path::{Path, PathBuf};
+
+use super::args::Args;
+use crate::cli::exit::Failure;
+use crate::cli::progress::FitProgress;
+use crate::cli::say::say;
+use crate::recognise::Stop;
+use crate::train::descent::Event;
+use crate::train::{EpochRecord, Position, Recipe};
+
+/// Takes events.
+pub(super) struct Log {
+    progress: FitProgress,
+    epochs: usize,
+    quiet: bool,
+    at: Option<Position>,
+    kept: Option<PathBuf>,
+    failures: Vec<(String, String)>,
+}
+
+impl Log {
+    /// `before` are epochs of earlier runs.
+    pub(super) fn open(
+        args: &Args,
+        recipe: &Recipe,
+        before: &[EpochRecord],
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let quiet = args.speech.quiet;
+        if let (Some(last), false) = (before.last(), quiet) {
+            say(format_args!("eco: goes on after epoch {}", last.epoch + 1));
+        }
+        Ok(Self {
+            progress: FitProgress::new(recipe.epochs, stop, quiet),
+            epochs: recipe.epochs,
+            quiet,
+            at: None,
+            kept: None,
+            failures: Vec::new(),
+        })
+    }
+
+    /// Tells what happened.
+    pub(super) fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Maps { done, of } => self.progress.maps(done, of),
+            Event::Judging { done, of } => self.progress.judging(done, of),
+            Event::Step(step) => {
+                self.at = Some(step.at);
+                self.progress.step(step);
+            }
+            Event::Epoch(record) => self.say(&line(record, self.epochs)),
+            Event::LeftOut { clip, error } => {
+                self.say(&format!("eco: left out: {}: {error}", clip.display()));
+                self.failures
+                    .push((clip.display().to_string(), error.to_owned()));
+            }
+            Event::Kept(path) => self.kept = Some(path.to_owned()),
+        }
+    }
+
+    /// Removes the live line.
+    pub(super) fn end(&self) {
+        self.progress.end();
+    }
+
+    /// Clips that were left out, with their errors.
+    pub(super) fn failures(&self) -> &[(String, String)] {
+        &self.failures
+    }
+
+    /// Where the state was written, if it was.
+    pub(super) fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
+    }
+
+    /// Where the fit was, as the beginning of an error.
+    pub(super) fn place(&self) -> String {
+        match self.at {
+            None => String::new(),
+            Some(Position { epoch, step }) => {
+                format!("after step {} of epoch {}: ", step + 1, epoch + 1)
+            }
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            self.progress.aside(|| say(text));
+        }
+    }
+}
+
+/// An epoch in one line.
+fn line(record: &EpochRecord, epochs: usize) -> String {
+    let width = epochs.to_string().len();
+    let mut line = format!(
+        "epoch {:>width$}/{epochs}  loss {:.4}  top-1 {:5.1}%",
+        record.epoch + 1,
+        record.loss,
+        record.top_1 * 100.0
+    );
+    if let Some(judged) = record.judged {
+        let best = if record.is_best { ", the best" } else { "" };
+        line += &format!(
+            "  judged: loss {:.4}  top-1 {:5.1}%{best}",
+            judged.loss,
+            judged.top_1 * 100.0
+        );
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Measured;
+
+    #[test]
+    fn an_epoch_is_one_line() {
+        let record = EpochRecord {
+            epoch: 2,
+            steps: 75,
+            loss: 1.23456,
+            top_1: 0.561,
+            learning_rate: 1e-3,
+            judged: Some(Measured {
+                loss: 1.1,
+                top_1: 1.0,
+            }),
+            is_best: true,
+            seconds: 12.3,
+            clips: 400,
+        };
+        assert_eq!(
+            line(&record, 40),
+            "epoch  3/40  loss 1.2346  top-1  56.1%  judged: loss 1.1000  top-1 100.0%, the best"
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! Fitting a network.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::anyhow;
+
+use super::args::{Args, Judging, Unusable};
+use super::data::{Data, sha256_of};
+use super::kept;
+use super::log::Log;
+use super::output;
+use super::recipe;
+use super::start::{Start, looked_at_with};
+use crate::cli::exit::Failure;
+use crate::cli::say::say;
+use crate::cli::signals::Signals;
+use crate::clip::{ClipEntry, LoadOptions, Turns};
+use crate::engine::Device;
+use crate::network::{is_of_the_head, is_of_the_last_stage};
+use crate::recognise::{ClipName, OpenWeights};
+use crate::show::training::{Fit, TrainingSummary};
+use crate::train::descent::{
+    Descent, DescentError, Ended, Example, Examples, Fitted, Keeping, Loading, Setup,
+};
+use crate::train::network::{Error, Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
+use crate::train::{Checkpoint, Group, Trained, Tuned, WriteError, hold_back, write_network};
+use crate::weights::{Judged, Metadata, Training};
+
+/// Most clips that are loaded at the same time: more would only wait for each other.
+const MAX_WORKERS: usize = 8;
+
+/// Fits a network as `args` say.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    keep_freed_memory();
+    let begun = Instant::now();
+    let quiet = args.speech.quiet;
+    let judging = args.judging()?;
+    let start = Start::find(args, &judging)?;
+    let data = &start.data;
+    let device = args.engine.device.resolve()?;
+    let weights = OpenWeights::open_partial(start.source.clone())?;
+    let about = weights.metadata().clone();
+    let recipe = recipe::of_network(args, about.architecture, start.mirroring.is_on)?;
+
+    let checkpoint = args.output().with_extension("checkpoint.safetensors");
+    let resumed = resumed(args, &checkpoint)?;
+    let examples = examples(args, &judging, &start)?;
+    let counts = data.count(&mut examples.fitted.iter().map(|example| example.class))?;
+    let data_sha256 = data_sha256(&examples);
+    let keeping = Keeping {
+        path: checkpoint.clone(),
+        data: data_sha256.clone(),
+        start: start.sha256.clone().unwrap_or_else(|| "demo".to_owned()),
+    };
+    if let Some(checkpoint) = &resumed {
+        checkpoint
+            .check(&recipe, &keeping.data, &keeping.start)
+            .map_err(Failure::usage)?;
+    }
+
+    let loading = loading(args, &about, device, examples.fitted.len());
+    let with = Beginning {
+        classes: data.classes.count(),
+        head: head(data, &about),
+        segments: Some(loading.options.segments),
+        recipe: recipe.clone(),
+        device,
+    };
+    let network = match &resumed {
+        Some(checkpoint) => TrainedNetwork::resume(checkpoint, device)?,
+        None => TrainedNetwork::new(weights.tensors(), with)?,
+    };
+    check_new(&network, quiet)?;
+    let settings = kept::settings(&loading, &keeping.start, device);
+    let views = kept::views(&recipe, &examples);
+    let maps = match views {
+        Some(views) => kept::open(args, &settings, network.network(), views)?,
+        None => None,
+    };
+    let setup = Setup {
+        loading: loading.clone(),
+        maps,
+        skips: args.unusable == Unusable::Skip,
+        keeping,
+    };
+    let mut descent = match &resumed {
+        None => Descent::new(network, &examples, setup),
+        Some(checkpoint) => Descent::resume(checkpoint, network, &examples, setup)?,
+    };
+
+    let signals = Signals::watch()?;
+    let mut log = Log::open(args, &recipe, descent.history(), signals.stop())?;
+    let ended = descent.run(&signals.stop(), &mut |event| log.take(event));
+    log.end();
+    match ended {
+        Ok(Ended::Complete) => {}
+        Ok(Ended::Stopped) => return Err(stopped(&signals, &log)),
+        Err(error) => return Err(failed(error, &log)),
+    }
+    let maps = descent.take_maps();
+    let Fitted {
+        tensors,
+        judged,
+        history,
+        left_out,
+    } = descent.finish(&mut |event| log.take(event))?;
+    let [fitted_out, _] = left_out;
+    let evaluation = output::evaluated(
+        data.classes.count(),
+        judged.into_iter().map(|(place, scores)| {
+            let Example { entry, class } = &examples.judged[place];
+            (ClipName::new(&entry.path), *class, scores)
+        }),
+    );
+    let how = judging.how(1);
+    let training = Training {
+        tuned: args.tune.to_string(),
+        start: start.name.clone(),
+        start_sha256: start.sha256.clone(),
+        clips: examples.fitted.len() - fitted_out.len(),
+        clips_per_class: fitted_out.iter().fold(counts, |mut counts, &place| {
+            counts[examples.fitted[place].class] -= 1;
+            counts
+        }),
+        data_sha256,
+        recipe: recipe::values(&recipe),
+        judged: Some(Judged {
+            how,
+            clips: evaluation.answered(),
+            top_1: evaluation.top(1).count,
+        }),
+    };
+    let options = &loading.options;
+    let trained = Trained {
+        labels: data.classes.names().map(<[String]>::to_vec),
+        metadata: looked_at_with(
+            &about,
+            options.segments,
+            options.preprocess,
+            options.sampling,
+        ),
+        training: training.clone(),
+    };
+    write_network(args.output(), &tensors, data.classes.count(), trained)
+        .map_err(WriteError::from)?;
+    kept::tidy(args, maps, &checkpoint);
+
+    let labels = data.labels();
+    output::write(
+        args,
+        &TrainingSummary {
+            training: &training,
+            fit: Fit::Network {
+                epochs: &history,
+                at_most: recipe.epochs,
+                seconds: begun.elapsed().as_secs_f64(),
+            },
+            judged: Some(&output::shown(&evaluation, &labels, &settings)),
+            failures: log.failures(),
+            written: &args.output().display().to_string(),
+        },
+    )?;
+    Ok(())
+}
+
+/// The state to go on from.
+///
+/// # Errors
+/// None where one is wanted, one where none is.
+fn resumed(args: &Args, path: &Path) -> Result<Option<Checkpoint<'static>>, Failure> {
+    match (args.resume, path.exists()) {
+        (true, true) => Ok(Some(Checkpoint::read(path)?)),
+        (true, false) => Err(Failure::usage(anyhow!(
+            "there is nothing to go on from: {} does not exist",
+            path.display()
+        ))),
+        (false, true) => Err(Failure::usage(anyhow!(
+            "{} holds a training that was stopped: --resume goes on with it; remove the file to begin anew",
+            path.display()
+        ))),
+        (false, false) => Ok(None),
+    }
+}
+
+/// The clips on both sides.
+fn examples(args: &Args, judging: &Judging, start: &Start) -> Result<Examples, Failure> {
+    let data = &start.data;
+    let of = |clips: &[(ClipEntry, usize)]| -> Vec<Example> {
+        let clips = clips.iter().cloned();
+        clips
+            .map(|(entry, class)| Example { entry, class })
+            .collect()
+    };
+    let (mut fitted, mut judged) = (of(&data.fitted), of(&data.judged));
+    if let Judging::Share(share) = judging {
+        let clips = fitted.iter().zip(&data.groups);
+        let clips = clips.map(|(example, name)| Group {
+            class: example.class,
+            name: name.as_deref(),
+        });
+        let split = hold_back(&clips.collect::<Vec<_>>(), *share, args.seed);
+        let pick = |places: &[usize]| places.iter().map(|&place| fitted[place].clone()).collect();
+        (fitted, judged) = (pick(&split.fitted), pick(&split.judged));
+    }
+    if fitted.is_empty() || judged.is_empty() {
+        return Err(Failure::usage(anyhow!(
+            "too few clips, or too few groups of them, to hold some back; give clips to judge by with --val"
+        )));
+    }
+    Ok(Examples {
+        fitted,
+        judged,
+        mirrored: start.mirroring.classes.clone(),
+    })
+}
+
+/// A hash of the clips, and of which of them are held back.
+fn data_sha256(examples: &Examples) -> String {
+    let of = |side: &[Example]| -> Vec<(ClipEntry, usize)> {
+        let clips = side.iter();
+        clips
+            .map(|Example { entry, class }| (entry.clone(), *class))
+            .collect()
+    };
+    let sides = [of(&examples.fitted), of(&examples.judged)];
+    sha256_of(&sides[0], &sides[1])
+}
+
+fn loading(args: &Args, about: &Metadata, device: Device, clips: usize) -> Loading {
+    let threads = args.engine.threads;
+    let threads =
+        threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let workers = threads.min(MAX_WORKERS).min(clips).max(1);
+    let mut open = args.clips_from.open_options();
+    open.threads = open.threads.or(Some((threads / workers).max(1)));
+    Loading {
+        options: LoadOptions {
+            open,
+            sampling: args.prepare.sampling.or(about.sampling).unwrap_or_default(),
+            segments: args.segments().unwrap_or(about.segments),
+            preprocess: args.prepare.preprocess.unwrap_or(about.preprocess),
+            turns: match device {
+                Device::Cpu => Turns::alternating(),
+                Device::Cuda(_) => Turns::beside(),
+            },
+            ..LoadOptions::default()
+        },
+        workers,
+    }
+}
+
+/// The head of the weights tells these classes apart only if they say so: as many may be others.
+fn head(data: &Data, about: &Metadata) -> Head {
+    match (data.classes.names(), &about.labels) {
+        (Some(names), Some(labels)) if names == labels => Head::Kept,
+        _ => Head::New,
+    }
+}
+
+/// Says which tensors are new.
+///
+/// # Errors
+/// New ones that would stay as random as they are.
+fn check_new(network: &TrainedNetwork, quiet: bool) -> Result<(), Failure> {
+    let new = network.new_tensors();
+    let is_trained =
+        |name: &&String| network.recipe().tune == Tuned::All || is_of_the_last_stage(name);
+    if let Some(first) = new.iter().find(|name| !is_trained(name)) {
+        let count = new.iter().filter(|name| !is_trained(name)).count();
+        return Err(Failure::usage(anyhow!(
+            "the weights lack {count} tensors that --tune last leaves as they are, the first is {first}; --tune all fits them, too"
+        )));
+    }
+    let others = new.iter().filter(|name| !is_of_the_head(name)).count();
+    match (new.is_empty(), others) {
+        _ if quiet => {}
+        (true, _) => say("eco: the head goes on from the weights': the classes are the same"),
+        (false, 0) => say("eco: the head is new"),
+        (false, others) => say(format_args!(
+            "eco: the head is new, and so are {others} tensors that the weights lack"
+        )),
+    }
+    Ok(())
+}
+
+fn stopped(signals: &Signals, log: &Log) -> Failure {
+    let message = match log.kept() {
+        Some(path) => anyhow!(
+            "interrupted: {} holds what was learnt; the same command with --resume goes on",
+            path.display()
+        ),
+        None => anyhow!("interrupted before the first step: nothing was learnt"),
+    };
+    Failure::with_code(signals.exit_code().unwrap_or(1), message)
+}
+
+fn failed(error: DescentError, log: &Log) -> Failure {
+    let advice = match &error {
+        DescentError::Network(Error::Loss(_) | Error::Gradient(_)) => {
+            "; a smaller learning rate may help: --set learning_rate=0.0003"
+        }
+        DescentError::Clip { .. } => "; --unusable skip leaves such clips out",
+        _ => "",
+    };
+    let place = log.place();
+    let kept = match log.kept() {
+        Some(path) => format!(
+            ". {} holds what was learnt before; the same command with --resume goes on",
+            path.display()
+        ),
+        None => String::new(),
+    };
+    anyhow!("{place}{:#}{advice}{kept}", anyhow!(error)).into()
+}
