@@ -17,14 +17,18 @@ use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::clip::{ClipEntry, LoadOptions, Turns};
 use crate::engine::Device;
+use crate::file::free_space;
 use crate::network::{is_of_the_head, is_of_the_last_stage};
 use crate::recognise::{ClipName, OpenWeights};
 use crate::show::training::{Fit, TrainingSummary};
+use crate::text::number::file_size;
 use crate::train::descent::{
     Descent, DescentError, Ended, Example, Examples, Fitted, Keeping, Loading, Setup,
 };
 use crate::train::network::{Error, Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
-use crate::train::{Checkpoint, Group, Trained, Tuned, WriteError, hold_back, write_network};
+use crate::train::{
+    Checkpoint, Group, Recipe, Trained, Tuned, WriteError, hold_back, write_network,
+};
 use crate::weights::{Judged, Metadata, Training};
 
 /// Most clips that are loaded at the same time: more would only wait for each other.
@@ -71,7 +75,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Some(checkpoint) => TrainedNetwork::resume(checkpoint, device)?,
         None => TrainedNetwork::new(weights.tensors(), with)?,
     };
-    check_new(&network, quiet)?;
+    if resumed.is_none() {
+        check_new(&network, quiet)?;
+    }
+    check_space(args, &network)?;
     let settings = kept::settings(&loading, &keeping.start, device);
     let views = kept::views(&recipe, &examples);
     let maps = match views {
@@ -96,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match ended {
         Ok(Ended::Complete) => {}
         Ok(Ended::Stopped) => return Err(stopped(&signals, &log)),
-        Err(error) => return Err(failed(error, &log)),
+        Err(error) => return Err(failed(error, &log, &recipe)),
     }
     let maps = descent.take_maps();
     let Fitted {
@@ -295,21 +302,62 @@ fn stopped(signals: &Signals, log: &Log) -> Failure {
     Failure::with_code(signals.exit_code().unwrap_or(1), message)
 }
 
-fn failed(error: DescentError, log: &Log) -> Failure {
-    let advice = match &error {
-        DescentError::Network(Error::Loss(_) | Error::Gradient(_)) => {
-            "; a smaller learning rate may help: --set learning_rate=0.0003"
+/// Refuses a place for the output that has too little room.
+fn check_space(args: &Args, network: &TrainedNetwork) -> Result<(), Failure> {
+    let directory = match args.output().parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let values = network.network().state_dict();
+    let values = values
+        .iter()
+        .map(|spec| spec.shape.iter().product::<usize>());
+    let wanted = (values.sum::<usize>() * size_of::<f32>()) as u64;
+    match free_space(directory) {
+        Some(free) if free < wanted => Err(anyhow!(
+            "{} has {} free, and the weights take {}",
+            directory.display(),
+            file_size(free),
+            file_size(wanted)
+        )
+        .into()),
+        // The state of a training that is stopped has the weights, the best ones so far, and their momentum.
+        Some(free) if free < 4 * wanted && !args.speech.quiet => {
+            say(format_args!(
+                "eco: {} has {} free, which is too little for the weights and for the state of a training that is stopped",
+                directory.display(),
+                file_size(free)
+            ));
+            Ok(())
         }
-        DescentError::Clip { .. } => "; --unusable skip leaves such clips out",
-        _ => "",
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: DescentError, log: &Log, recipe: &Recipe) -> Failure {
+    let kept = log.kept().map(|path| path.display());
+    let advice = match (&error, kept) {
+        (DescentError::Network(Error::Loss(_) | Error::Gradient(_)), kept) => {
+            let rate = recipe.learning_rate / 3.0;
+            let held = kept.map_or(String::new(), |path| {
+                format!("; {path} holds the network before that step, remove it to begin anew")
+            });
+            format!(
+                "; a smaller learning rate may help, such as --set learning_rate={rate:.1e}{held}"
+            )
+        }
+        (error, kept) => {
+            let skip = match error {
+                DescentError::Clip { .. } => "; --unusable skip leaves such clips out",
+                _ => "",
+            };
+            let held = kept.map_or(String::new(), |path| {
+                format!(
+                    "; {path} holds what was learnt before, the same command with --resume goes on"
+                )
+            });
+            format!("{skip}{held}")
+        }
     };
-    let place = log.place();
-    let kept = match log.kept() {
-        Some(path) => format!(
-            ". {} holds what was learnt before; the same command with --resume goes on",
-            path.display()
-        ),
-        None => String::new(),
-    };
-    anyhow!("{place}{:#}{advice}{kept}", anyhow!(error)).into()
+    anyhow!("{}{:#}{advice}", log.place(), anyhow!(error)).into()
 }
