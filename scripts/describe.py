@@ -3,6 +3,7 @@
     describe.py table DIR           shapes by forward hooks and torchinfo's counts, as DIR/ARCH_SEGMENTS_BATCH.json
     describe.py tensorboard DIR     the graph that torch.utils.tensorboard writes, as event files in DIR/ARCH and as DIR/ARCH.json
     describe.py events DIR          prints the graph of the event file in DIR, by TensorBoard's reader, as JSON
+    describe.py scalars DIR         prints the scalars of the event files in DIR, by TensorBoard's reader, as JSON
 """
 
 import argparse
@@ -73,9 +74,19 @@ def events(folder):
     ]
 
 
+def scalars(folder):
+    """Name to `[wall time, step, value]` of the scalars in a folder of event files, as TensorBoard reads them."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    reader = EventAccumulator(str(folder))
+    reader.Reload()
+    return {tag: [[event.wall_time, event.step, event.value] for event in reader.Scalars(tag)]
+            for tag in reader.Tags()["scalars"]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["table", "tensorboard", "events"])
+    parser.add_argument("what", choices=["table", "tensorboard", "events", "scalars"])
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
     if args.what == "table":
@@ -87,7 +98,8 @@ def main():
             write_graph(arch, args.folder / arch)
             (args.folder / f"{arch}.json").write_text(json.dumps(events(args.folder / arch)))
     else:
-        print(json.dumps(events(args.folder)))
+        read = {"events": events, "scalars": scalars}[args.what]
+        print(json.dumps(read(args.folder)))
 
 
 if __name__ == "__main__":

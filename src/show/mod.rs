@@ -4,6 +4,7 @@
 mod canvas;
 mod ending;
 pub mod evaluation;
+pub mod fit;
 pub mod graph;
 mod picture;
 pub mod report;
@@ -11,6 +12,7 @@ mod rows;
 pub mod sheet;
 mod strip;
 pub mod summary;
+pub mod tensorboard;
 pub mod training;
 pub mod values;
 mod words;

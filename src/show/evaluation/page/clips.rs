@@ -46,9 +46,9 @@ impl Entry {
     }
 }
 
-/// The answered clips.
+/// The answered clips of a page.
 #[derive(Debug, Default)]
-pub(super) struct ClipList(Vec<Entry>);
+pub struct ClipList(Vec<Entry>);
 
 /// What the page's script reads, and how many clips are in it.
 pub(super) struct ListJson {
@@ -57,7 +57,8 @@ pub(super) struct ListJson {
 }
 
 impl ClipList {
-    pub(super) fn add(&mut self, sample: &Sample, judged: Option<Judgement>) {
+    /// Adds a sample that has been judged. One without an answer is no part of the list.
+    pub fn add(&mut self, sample: &Sample, judged: Option<Judgement>) {
         let (Some(judged), Ok(scores)) = (judged, &sample.scores) else {
             return;
         };
@@ -77,8 +78,13 @@ impl ClipList {
         self.0.iter().filter(|entry| !entry.is_right()).count()
     }
 
-    /// The worst mistakes, those with the highest scores first.
-    pub(super) fn worst(&self) -> Vec<&Entry> {
+    /// The worst mistakes: wrong answers, those with the highest scores first. At most [`WORST`].
+    pub fn worst(&self) -> Vec<&ClipName> {
+        let worst = self.worst_entries().into_iter();
+        worst.map(|entry| &entry.clip).collect()
+    }
+
+    pub(super) fn worst_entries(&self) -> Vec<&Entry> {
         let mut worst = self.worst_first();
         worst.retain(|entry| !entry.is_right());
         worst.truncate(WORST);

@@ -5,7 +5,7 @@ use crate::show::evaluation::Summary;
 use crate::text::number::thousands;
 
 /// A number with its name and what it is a share of.
-pub(super) struct Figure {
+pub(in crate::show) struct Figure {
     pub name: String,
     pub value: String,
     pub words: String,
@@ -14,13 +14,13 @@ pub(super) struct Figure {
 }
 
 /// A share and where it lies with 95 % confidence, in percent.
-pub(super) struct Scale {
+pub(in crate::show) struct Scale {
     pub share: f64,
     pub low: f64,
     pub width: f64,
 }
 
-pub(super) fn of(summary: &Summary) -> Vec<Figure> {
+pub(in crate::show) fn of(summary: &Summary) -> Vec<Figure> {
     let evaluation = summary.evaluation;
     let mut figures: Vec<Figure> = summary
         .ks()

@@ -1,28 +1,6 @@
-//! The messages of an event file, as far as a graph needs them. Field numbers are those of TensorBoard's definitions.
+//! The messages of a graph, as far as they are needed. Field numbers are those of TensorBoard's definitions.
 
 use std::collections::BTreeMap;
-
-/// One record of an event file.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Event {
-    /// Seconds since 1970.
-    #[prost(double, tag = "1")]
-    pub wall_time: f64,
-    /// What happened.
-    #[prost(oneof = "What", tags = "3, 4")]
-    pub what: Option<What>,
-}
-
-/// The content of an [`Event`].
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum What {
-    /// The version of the file's format; the first event.
-    #[prost(string, tag = "3")]
-    FileVersion(String),
-    /// An encoded [`GraphDef`].
-    #[prost(bytes, tag = "4")]
-    GraphDef(Vec<u8>),
-}
 
 /// A graph.
 #[derive(Clone, PartialEq, prost::Message)]

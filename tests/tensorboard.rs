@@ -1,0 +1,37 @@
+//! Scalars in event files: what TensorBoard reads from them.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use common::script;
+use eco::show::tensorboard::EventWriter;
+use serde_json::{Value, json};
+
+#[test]
+fn tensorboard_reads_the_scalars_of_a_training_that_went_on_in_a_second_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let mut first = EventWriter::create(folder.path()).unwrap();
+    first.scalar("loss/train", 75, 1.5, at(100));
+    first.scalar("loss/judged", 75, 0.0, at(101));
+    first.flush().unwrap();
+    first.scalar("loss/train", 150, 0.75, at(200));
+    first.flush().unwrap();
+    let mut second = EventWriter::create(folder.path()).unwrap();
+    second.scalar("loss/train", 225, 0.5, at(300));
+    second.flush().unwrap();
+    let read = script(
+        "describe.py",
+        [OsStr::new("scalars"), folder.path().as_os_str()],
+    );
+    let read: Value = serde_json::from_str(&read).unwrap();
+    assert_eq!(
+        read,
+        json!({
+            "loss/train": [[100.0, 75, 1.5], [200.0, 150, 0.75], [300.0, 225, 0.5]],
+            "loss/judged": [[101.0, 75, 0.0]],
+        })
+    );
+}
