@@ -12,30 +12,32 @@ use eco::recognise::ClipName;
 use eco::recognise::evaluation::{Evaluation, Sample};
 use eco::show::Ending;
 use eco::show::evaluation::{ClipList, LeftOut, Summary};
-use eco::show::fit::{EpochRow, FitPage, JudgedClips, page};
+use eco::show::fit::{FitPage, JudgedClips, page};
 use eco::show::report::About;
+use eco::train::{EpochRecord, Measured};
 use eco::weights::Training;
 use serde_json::{Value, json};
 
 /// As many epochs as the presets have.
 const EPOCHS: usize = 40;
 
-fn epochs() -> Vec<EpochRow> {
+fn epochs() -> Vec<EpochRecord> {
     (0..EPOCHS)
         .map(|epoch| {
             let left = 1.0 / (1.0 + epoch as f64);
-            EpochRow {
+            EpochRecord {
                 epoch,
-                steps: 75,
-                step: 75 * (epoch + 1),
+                steps: 75 * (epoch + 1),
                 loss: 2.0 * left,
                 top_1: 1.0 - 0.8 * left,
                 learning_rate: 1e-3 * left,
-                judged_loss: Some(0.4 + left),
-                judged_top_1: Some(0.9 - 0.5 * left),
+                judged: Some(Measured {
+                    loss: 0.4 + left,
+                    top_1: 0.9 - 0.5 * left,
+                }),
                 is_best: epoch < 30,
                 seconds: 61.0,
-                clips_per_second: 9.5,
+                clips: 580,
             }
         })
         .collect()

@@ -2,13 +2,12 @@
 
 use crate::cli::weights::DEMO_NOTICE;
 use crate::recipe::KINETICS_CLASSES;
-use crate::recognise::{Recogniser, WeightsSource};
+use crate::recognise::{OpenWeights, Recogniser, WeightsSource};
 use crate::show::report::About;
 use crate::text::counted;
 
-/// The weights and settings in words, for the report and for `-v`.
-pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
-    let open = recogniser.weights();
+/// Weights in words, without settings.
+pub(super) fn of_weights(open: &OpenWeights) -> About {
     let metadata = open.metadata();
     let mut weights = Facts::default();
     weights.add("File", Some(open.source()));
@@ -19,7 +18,17 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     weights.add("Epoch", metadata.epoch);
     let accuracy = metadata.best_prec1.map(|percent| format!("{percent:.2}%"));
     weights.add("Best accuracy", accuracy);
+    About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        note: (*open.source() == WeightsSource::Demo)
+            .then(|| format!("The weights are {DEMO_NOTICE}.")),
+        weights: weights.0,
+        settings: Vec::new(),
+    }
+}
 
+/// The weights and settings in words, for the report and for `-v`.
+pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About {
     let (engine, options) = (recogniser.engine(), recogniser.options());
     let mut settings = Facts::default();
     let runs = format!("{} on {}", engine.kind(), engine.device());
@@ -40,11 +49,8 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     let limit = min_score.map(|score| format!("{}%", score * 100.0));
     settings.add("Uncertain below", limit);
     About {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        note: (*open.source() == WeightsSource::Demo)
-            .then(|| format!("The weights are {DEMO_NOTICE}.")),
-        weights: weights.0,
         settings: settings.0,
+        ..of_weights(recogniser.weights())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Frames for pages and sheets.
 
-use crate::clip::{Loaded, SourceFrame};
+use crate::clip::{Loaded, Pipeline, SourceFrame};
 use crate::recipe::FRAME_SIZE;
 use crate::show::Picture;
+use crate::show::evaluation::MistakeFrames;
 use crate::text::number::file_size;
 
 /// From this size on, in bytes, browsers are slow to open a page.
@@ -35,4 +36,15 @@ pub(super) fn with_pictures<T>(loaded: &Loaded, show: impl FnOnce(&[Picture]) ->
         })
         .collect();
     show(&pictures)
+}
+
+/// The frames of clips that were answered wrong.
+pub(super) fn mistake_frames(clips: Pipeline) -> Vec<MistakeFrames> {
+    let frames = clips.map(|item| match item.outcome {
+        Ok(loaded) => {
+            with_pictures(&loaded, MistakeFrames::new).unwrap_or_else(MistakeFrames::missing)
+        }
+        Err(error) => MistakeFrames::missing(error),
+    });
+    frames.collect()
 }

@@ -11,7 +11,7 @@ use super::kept::Kept;
 use super::output::{End, Output};
 use crate::cli::exit::Failure;
 use crate::cli::labelled::{Labelled, classified};
-use crate::cli::pictures::with_pictures;
+use crate::cli::pictures::mistake_frames;
 use crate::cli::progress::Progress;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
@@ -124,14 +124,7 @@ fn frames(
         let found = clips.iter().find(|(entry, _)| entry.path == name.path());
         found.map_or_else(|| name.path().to_owned().into(), |(entry, _)| entry.clone())
     };
-    let loaded = recogniser.load(worst.iter().map(entry).collect());
-    let frames = loaded.map(|item| match item.outcome {
-        Ok(loaded) => {
-            with_pictures(&loaded, MistakeFrames::new).unwrap_or_else(MistakeFrames::missing)
-        }
-        Err(error) => MistakeFrames::missing(error),
-    });
-    frames.collect()
+    mistake_frames(recogniser.load(worst.iter().map(entry).collect()))
 }
 
 /// Everything that can change a score, by name.

@@ -16,6 +16,7 @@ use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource};
+use crate::show::fit::{FitPage, JudgedClips};
 use crate::show::training::{Fit, TrainingSummary};
 use crate::train::head::Balance;
 use crate::train::{
@@ -66,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let message = anyhow!("interrupted: the head is fitted, nothing is written");
         return Err(Failure::with_code(code, message));
     }
-    let evaluation = output::evaluated(
+    let (evaluation, listed) = output::evaluated(
         class_count,
         judged.into_iter().map(|(place, scores)| {
             (
@@ -105,6 +106,28 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     )?;
 
     let labels = data.labels();
+    let shown = output::shown(&evaluation, &labels, &settings);
+    if args.report.is_some() {
+        let entries = data.fitted.iter().chain(&data.judged);
+        let entries = entries.map(|(entry, _)| entry);
+        let frames = output::frames(&listed, entries, |clips| recogniser.load(clips));
+        let page = FitPage {
+            about: &about::describe(&recogniser, None),
+            training: &training,
+            epochs: &[],
+            tried: &tried,
+            preset: None,
+            judged: Some(JudgedClips {
+                summary: &shown,
+                clips: &listed,
+                frames: Ok(frames),
+            }),
+            left_out: &failures,
+            stages: &[("features", looking), ("fit", fitting)],
+            incomplete: None,
+        };
+        output::write_page(args, page)?;
+    }
     output::write(
         args,
         &TrainingSummary {
@@ -116,7 +139,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 tried: &tried,
                 seconds: [looking, fitting],
             },
-            judged: Some(&output::shown(&evaluation, &labels, &settings)),
+            judged: Some(&shown),
             failures: &failures,
             written: &args.output().display().to_string(),
         },

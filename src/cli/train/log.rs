@@ -1,12 +1,16 @@
 //! What a fit tells while it runs: a live line, a line for every epoch, TensorBoard's scalars.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::anyhow;
 
 use super::args::Args;
 use crate::cli::exit::Failure;
 use crate::cli::progress::FitProgress;
 use crate::cli::say::say;
 use crate::recognise::Stop;
+use crate::show::tensorboard::EventWriter;
 use crate::train::descent::Event;
 use crate::train::{EpochRecord, Position, Recipe};
 
@@ -18,6 +22,8 @@ pub(super) struct Log {
     at: Option<Position>,
     kept: Option<PathBuf>,
     failures: Vec<(String, String)>,
+    /// TensorBoard's, until one cannot be written.
+    scalars: Option<EventWriter>,
 }
 
 impl Log {
@@ -32,7 +38,9 @@ impl Log {
         if let (Some(last), false) = (before.last(), quiet) {
             say(format_args!("eco: goes on after epoch {}", last.epoch + 1));
         }
+        let scalars = args.logdir.as_deref().map(EventWriter::create);
         Ok(Self {
+            scalars: scalars.transpose()?,
             progress: FitProgress::new(recipe.epochs, stop, quiet),
             epochs: recipe.epochs,
             quiet,
@@ -51,7 +59,10 @@ impl Log {
                 self.at = Some(step.at);
                 self.progress.step(step);
             }
-            Event::Epoch(record) => self.say(&line(record, self.epochs)),
+            Event::Epoch(record) => {
+                self.say(&line(record, self.epochs));
+                self.write_scalars(record);
+            }
             Event::LeftOut { clip, error } => {
                 self.say(&format!("eco: left out: {}: {error}", clip.display()));
                 self.failures
@@ -83,6 +94,36 @@ impl Log {
             Some(Position { epoch, step }) => {
                 format!("after step {} of epoch {}: ", step + 1, epoch + 1)
             }
+        }
+    }
+
+    /// Adds an epoch to TensorBoard's file. A file that cannot be written does not end a training.
+    fn write_scalars(&mut self, record: &EpochRecord) {
+        let Some(writer) = &mut self.scalars else {
+            return;
+        };
+        let judged = record.judged;
+        let rate = record.clips as f64 / record.seconds.max(1e-9);
+        let values = [
+            ("loss/training", Some(record.loss)),
+            ("loss/judged", judged.map(|judged| judged.loss)),
+            ("top_1/training", Some(record.top_1)),
+            ("top_1/judged", judged.map(|judged| judged.top_1)),
+            ("learning_rate", Some(record.learning_rate)),
+            ("clips_per_second", Some(rate)),
+        ];
+        let now = SystemTime::now();
+        for (tag, value) in values {
+            if let Some(value) = value {
+                writer.scalar(tag, record.steps, value, now);
+            }
+        }
+        if let Err(error) = writer.flush() {
+            self.scalars = None;
+            self.say(&format!(
+                "eco: scalars are not written any more: {:#}",
+                anyhow!(error)
+            ));
         }
     }
 

@@ -12,14 +12,17 @@ use super::log::Log;
 use super::output;
 use super::recipe;
 use super::start::{Start, looked_at_with};
+use crate::cli::about;
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
-use crate::clip::{ClipEntry, LoadOptions, Turns};
+use crate::clip::{ClipEntry, LoadOptions, Turns, load_ahead};
 use crate::engine::Device;
 use crate::file::free_space;
 use crate::network::{is_of_the_head, is_of_the_last_stage};
 use crate::recognise::{ClipName, OpenWeights};
+use crate::show::fit::{ComparedWith, FitPage, JudgedClips};
+use crate::show::report::About;
 use crate::show::training::{Fit, TrainingSummary};
 use crate::text::number::file_size;
 use crate::train::descent::{
@@ -27,7 +30,7 @@ use crate::train::descent::{
 };
 use crate::train::network::{Error, Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
 use crate::train::{
-    Checkpoint, Group, Recipe, Trained, Tuned, WriteError, hold_back, write_network,
+    Checkpoint, Group, Preset, Recipe, Trained, Tuned, WriteError, hold_back, write_network,
 };
 use crate::weights::{Judged, Metadata, Training};
 
@@ -44,8 +47,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let data = &start.data;
     let device = args.engine.device.resolve()?;
     let weights = OpenWeights::open_partial(start.source.clone())?;
-    let about = weights.metadata().clone();
-    let recipe = recipe::of_network(args, about.architecture, start.mirroring.is_on)?;
+    let metadata = weights.metadata().clone();
+    let recipe = recipe::of_network(args, metadata.architecture, start.mirroring.is_on)?;
 
     let checkpoint = args.output().with_extension("checkpoint.safetensors");
     let resumed = resumed(args, &checkpoint)?;
@@ -63,10 +66,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             .map_err(Failure::usage)?;
     }
 
-    let loading = loading(args, &about, device, examples.fitted.len());
+    let loading = loading(args, &metadata, device, examples.fitted.len());
     let with = Beginning {
         classes: data.classes.count(),
-        head: head(data, &about),
+        head: head(data, &metadata),
         segments: Some(loading.options.segments),
         recipe: recipe.clone(),
         device,
@@ -113,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         left_out,
     } = descent.finish(&mut |event| log.take(event))?;
     let [fitted_out, _] = left_out;
-    let evaluation = output::evaluated(
+    let (evaluation, listed) = output::evaluated(
         data.classes.count(),
         judged.into_iter().map(|(place, scores)| {
             let Example { entry, class } = &examples.judged[place];
@@ -142,7 +145,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let trained = Trained {
         labels: data.classes.names().map(<[String]>::to_vec),
         metadata: looked_at_with(
-            &about,
+            &metadata,
             options.segments,
             options.preprocess,
             options.sampling,
@@ -153,7 +156,42 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .map_err(WriteError::from)?;
     kept::tidy(args, maps, &checkpoint);
 
+    let seconds = begun.elapsed().as_secs_f64();
     let labels = data.labels();
+    let shown = output::shown(&evaluation, &labels, &settings);
+    if args.report.is_some() {
+        let entries = examples.judged.iter().map(|example| &example.entry);
+        let frames = output::frames(&listed, entries, |clips| {
+            load_ahead(
+                clips.into_iter().map(Ok),
+                loading.options.clone(),
+                loading.workers,
+            )
+        });
+        let preset = args.preset.unwrap_or(Preset::Small);
+        let page = FitPage {
+            about: &About {
+                settings: settings.clone().into_iter().collect(),
+                ..about::of_weights(&weights)
+            },
+            training: &training,
+            epochs: &history,
+            tried: &[],
+            preset: Some(ComparedWith {
+                name: preset.name(),
+                values: &recipe::values(&Recipe::of(preset, metadata.architecture)),
+            }),
+            judged: Some(JudgedClips {
+                summary: &shown,
+                clips: &listed,
+                frames: Ok(frames),
+            }),
+            left_out: log.failures(),
+            stages: &[("epochs", seconds)],
+            incomplete: None,
+        };
+        output::write_page(args, page)?;
+    }
     output::write(
         args,
         &TrainingSummary {
@@ -161,9 +199,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             fit: Fit::Network {
                 epochs: &history,
                 at_most: recipe.epochs,
-                seconds: begun.elapsed().as_secs_f64(),
+                seconds,
             },
-            judged: Some(&output::shown(&evaluation, &labels, &settings)),
+            judged: Some(&shown),
             failures: log.failures(),
             written: &args.output().display().to_string(),
         },

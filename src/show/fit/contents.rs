@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::epoch::EpochRow;
 use crate::show::evaluation::{ClipList, MistakeFrames, NoFrames, Summary};
 use crate::show::report::About;
+use crate::train::EpochRecord;
 use crate::train::head::Tried;
 use crate::weights::Training;
 
@@ -18,7 +18,7 @@ pub struct FitPage<'a> {
     /// What the written weights say about it.
     pub training: &'a Training,
     /// The epochs; none for a head alone.
-    pub epochs: &'a [EpochRow],
+    pub epochs: &'a [EpochRecord],
     /// The penalties of the head that were tried; none where the network was fitted, or where the penalty was given.
     pub tried: &'a [Tried],
     /// What the recipe is compared with.

@@ -1,17 +1,18 @@
 //! Which curves a page has.
 
 use super::chart::{Chart, Floor, Plan, Series, Style};
-use super::epoch::{EpochRow, best};
+use super::epoch::best;
 use crate::text::number::four_digits;
+use crate::train::EpochRecord;
 use crate::train::head::Tried;
 
 /// Labels below a chart, at most.
 const LABELS: usize = 8;
 
 /// Loss, accuracy and learning rate over the epochs.
-pub(super) fn of_epochs(epochs: &[EpochRow]) -> Vec<Chart> {
+pub(super) fn of_epochs(epochs: &[EpochRecord]) -> Vec<Chart> {
     let step = label_step(epochs.len());
-    let plan = |name, series, floor, is_share, words: fn(&EpochRow) -> String| Plan {
+    let plan = |name, series, floor, is_share, words: fn(&EpochRecord) -> String| Plan {
         name,
         x_name: "epoch",
         labels: epochs
@@ -28,18 +29,22 @@ pub(super) fn of_epochs(epochs: &[EpochRow]) -> Vec<Chart> {
         floor,
         is_share,
     };
-    let series = |name, style, value: fn(&EpochRow) -> Option<f64>| Series {
+    let series = |name, style, value: fn(&EpochRecord) -> Option<f64>| Series {
         name,
         style,
         values: epochs.iter().map(value).collect(),
     };
     let loss = vec![
         series("in training", Style::Fitted, |row| Some(row.loss)),
-        series("judged", Style::Judged, |row| row.judged_loss),
+        series("judged", Style::Judged, |row| {
+            row.judged.map(|judged| judged.loss)
+        }),
     ];
     let top_1 = vec![
         series("in training", Style::Fitted, |row| Some(row.top_1)),
-        series("judged", Style::Judged, |row| row.judged_top_1),
+        series("judged", Style::Judged, |row| {
+            row.judged.map(|judged| judged.top_1)
+        }),
     ];
     let rate = vec![series("at the end of the epoch", Style::Fitted, |row| {
         Some(row.learning_rate)
@@ -47,11 +52,14 @@ pub(super) fn of_epochs(epochs: &[EpochRow]) -> Vec<Chart> {
     let smallest = Floor::Smallest;
     let plans = [
         plan("Loss", loss, smallest, false, |row| {
-            let judged = row.judged_loss.map(|loss| format!(", {loss:.4} judged"));
+            let judged = row
+                .judged
+                .map(|judged| judged.loss)
+                .map(|loss| format!(", {loss:.4} judged"));
             format!("{:.4} in training{}", row.loss, judged.unwrap_or_default())
         }),
         plan("Top-1", top_1, smallest, true, |row| {
-            let judged = row.judged_top_1;
+            let judged = row.judged.map(|judged| judged.top_1);
             let judged = judged.map(|share| format!(", {:.2}% judged", share * 100.0));
             format!(
                 "{:.2}% in training{}",

@@ -1,10 +1,11 @@
 //! The numbers and facts at the top of the page.
 
 use super::contents::FitPage;
-use super::epoch::{EpochRow, best};
+use super::epoch::best;
 use crate::show::evaluation::{Figure, figures};
 use crate::text::number::thousands;
 use crate::text::{counted, one_line};
+use crate::train::EpochRecord;
 use crate::weights::Training;
 
 /// The numbers that say most.
@@ -39,8 +40,8 @@ fn plain(name: &str, value: String, words: String) -> Figure {
     }
 }
 
-fn epochs(epochs: &[EpochRow]) -> Figure {
-    let steps = epochs.last().map_or(0, |row| row.step);
+fn epochs(epochs: &[EpochRecord]) -> Figure {
+    let steps = epochs.last().map_or(0, |row| row.steps);
     let mut words = format!("{} steps", thousands(steps));
     if let Some(best) = best(epochs) {
         words += &format!("; best after epoch {}", epochs[best].epoch + 1);

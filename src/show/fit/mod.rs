@@ -9,4 +9,3 @@ pub mod page;
 mod recipe;
 
 pub use contents::{ComparedWith, FitPage, JudgedClips};
-pub use epoch::EpochRow;

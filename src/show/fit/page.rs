@@ -8,7 +8,7 @@ use askama::Template;
 use super::chart::{Chart, HEIGHT, WIDTH};
 use super::contents::FitPage;
 use super::curves;
-use super::epoch::{EpochRow, best};
+use super::epoch::best;
 use super::headline::{self, duration};
 use super::recipe::{self, RecipeRow};
 use crate::show::evaluation::{Answers, Figure};
@@ -16,6 +16,7 @@ use crate::show::report::About;
 use crate::show::words::day_and_minute;
 use crate::text::number::thousands;
 use crate::text::{counted, iso_date, one_line};
+use crate::train::{EpochRecord, Measured};
 
 /// Epochs up to which their table is open.
 const OPEN: usize = 12;
@@ -121,7 +122,7 @@ struct Page<'a> {
     facts: Vec<(String, String)>,
     about: &'a About,
     charts: Vec<Chart>,
-    epochs: &'a [EpochRow],
+    epochs: &'a [EpochRecord],
     /// The place of the best epoch.
     best: Option<usize>,
     recipe: Vec<RecipeRow>,
@@ -132,8 +133,10 @@ struct Page<'a> {
 }
 
 /// `93.10%`, or a dash.
-fn share(value: &Option<f64>) -> String {
-    value.map_or("–".to_owned(), |value| format!("{:.2}%", value * 100.0))
+fn share(judged: &Option<Measured>) -> String {
+    judged.map_or("–".to_owned(), |judged| {
+        format!("{:.2}%", judged.top_1 * 100.0)
+    })
 }
 
 /// `0.0009505`: four digits that count, without zeros at the end.
@@ -143,8 +146,13 @@ fn rate(value: &f64) -> String {
 }
 
 /// `0.9312`, or a dash.
-fn loss(value: &Option<f64>) -> String {
-    value.map_or("–".to_owned(), |value| format!("{value:.4}"))
+fn loss(judged: &Option<Measured>) -> String {
+    judged.map_or("–".to_owned(), |judged| format!("{:.4}", judged.loss))
+}
+
+/// `3.42`: clips per second in training.
+fn clips_per_second(record: &EpochRecord) -> String {
+    format!("{:.2}", record.clips as f64 / record.seconds.max(1e-9))
 }
 
 #[cfg(test)]
@@ -185,26 +193,27 @@ mod tests {
     }
 
     /// Epochs of which every other one is judged; the third judged one is the best.
-    fn epochs(count: usize) -> Vec<EpochRow> {
+    fn epochs(count: usize) -> Vec<EpochRecord> {
         (0..count)
-            .map(|epoch| EpochRow {
+            .map(|epoch| EpochRecord {
                 epoch,
-                steps: 75,
-                step: 75 * (epoch + 1),
+                steps: 75 * (epoch + 1),
                 loss: 1.0 / (1.0 + epoch as f64),
                 top_1: 1.0 - 0.5 / (1.0 + epoch as f64),
                 learning_rate: 1e-3,
-                judged_loss: (epoch % 2 == 0).then_some(0.25),
-                judged_top_1: (epoch % 2 == 0).then_some(0.875),
+                judged: (epoch % 2 == 0).then_some(Measured {
+                    loss: 0.25,
+                    top_1: 0.875,
+                }),
                 is_best: [0, 2, 4].contains(&epoch),
                 seconds: 61.0,
-                clips_per_second: 9.5,
+                clips: 580,
             })
             .collect()
     }
 
     /// The page about `epochs`, with answers of which every third is wrong.
-    fn page(training: &Training, epochs: &[EpochRow], tried: &[Tried]) -> String {
+    fn page(training: &Training, epochs: &[EpochRecord], tried: &[Tried]) -> String {
         let labels = [ODD, "growing", "shrinking"].map(str::to_owned);
         let mut evaluation = Evaluation::new(3, None);
         let mut clips = ClipList::default();
