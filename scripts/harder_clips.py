@@ -62,7 +62,7 @@ class Pose:
 def poses(label: str, rng: np.random.Generator) -> tuple[Pose, Pose]:
     """First and last pose for a class: random place, size, slant and speed."""
     x, y = rng.uniform(-0.15, 0.15, 2)
-    middle = Pose(x, y, rng.uniform(0.3, 0.45), rng.uniform(-0.3, 0.3))
+    middle = Pose(x, y, rng.uniform(0.35, 0.5), rng.uniform(-0.3, 0.3))
     if label in DIRECTIONS:
         dx, dy = (part * rng.uniform(0.4, 0.7) / 2 for part in DIRECTIONS[label])
         return replace(middle, x=x - dx, y=y - dy), replace(middle, x=x + dx, y=y + dy)
@@ -85,7 +85,7 @@ def texture(rng: np.random.Generator) -> np.ndarray:
         noise = noise / 3 + noise.mean(2, keepdims=True) * 2 / 3
         channels = [Image.fromarray(noise[:, :, c].astype(np.float32)).resize(TEXTURE, Image.BICUBIC) for c in range(3)]
         total += np.stack([np.asarray(channel) for channel in channels], 2)
-    total *= rng.uniform(20, 35) / total.std()
+    total *= rng.uniform(8, 18) / total.std()
     return np.clip(total + rng.uniform(80, 170), 0, 255)
 
 
@@ -115,10 +115,10 @@ def frames(part: str, index: int) -> list[Image.Image]:
     count = int(rng.integers(16, 31))
     background, cover = texture(rng), digit(part, rng)
     # Darker than the background where that is bright, brighter where it is dark.
-    contrast = rng.uniform(70, 110) * (-1 if background.mean() > 125 else 1)
+    contrast = rng.uniform(80, 120) * (-1 if background.mean() > 125 else 1)
     colour = np.clip(background.mean() + contrast + rng.uniform(-30, 30, 3), 0, 255)
     (width, height), room = SIZE, np.subtract(TEXTURE, SIZE)
-    angle, pan = rng.uniform(0, 2 * np.pi), rng.uniform(0, 70)
+    angle, pan = rng.uniform(0, 2 * np.pi), rng.uniform(0, 50)
     drawn = []
     for frame in range(count):
         share = frame / (count - 1)
