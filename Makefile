@@ -40,6 +40,10 @@ bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
 bench-load: build setup-full ## measure loading and importing weights beside PyTorch
 	@.venv/bin/python scripts/bench_load.py $(BENCH)
 
+.PHONY: bench-train
+bench-train: build setup-full ## train on a made-up set of clips and measure accuracy and time
+	@.venv/bin/python scripts/bench_train.py $(BENCH)
+
 .PHONY: test-cpu
 test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
 	@$(CARGO) test --no-default-features --target-dir target/cpu --lib

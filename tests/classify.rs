@@ -98,7 +98,7 @@ fn views_windows_and_limits_show_in_the_rows() {
     assert_eq!(rows[1]["views"], 6);
     assert_eq!(rows[1]["frames"].as_array().unwrap().len(), 6 * 4);
     for row in rows {
-        // The demo is sure of itself: float32 has no number between its best score and 1.
+        // A best score may be rounded to 1, which is not below the limit.
         let best = row["top"][0]["score"].as_f64().unwrap();
         assert_eq!(row["uncertain"], best < 1.0);
     }
