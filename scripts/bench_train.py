@@ -26,7 +26,7 @@ def timed(program: Path, *arguments: str | Path) -> tuple[str, float]:
 def measure(args: argparse.Namespace, tune: str) -> str:
     """Trains, evaluates, and returns the row of the table."""
     fitted = args.work / f"{tune}.safetensors"
-    # Features would be kept by the second run; they exist for the head alone.
+    # Kept features would make a second run of the head look fast.
     kind = ["--no-cache"] if tune == "head" else ["--tune", tune, "--epochs", str(args.epochs)]
     train = ["train", args.work / "train", "--val", args.work / "val", "--weights", args.weights]
     _, training = timed(args.eco, *train, *kind, "--output", fitted)
