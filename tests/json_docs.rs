@@ -268,6 +268,30 @@ fn train_is_as_documented() {
     check("eco train", &[said]);
 }
 
+#[cfg(feature = "libtorch")]
+#[test]
+fn the_training_of_a_network_is_as_documented() {
+    let folder = driver::folder();
+    let data = folder.path().join("data");
+    for (class, name) in [("a", "1"), ("a", "2"), ("b", "1"), ("b", "2")] {
+        clip(&data.join(class), name, 4);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+    command
+        .args(["train", "--weights", "demo", "--segments", "4"])
+        .args(["--tune", "last", "--epochs", "1", "--set", "warm_up=0"])
+        .args(["--device", "cpu", "--val", "50%", "--no-cache"])
+        .args(["--views", "0", "--format", "json"]);
+    let file = folder.path().join("my.safetensors");
+    let (_, stdout, stderr) = output(command.arg(&data).arg("-o").arg(file));
+    let mut said: Value = serde_json::from_str(&stdout).expect(&stderr);
+    said["judged"] = serde_json::json!({});
+    // As documented for a head, but for the recipe.
+    let tuned = said["training"]["tuned"].clone();
+    said["training"] = serde_json::json!({ "tuned": tuned, "recipe": {} });
+    check("The training of a network", &[said]);
+}
+
 #[test]
 fn the_table_of_summary_is_as_documented() {
     let plain = eco(&["summary", "--format", "json"]);
