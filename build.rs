@@ -35,11 +35,16 @@ mod libtorch {
         println!("cargo:rustc-env=ECO_LIBTORCH={libtorch}");
     }
 
-    /// Compiles the C++ file against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
+    /// Compiles the C++ files against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
     /// it does not matter which C++ ABI the libraries were built with.
     fn compile(libtorch: &str) {
-        const SOURCE: &str = "src/engine/libtorch/inference.cpp";
-        println!("cargo:rerun-if-changed={SOURCE}");
+        const SOURCES: [&str; 2] = [
+            "src/engine/libtorch/autocast.cpp",
+            "src/engine/libtorch/inference.cpp",
+        ];
+        SOURCES
+            .iter()
+            .for_each(|source| println!("cargo:rerun-if-changed={source}"));
         println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
         let beside = Path::new(libtorch).join("..");
         let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);
@@ -48,7 +53,7 @@ mod libtorch {
             .std("c++17")
             .warnings(false)
             .include(root.join("include"))
-            .file(SOURCE)
-            .compile("eco-inference");
+            .files(SOURCES)
+            .compile("eco-libtorch");
     }
 }

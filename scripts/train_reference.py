@@ -38,7 +38,8 @@ def case(arch, tune, steps, batch_norm="trained", accumulate=1, clip=None, smoot
         "learning_rate": 1e-3,
         "head_rate": head_rate,
         "bias_rate": 2.0,
-        "schedule": {"cosine": {"warm_up": 0.0}},
+        "schedule": "cosine",
+        "warm_up": 0.0,
         "momentum": 0.9,
         "update": update,
         "weight_decay": 5e-4,
@@ -49,6 +50,9 @@ def case(arch, tune, steps, batch_norm="trained", accumulate=1, clip=None, smoot
         "dropout": {"head": 0.0, "frames": 0.0, "volume": 0.0},
         "batch_norm": batch_norm,
         "early_stop": None,
+        "views": 0,
+        "mirror": False,
+        "precision": "fp32",
         "seed": 0,
     }
     return {"arch": arch, "recipe": recipe, "steps": steps}

@@ -138,7 +138,7 @@ fn six_motions_are_learnt_from_a_random_start() {
 
     // What was said is what the file does: it is judged again by the program that everybody uses.
     let mut evaluate = Command::new(env!("CARGO_BIN_EXE_eco"));
-    evaluate.args(["evaluate", "--format", "json", "--weights"]);
+    evaluate.args(["evaluate", "--weights"]);
     let again = json(evaluate.arg(&written).arg(&test));
     assert_eq!(again["top"][0]["count"], right);
     // Nothing that a finished training does not need is left.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use eco::engine::{ClipBatch, Device};
 use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork, keep_freed_memory};
-use eco::train::{BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned};
+use eco::train::{Arithmetic, BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned};
 use eco::weights::{RawTensor, Weights};
 use serde::Deserialize;
 
@@ -256,6 +256,54 @@ fn steps_of_eco_full_are_pytorchs() {
 fn steps_of_the_last_stage_are_pytorchs() {
     assert_equals_pytorch("lite-last");
     assert_equals_pytorch("full-last");
+}
+
+#[test]
+fn with_16_bits_answers_are_close_and_steps_go_the_same_way() {
+    let _turn = turn();
+    let reference = Reference::get();
+    let with_32 = Recipe {
+        dropout: Dropout::NONE,
+        ..mixed(Tuned::Last)
+    };
+    let with_16 = Recipe {
+        precision: Arithmetic::Bf16,
+        ..with_32.clone()
+    };
+    let (clips, classes) = reference.clips(0, 2);
+    let [mut with_32, mut with_16] = [with_32, with_16].map(|recipe| {
+        let network = reference.start("lite", &recipe);
+        let answer = network.evaluate(Input::Clips(&clips), &classes).unwrap();
+        (network, answer.logits)
+    });
+    let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let apart: Vec<f32> = with_32
+        .1
+        .iter()
+        .zip(&with_16.1)
+        .map(|(a, b)| a - b)
+        .collect();
+    let apart = norm(&apart) / norm(&with_32.1);
+    assert!(apart > 0.0 && apart < 2e-2, "{apart}");
+    // Weights stay 32 bits wide, and change where they change with 32 bits.
+    for network in [&mut with_32.0, &mut with_16.0] {
+        reference.step(network, 0);
+    }
+    let [with_32, with_16] = [&with_32.0, &with_16.0].map(state);
+    let before = state(&reference.start("lite", &mixed(Tuned::Last)));
+    let name = "fc_final.weight";
+    let values = |bytes: &[u8]| -> Vec<f32> {
+        let values = bytes.as_chunks().0.iter();
+        values.map(|&value| f32::from_le_bytes(value)).collect()
+    };
+    let step = |after: &BTreeMap<String, Vec<u8>>| -> Vec<f32> {
+        let (before, after) = (values(&before[name]), values(&after[name]));
+        after.iter().zip(before).map(|(a, b)| a - b).collect()
+    };
+    let (a, b) = (step(&with_32), step(&with_16));
+    let product: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+    let cosine = product / (norm(&a) * norm(&b));
+    assert!(cosine > 0.99 && cosine < 1.0, "{cosine}");
 }
 
 #[test]

@@ -21,6 +21,6 @@ pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed, Output};
 #[cfg(feature = "libtorch")]
 pub use libtorch::Libtorch;
 #[cfg(feature = "libtorch")]
-pub(crate) use libtorch::layers;
+pub(crate) use libtorch::{autocast::Autocast, layers};
 pub use precision::Precision;
 pub use winograd::Winograd;

@@ -25,7 +25,8 @@ pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
 pub use recipe::{
-    BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update, Views,
+    Arithmetic, BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update,
+    Views,
 };
 pub use record::{EpochRecord, Measured, Running};
 pub use schedule::{Course, Position, learning_rate};

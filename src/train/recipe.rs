@@ -60,6 +60,21 @@ names!(BatchNorm {
     Auto = "auto",
 });
 
+/// What numbers convolutions and products are computed with. Weights, gradients and steps have 32 bits in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arithmetic {
+    /// 32 bits.
+    Fp32,
+    /// 16 bits with the range of 32, where PyTorch's autocast uses them.
+    Bf16,
+}
+
+names!(Arithmetic {
+    Fp32 = "fp32",
+    Bf16 = "bf16",
+});
+
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "schedule", rename_all = "snake_case")]
@@ -191,6 +206,8 @@ pub struct Recipe {
     pub views: Views,
     /// Whether half of the variations are mirrored.
     pub mirror: bool,
+    /// What numbers it is computed with.
+    pub precision: Arithmetic,
     /// Where every random number comes from.
     pub seed: u64,
 }
@@ -271,6 +288,7 @@ impl Recipe {
             early_stop: None,
             views: Views::New,
             mirror: true,
+            precision: Arithmetic::Fp32,
             seed: 0,
         }
     }

@@ -312,16 +312,20 @@ impl Args {
             ("--balance", self.balance),
             ("--folds", self.folds.is_some()),
             ("--engine", self.engine.engine != EngineChoice::Auto),
-            ("--precision", self.engine.precision != Precision::Fp32),
             ("--batch", self.engine.batch.is_some()),
         ];
         let (flags, reason) = match self.tune {
             Tune::Head => (
-                of_networks,
+                &of_networks[..],
                 "it is about fitting a network: --tune last or --tune all",
             ),
-            Tune::Last | Tune::All => (of_heads, "it is about fitting a head, or running one"),
+            Tune::Last | Tune::All => (&of_heads[..], "it is about fitting a head, or running one"),
         };
+        if self.tune != Tune::Head && self.engine.precision == Precision::Fp16 {
+            return Err(Failure::usage(anyhow!(
+                "--precision fp16 runs networks; they are fitted with fp32 or bf16"
+            )));
+        }
         match flags.iter().find(|(_, is_given)| *is_given) {
             Some((flag, _)) => Err(Failure::usage(anyhow!(
                 "{flag} has no effect with --tune {}: {reason}",

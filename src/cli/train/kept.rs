@@ -23,12 +23,14 @@ pub(super) fn settings(
     loading: &Loading,
     weights_sha256: &str,
     device: Device,
+    recipe: &Recipe,
 ) -> BTreeMap<String, String> {
     let options = &loading.options;
     let mut settings = BTreeMap::from([
         ("weights".to_owned(), weights_sha256.to_owned()),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("engine".to_owned(), format!("libtorch on {device}")),
+        ("precision".to_owned(), recipe.precision.to_string()),
         ("segments".to_owned(), options.segments.to_string()),
         ("sampling".to_owned(), options.sampling.to_string()),
         ("preprocessing".to_owned(), options.preprocess.to_string()),

@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         check_new(&network, quiet)?;
     }
     check_space(args, &network)?;
-    let settings = kept::settings(&loading, &keeping.start, device);
+    let settings = kept::settings(&loading, &keeping.start, device, &recipe);
     let views = kept::views(&recipe, &examples);
     let maps = match views {
         Some(views) => kept::open(args, &settings, network.network(), views)?,
@@ -335,7 +335,9 @@ fn stopped(signals: &Signals, log: &Log) -> Failure {
             "interrupted: {} holds what was learnt; the same command with --resume goes on",
             path.display()
         ),
-        None => anyhow!("interrupted before the first step: nothing was learnt"),
+        None => anyhow!(
+            "interrupted before the first step: nothing was learnt; the same command begins anew, with the maps that are kept"
+        ),
     };
     Failure::with_code(signals.exit_code().unwrap_or(1), message)
 }

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::args::{Args, Mirror, TrainFormat, Tune};
 use crate::cli::exit::Failure;
+use crate::engine::Precision;
 use crate::recipe::Architecture;
 use crate::recognise::{OpenWeights, WeightsSource};
-use crate::train::{Preset, Recipe, Tuned};
+use crate::train::{Arithmetic, Preset, Recipe, Tuned};
 
 /// The preset, with what the flags say instead. `mirrors` is whether variations are mirrored.
 ///
@@ -30,6 +31,10 @@ pub(super) fn of_network(
     recipe.seed = args.seed;
     recipe.mirror = mirrors;
     recipe.views = args.views.unwrap_or(recipe.views);
+    recipe.precision = match args.engine.precision {
+        Precision::Bf16 => Arithmetic::Bf16,
+        Precision::Fp32 | Precision::Fp16 => Arithmetic::Fp32,
+    };
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     for setting in &args.set {
         let Some((name, value)) = setting.split_once('=') else {
@@ -48,11 +53,12 @@ pub(super) fn of_network(
 }
 
 /// Values that have flags of their own.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 6] = [
     ("tune", "--tune"),
     ("epochs", "--epochs"),
     ("views", "--views"),
     ("mirror", "--mirror"),
+    ("precision", "--precision"),
     ("seed", "--seed"),
 ];
 

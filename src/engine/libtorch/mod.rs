@@ -1,5 +1,6 @@
 //! The engine on libtorch: any device, the reference.
 
+pub(crate) mod autocast;
 mod folding;
 mod inference;
 pub(crate) mod layers;

@@ -10,10 +10,10 @@ use super::input::{Input, Middle};
 use super::sgd::{self, Rule};
 use super::start::{Head, Tensors, owned, size, start};
 use crate::engine::layers::{Handle, values};
-use crate::engine::{ClipBatch, Device};
+use crate::engine::{Autocast, ClipBatch, Device};
 use crate::network::{Network, TensorSpec};
 use crate::train::checkpoint::{About, Checkpoint, Part};
-use crate::train::recipe::{Recipe, Tuned};
+use crate::train::recipe::{Arithmetic, Recipe, Tuned};
 use crate::train::record::Running;
 use crate::train::schedule::{Course, Position};
 use crate::weights::{Dtype, RawTensor, Weights};
@@ -269,6 +269,7 @@ impl TrainedNetwork {
     /// # Errors
     /// A recipe that trains it, clips that do not fit, and what libtorch reports.
     pub fn middle(&self, clips: &ClipBatch) -> Result<Middle> {
+        let _autocast = self.autocast();
         let middle = self.middle_tensors(Input::Clips(clips))?;
         Middle::from_tensors(&middle, clips.clips)
     }
@@ -393,6 +394,7 @@ impl TrainedNetwork {
     }
 
     fn logits(&self, pass: &mut Pass<'_>, input: Input<'_>) -> Result<Tensor> {
+        let _autocast = self.autocast();
         let features = match (self.recipe.tune, input) {
             (Tuned::All, Input::Clips(clips)) => {
                 let clips = self.clips(clips)?;
@@ -409,7 +411,16 @@ impl TrainedNetwork {
         };
         let features = pass.drop(&features, Place::Head)?;
         let Handle(logits) = self.network.logits_of(pass, features)?;
-        Ok(logits)
+        // The loss is computed with 32 bits in any case.
+        Ok(logits.f_to_kind(Kind::Float)?)
+    }
+
+    /// Computes with the recipe's numbers as long as it lives.
+    fn autocast(&self) -> Option<Autocast> {
+        match self.recipe.precision {
+            Arithmetic::Fp32 => None,
+            Arithmetic::Bf16 => Some(Autocast::enter(self.device)),
+        }
     }
 
     fn middle_tensors(&self, input: Input<'_>) -> Result<Vec<Handle>> {
