@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::say::say;
+use super::values::one_of;
 use crate::clip::{
-    self, ClipEntry, Finder, Found, List, NamePattern, OpenOptions, Separator, read_list,
-    read_stream,
+    self, ClipEntry, Decoder, DecoderChoice, Finder, Found, List, NamePattern, OpenOptions,
+    Separator, read_list, read_stream,
 };
 
 /// Where clips come from beside the command line, and how they are opened.
@@ -29,6 +30,31 @@ pub(super) struct ClipFlags {
     /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     ffmpeg: Option<PathBuf>,
+    #[command(flatten)]
+    decoder: DecoderFlags,
+}
+
+/// What decodes videos.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct DecoderFlags {
+    /// What decodes videos: libav (a worker beside this program, quicker), ffmpeg (that program) or auto (libav where it gives
+    /// the same frames, else ffmpeg)
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = one_of(DecoderChoice::ALL, DecoderChoice::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Input"
+    )]
+    decoder: DecoderChoice,
+}
+
+impl DecoderFlags {
+    /// The decoder they name.
+    pub(super) fn decoder(&self) -> Decoder {
+        Decoder::new(self.decoder)
+    }
 }
 
 impl ClipFlags {
@@ -45,6 +71,7 @@ impl ClipFlags {
         OpenOptions {
             ffmpeg: self.ffmpeg.clone(),
             threads: None,
+            decoder: self.decoder.decoder(),
             rate: self.fps,
             frames: self.frames.clone(),
         }
