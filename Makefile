@@ -3,6 +3,8 @@
 PREFIX ?= $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 CARGO ?= cargo
 ECO := target/release/eco
+# FFmpeg's libraries make videos quicker (docs/video.md). Where their headers or clang are missing, eco is built without.
+LIBAV ?= $(shell scripts/libav.sh)
 
 .PHONY: help
 help: ## this list
@@ -18,11 +20,11 @@ setup-full: ## fetch PyTorch with CUDA, for the tests and for GPUs
 
 .PHONY: build
 build: setup ## build the release binary, target/release/eco
-	@$(CARGO) build --release
+	@$(CARGO) build --release $(addprefix --features ,$(LIBAV))
 
 .PHONY: build-cpu
 build-cpu: ## build eco without libtorch (nothing to fetch): target/cpu/release/eco
-	@$(CARGO) build --release --no-default-features --target-dir target/cpu
+	@$(CARGO) build --release --no-default-features $(addprefix --features ,$(LIBAV)) --target-dir target/cpu
 
 .PHONY: demo
 demo: build ## classify the example clips with the embedded demo weights
@@ -30,7 +32,7 @@ demo: build ## classify the example clips with the embedded demo weights
 
 .PHONY: test
 test: setup-full ## run every test against PyTorch
-	@scripts/test.sh $(CARGO) test --release
+	@scripts/test.sh $(CARGO) test --release $(addprefix --features ,$(LIBAV))
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
@@ -39,6 +41,10 @@ bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
 .PHONY: bench-load
 bench-load: build setup-full ## measure loading and importing weights beside PyTorch
 	@.venv/bin/python scripts/bench_load.py $(BENCH)
+
+.PHONY: bench-video
+bench-video: build-cpu ## measure decoding beside OpenCV, PyAV, torchcodec and decord
+	@scripts/bench_video.sh $(BENCH)
 
 .PHONY: test-cpu
 test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
@@ -50,6 +56,7 @@ lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --all-targets -- -D warnings
 	@$(CARGO) clippy --no-default-features --target-dir target/cpu --all-targets -- -D warnings
+	@$(if $(LIBAV),$(CARGO) clippy --no-default-features --features $(LIBAV) --target-dir target/cpu --all-targets -- -D warnings)
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
 
 .PHONY: check
@@ -59,4 +66,5 @@ check: lint test-cpu test ## everything CI checks
 install: build ## install eco into PREFIX/bin (default: Cargo's)
 	@install -d "$(PREFIX)/bin"
 	@install -m 755 $(ECO) "$(PREFIX)/bin/eco"
+	@$(if $(LIBAV),install -m 755 $(ECO)-decode "$(PREFIX)/bin/eco-decode")
 	@echo "installed $(PREFIX)/bin/eco (it uses the libtorch it was built with)"

@@ -11,6 +11,7 @@ use crate::clip::{
     self, ClipEntry, Decoder, DecoderChoice, Finder, Found, List, NamePattern, OpenOptions,
     Separator, read_list, read_stream,
 };
+use crate::recognise::workers;
 
 /// Where clips come from beside the command line, and how they are opened.
 #[derive(Debug, Clone, clap::Args)]
@@ -91,6 +92,8 @@ pub(super) struct Inputs {
     pub entries: Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send>,
     /// How many there are, where that is known beforehand.
     pub total: Option<usize>,
+    /// How many of those that are known are files.
+    videos: usize,
 }
 
 impl Inputs {
@@ -130,9 +133,15 @@ impl Inputs {
             .into_iter()
             .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
+        let is_file = |entry: &&clip::Result<ClipEntry>| {
+            let entry = entry.as_ref().ok();
+            entry.is_some_and(|entry| entry.frames.is_none() && entry.path.is_file())
+        };
+        let videos = known.iter().filter(is_file).count();
         let Some(after) = after else {
             return Ok(Self {
                 total: Some(known.len()),
+                videos,
                 entries: Box::new(known.into_iter()),
             });
         };
@@ -148,7 +157,13 @@ impl Inputs {
         Ok(Self {
             entries: Box::new(known.into_iter().chain(rest)),
             total: None,
+            videos,
         })
+    }
+
+    /// Starts the workers that videos will be decoded in, while other things are prepared.
+    pub(super) fn start_decoders(&self, decoder: &Decoder, threads: Option<usize>) {
+        decoder.start(self.videos.min(workers(threads)));
     }
 }
 

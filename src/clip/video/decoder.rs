@@ -40,6 +40,16 @@ pub enum DecodedBy {
     Ffmpeg(Option<Arc<str>>),
 }
 
+impl DecodedBy {
+    /// Its name, as in [`DecoderChoice`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            DecodedBy::Libav => DecoderChoice::Libav.name(),
+            DecodedBy::Ffmpeg(_) => DecoderChoice::Ffmpeg.name(),
+        }
+    }
+}
+
 /// Decodes videos as was chosen. Clones share their workers: as many as there are clips that are loaded at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {

@@ -95,7 +95,7 @@ fn h264_in_mp4_has_its_parameters_in_the_container_and_lengths_in_its_packets() 
 #[test]
 fn h264_scaling_lists_are_read_over() {
     // High profile: 4:2:0, 8 bits, and one list that falls back at once.
-    let sequence = "1 010 1 1 0 1 1 0000100010000 0000000 1 1 011 1 0 00100 00100";
+    let sequence = "1 010 1 1 0 1 1 000010001 0000000 1 011 1 0 00100 00100";
     for (frames, expected) in [('1', true), ('0', false)] {
         let rest = bits(&format!("{sequence} {frames} 1 0 0 1"));
         let set = [&[0x67, 100, 0, 30][..], &rest].concat();
