@@ -19,8 +19,14 @@ setup-full: ## fetch PyTorch with CUDA, for the tests and for GPUs
 	@scripts/setup.sh full
 
 .PHONY: build
-build: setup ## build the release binary, target/release/eco
-	@$(CARGO) build --release $(addprefix --features ,$(LIBAV))
+build: setup decoder ## build the release binary, target/release/eco
+	@$(CARGO) build --release
+
+# Without libtorch, which would make each start of the worker longer than its work.
+.PHONY: decoder
+decoder: ## build the worker that decodes videos, target/release/eco-decode, where FFmpeg's headers are installed
+	@$(if $(LIBAV),$(CARGO) build --release --no-default-features --features $(LIBAV) --bin eco-decode --target-dir target/cpu)
+	@$(if $(LIBAV),install -D -m 755 target/cpu/release/eco-decode $(ECO)-decode)
 
 .PHONY: build-cpu
 build-cpu: ## build eco without libtorch (nothing to fetch): target/cpu/release/eco
@@ -31,8 +37,8 @@ demo: build ## classify the example clips with the embedded demo weights
 	@scripts/demo.sh $(ECO)
 
 .PHONY: test
-test: setup-full ## run every test against PyTorch
-	@scripts/test.sh $(CARGO) test --release $(addprefix --features ,$(LIBAV))
+test: setup-full decoder ## run every test against PyTorch
+	@scripts/test.sh $(CARGO) test --release
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
@@ -49,6 +55,7 @@ bench-video: build-cpu ## measure decoding beside OpenCV, PyAV, torchcodec and d
 .PHONY: test-cpu
 test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
 	@$(CARGO) test --no-default-features --target-dir target/cpu --lib
+	@$(if $(LIBAV),$(CARGO) test --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
 	@$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target/cpu
 
 .PHONY: lint

@@ -39,7 +39,7 @@ pub(super) struct ClipFlags {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DecoderFlags {
     /// What decodes videos: libav (a worker beside this program, quicker), ffmpeg (that program) or auto (libav where it gives
-    /// the same frames, else ffmpeg)
+    /// the same frames and --ffmpeg is not given, else ffmpeg)
     #[arg(
         long,
         value_name = "NAME",

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::ffmpeg::PATIENCE;
 use super::protocol::{Facts, Request, Wanted};
 use super::worker::{Failure, Worker, beside_this_program};
 use crate::clip::frames::Cropped;
@@ -16,7 +17,7 @@ use crate::text::names;
 /// What decodes videos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecoderChoice {
-    /// libav* where the worker is there and decodes as the ffmpeg program does, else that program.
+    /// libav* where the worker is there, decodes as the ffmpeg program does, and no program is named; else the program.
     #[default]
     Auto,
     /// libav* in a worker, or an error.
@@ -51,11 +52,18 @@ impl DecodedBy {
 }
 
 /// Decodes videos as was chosen. Clones share their workers: as many as there are clips that are loaded at a time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Decoder {
     choice: DecoderChoice,
     program: Option<PathBuf>,
+    patience: Duration,
     workers: Arc<Workers>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(DecoderChoice::default())
+    }
 }
 
 impl Decoder {
@@ -63,7 +71,9 @@ impl Decoder {
     pub fn new(choice: DecoderChoice) -> Self {
         Decoder {
             choice,
-            ..Decoder::default()
+            program: None,
+            patience: PATIENCE,
+            workers: Arc::default(),
         }
     }
 
@@ -77,6 +87,16 @@ impl Decoder {
         }
     }
 
+    /// The same with workers that may be silent for so long, and for four times a video's length on top while they decode it.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Decoder { patience, ..self }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// What was chosen.
     pub fn choice(&self) -> DecoderChoice {
         self.choice
@@ -84,7 +104,8 @@ impl Decoder {
 
     /// Starts up to `count` workers beside what goes on, for clips that will come.
     pub fn start(&self, count: usize) {
-        let Some(program) = self.program().filter(|_| self.is_libav()) else {
+        let program = self.program();
+        let Some(program) = program.filter(|_| self.choice != DecoderChoice::Ffmpeg) else {
             return;
         };
         self.workers.lock().starting += count;
@@ -116,15 +137,10 @@ impl Decoder {
         Ok(format!("{libraries}, {}", program.display()))
     }
 
-    /// Whether libav* is to be tried at all.
-    pub(super) fn is_libav(&self) -> bool {
-        self.choice != DecoderChoice::Ffmpeg
-    }
-
     /// Lists the packets of a file.
-    pub(super) fn list(&self, path: &Path, patience: Duration) -> Result<Facts, Failure> {
+    pub(super) fn list(&self, path: &Path) -> Result<Facts, Failure> {
         let mut worker = self.take(None).map_err(Failure::Missing)?;
-        let listed = worker.list(path, patience);
+        let listed = worker.list(path, self.patience);
         self.keep(worker, &listed);
         listed
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::avi;
 use super::decoder::{Asked, Decoder, DecoderChoice};
-use super::ffmpeg::{Ffmpeg, PATIENCE, patience_for, process_error};
+use super::ffmpeg::{Ffmpeg, patience_for, process_error};
 use super::listing::{Listing, Origin};
 use super::pam;
 use super::process::{Ending, Process};
@@ -125,10 +125,16 @@ impl Video {
             threads: options.threads,
         };
         let decoder = options.decoder;
-        if !decoder.is_libav() {
+        let is_libav = match decoder.choice() {
+            DecoderChoice::Libav => true,
+            DecoderChoice::Ffmpeg => false,
+            // Whoever names a program wants its pixels.
+            DecoderChoice::Auto => options.ffmpeg.is_none(),
+        };
+        if !is_libav {
             return Self::list(path, &program.find()?, None);
         }
-        let listed = decoder.list(path, PATIENCE);
+        let listed = decoder.list(path);
         let listed = listed.map(|facts| Listing::of_facts(&facts, path));
         match listed {
             Ok(Ok(listing)) => Ok(Video {
@@ -144,7 +150,7 @@ impl Video {
             }),
             Ok(Err(_)) => Self::list(path, &program.find()?, None),
             Err(failure) => {
-                let why = without_libav(path, decoder, failure, PATIENCE)?;
+                let why = without_libav(path, decoder, failure, decoder.patience())?;
                 Self::list(path, &program.find()?, why)
             }
         }
@@ -265,7 +271,7 @@ impl Video {
             wanted,
             preprocess,
             threads,
-            patience: patience_for(PATIENCE, self.length()),
+            patience: patience_for(decoder.patience(), self.length()),
         };
         match decoder.read(&asked, turns, each) {
             Ok(()) => Ok(Worked::Done),
@@ -465,7 +471,8 @@ fn without_libav(
         {
             Err(ClipError::Libav { path, reason })
         }
-        Failure::Missing(_) => Ok(None),
-        Failure::Declined(reason) | Failure::Broken(reason) => Ok(Some(reason.into())),
+        Failure::Missing(reason) | Failure::Declined(reason) | Failure::Broken(reason) => {
+            Ok(Some(reason.into()))
+        }
     }
 }
