@@ -39,6 +39,7 @@ demo: build ## classify the example clips with the embedded demo weights
 .PHONY: test
 test: setup-full decoder ## run every test against PyTorch
 	@scripts/test.sh $(CARGO) test --release
+	@$(if $(LIBAV),$(CARGO) test --release --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
@@ -55,7 +56,6 @@ bench-video: build-cpu ## measure decoding beside OpenCV, PyAV, torchcodec and d
 .PHONY: test-cpu
 test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
 	@$(CARGO) test --no-default-features --target-dir target/cpu --lib
-	@$(if $(LIBAV),$(CARGO) test --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
 	@$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target/cpu
 
 .PHONY: lint
