@@ -33,7 +33,7 @@ pub enum Clip {
         rate: Option<f64>,
     },
     /// A video file.
-    Video(Video),
+    Video(Box<Video>),
 }
 
 /// How to open clips.
@@ -116,7 +116,7 @@ impl Clip {
             threads: options.threads,
             decoder: &options.decoder,
         };
-        Ok(Clip::Video(Video::open_with(path, &options)?))
+        Ok(Clip::Video(Box::new(Video::open_with(path, &options)?)))
     }
 
     /// The path it was opened from.
@@ -239,7 +239,7 @@ impl Clip {
     pub fn recount(&self) -> Result<Option<Clip>> {
         match self {
             Clip::FrameDir { .. } => Ok(None),
-            Clip::Video(video) => Ok(Some(Clip::Video(video.recount()?))),
+            Clip::Video(video) => Ok(Some(Clip::Video(Box::new(video.recount()?)))),
         }
     }
 }
