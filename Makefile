@@ -3,6 +3,8 @@
 PREFIX ?= $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 CARGO ?= cargo
 ECO := target/release/eco
+# FFmpeg's libraries make videos quicker (docs/video.md). Where their headers or clang are missing, eco is built without.
+LIBAV ?= $(shell scripts/libav.sh)
 
 .PHONY: help
 help: ## this list
@@ -17,20 +19,27 @@ setup-full: ## fetch PyTorch with CUDA, for the tests and for GPUs
 	@scripts/setup.sh full
 
 .PHONY: build
-build: setup ## build the release binary, target/release/eco
+build: setup decoder ## build the release binary, target/release/eco
 	@$(CARGO) build --release
+
+# Without libtorch, which would make each start of the worker longer than its work.
+.PHONY: decoder
+decoder: ## build the worker that decodes videos, target/release/eco-decode, where FFmpeg's headers are installed
+	@$(if $(LIBAV),$(CARGO) build --release --no-default-features --features $(LIBAV) --bin eco-decode --target-dir target/cpu)
+	@$(if $(LIBAV),install -D -m 755 target/cpu/release/eco-decode $(ECO)-decode)
 
 .PHONY: build-cpu
 build-cpu: ## build eco without libtorch (nothing to fetch): target/cpu/release/eco
-	@$(CARGO) build --release --no-default-features --target-dir target/cpu
+	@$(CARGO) build --release --no-default-features $(addprefix --features ,$(LIBAV)) --target-dir target/cpu
 
 .PHONY: demo
 demo: build ## classify the example clips with the embedded demo weights
 	@scripts/demo.sh $(ECO)
 
 .PHONY: test
-test: setup-full ## run every test against PyTorch
+test: setup-full decoder ## run every test against PyTorch
 	@scripts/test.sh $(CARGO) test --release
+	@$(if $(LIBAV),$(CARGO) test --release --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
@@ -44,6 +53,10 @@ bench-load: build setup-full ## measure loading and importing weights beside PyT
 bench-train: build setup-full ## train on a made-up set of clips and measure accuracy and time
 	@.venv/bin/python scripts/bench_train.py $(BENCH)
 
+.PHONY: bench-video
+bench-video: build-cpu ## measure decoding beside OpenCV, PyAV, torchcodec and decord
+	@scripts/bench_video.sh $(BENCH)
+
 .PHONY: test-cpu
 test-cpu: ## test the library without libtorch, with debug assertions, and check the fuzz target
 	@$(CARGO) test --no-default-features --target-dir target/cpu --lib
@@ -54,6 +67,7 @@ lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --all-targets -- -D warnings
 	@$(CARGO) clippy --no-default-features --target-dir target/cpu --all-targets -- -D warnings
+	@$(if $(LIBAV),$(CARGO) clippy --no-default-features --features $(LIBAV) --target-dir target/cpu --all-targets -- -D warnings)
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
 
 .PHONY: check
@@ -63,4 +77,5 @@ check: lint test-cpu test ## everything CI checks
 install: build ## install eco into PREFIX/bin (default: Cargo's)
 	@install -d "$(PREFIX)/bin"
 	@install -m 755 $(ECO) "$(PREFIX)/bin/eco"
+	@$(if $(LIBAV),install -m 755 $(ECO)-decode "$(PREFIX)/bin/eco-decode")
 	@echo "installed $(PREFIX)/bin/eco (it uses the libtorch it was built with)"

@@ -1,13 +1,14 @@
 //! Compiles what `tch` does not bind, and bakes the place of libtorch into the binary, so that it starts from any directory
 //! without LD_LIBRARY_PATH.
 
-#[cfg(not(feature = "libtorch"))]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-}
-
-#[cfg(feature = "libtorch")]
-fn main() {
+    // FFmpeg 6.1 moved what a stream says beside its packets (such as how its pictures are turned) to the codec's parameters.
+    println!("cargo:rustc-check-cfg=cfg(coded_side_data)");
+    if std::env::var_os("DEP_FFMPEG_FFMPEG_6_1").is_some() {
+        println!("cargo:rustc-cfg=coded_side_data");
+    }
+    #[cfg(feature = "libtorch")]
     libtorch::link();
 }
 
@@ -17,7 +18,6 @@ mod libtorch {
     use std::path::{Path, PathBuf};
 
     pub(crate) fn link() {
-        println!("cargo:rerun-if-changed=build.rs");
         // torch-sys tells its direct dependents where it found the libraries.
         let Ok(libtorch) = env::var("DEP_TCH_LIBTORCH_LIB") else {
             return;

@@ -532,7 +532,7 @@ fn a_program_that_hangs_is_stopped() {
         ffprobe: hanging(folder.path(), "probe", &answers),
         ..hangs
     };
-    let source = Clip::Video(Video::open(&clip, &decodes_nothing).unwrap());
+    let source = Clip::Video(Box::new(Video::open(&clip, &decodes_nothing).unwrap()));
     let error = source
         .load(&vec![vec![0]], Preprocess::Official, Crops::One)
         .unwrap_err();

@@ -296,7 +296,7 @@ fn doctor_says_what_there_is_and_why_not() {
     let (code, stdout, _) = eco(folder.path(), ["doctor"]);
     assert_eq!(code, 0);
     assert!(
-        stdout.lines().count() == 7 && stdout.contains("\nweights   no weights were named"),
+        stdout.lines().count() == 8 && stdout.contains("\nweights   no weights were named"),
         "{stdout}"
     );
     let (libtorch, what) = nothing("libtorch");

@@ -34,6 +34,7 @@ fn prediction(clip: &str) -> Prediction {
             forward_ms: 182.25,
         },
         engine: "libtorch".into(),
+        decoder: None,
     }
 }
 

@@ -33,6 +33,7 @@ fn row(clip: &str) -> Prediction {
         logits: None,
         timings: Timings::default(),
         engine: "libtorch".into(),
+        decoder: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn answer(clip: &str, label: &str, score: f32, forward_ms: f64) -> Row {
             forward_ms,
         },
         engine: "libtorch".into(),
+        decoder: None,
     })
 }
 

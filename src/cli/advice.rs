@@ -43,6 +43,7 @@ fn for_clip(error: &ClipError) -> Option<&'static str> {
         ClipError::SeveralSeries { .. } => Some("--frames PATTERN chooses one"),
         ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
         ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
+        ClipError::Libav { .. } => Some("--decoder auto or --decoder ffmpeg decodes it"),
         _ => None,
     }
 }

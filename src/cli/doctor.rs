@@ -11,12 +11,12 @@ use serde::Serialize;
 use super::exit::Failure;
 use super::flags::WeightsFlags;
 use super::weights;
-use crate::clip::Ffmpeg;
+use crate::clip::{Decoder, Ffmpeg};
 use crate::engine::{Device, DeviceRequest, EngineOptions};
 use crate::recognise::OpenWeights;
 use crate::text::{counted, terminal};
 
-/// Show what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, weights
+/// Show what eco finds on this machine: CPU, libtorch, CUDA, ffmpeg, libav*, weights
 ///
 /// The exit code is 0 even when something is missing, since it may not be needed.
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Finding::new("libtorch", libtorch()),
         Finding::new("cuda", cuda()),
         Finding::new("ffmpeg", ffmpeg(args.ffmpeg.as_deref())),
+        Finding::new("libav", Decoder::default().libraries()),
         Finding::new("weights", found_weights(args.weights.named())),
     ];
     let mut out = io::stdout().lock();

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::say::say;
+use super::values::one_of;
 use crate::clip::{
-    self, ClipEntry, Finder, Found, List, NamePattern, OpenOptions, Separator, read_list,
-    read_stream,
+    self, ClipEntry, Decoder, DecoderChoice, Finder, Found, List, NamePattern, OpenOptions,
+    Separator, read_list, read_stream,
 };
+use crate::recognise::workers;
 
 /// Where clips come from beside the command line, and how they are opened.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +31,31 @@ pub(super) struct ClipFlags {
     /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     ffmpeg: Option<PathBuf>,
+    #[command(flatten)]
+    decoder: DecoderFlags,
+}
+
+/// What decodes videos.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct DecoderFlags {
+    /// What decodes videos: libav (a worker beside this program, quicker), ffmpeg (that program) or auto (libav where it gives
+    /// the same frames and --ffmpeg is not given, else ffmpeg)
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = one_of(DecoderChoice::ALL, DecoderChoice::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Input"
+    )]
+    decoder: DecoderChoice,
+}
+
+impl DecoderFlags {
+    /// The decoder they name.
+    pub(super) fn decoder(&self) -> Decoder {
+        Decoder::new(self.decoder)
+    }
 }
 
 impl ClipFlags {
@@ -45,6 +72,7 @@ impl ClipFlags {
         OpenOptions {
             ffmpeg: self.ffmpeg.clone(),
             threads: None,
+            decoder: self.decoder.decoder(),
             rate: self.fps,
             frames: self.frames.clone(),
         }
@@ -64,6 +92,8 @@ pub(super) struct Inputs {
     pub entries: Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send>,
     /// How many there are, where that is known beforehand.
     pub total: Option<usize>,
+    /// How many of those that are known are files.
+    videos: usize,
 }
 
 impl Inputs {
@@ -103,9 +133,15 @@ impl Inputs {
             .into_iter()
             .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
+        let is_file = |entry: &&clip::Result<ClipEntry>| {
+            let entry = entry.as_ref().ok();
+            entry.is_some_and(|entry| entry.frames.is_none() && entry.path.is_file())
+        };
+        let videos = known.iter().filter(is_file).count();
         let Some(after) = after else {
             return Ok(Self {
                 total: Some(known.len()),
+                videos,
                 entries: Box::new(known.into_iter()),
             });
         };
@@ -121,7 +157,13 @@ impl Inputs {
         Ok(Self {
             entries: Box::new(known.into_iter().chain(rest)),
             total: None,
+            videos,
         })
+    }
+
+    /// Starts the workers that videos will be decoded in, while other things are prepared.
+    pub(super) fn start_decoders(&self, decoder: &Decoder, threads: Option<usize>) {
+        decoder.start(self.videos.min(workers(threads)));
     }
 }
 

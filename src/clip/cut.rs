@@ -1,12 +1,14 @@
 //! What is taken of each frame of a view.
 
+use serde::{Deserialize, Serialize};
+
 use super::augment::augment;
 use super::crops::Crops;
 use super::rgb::Rgb;
 use crate::recipe::{Augmentation, Preprocess};
 
 /// What is taken of each frame of a view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cut {
     /// Crops after a resize, as clips are classified.
     Crops(Crops),

@@ -147,6 +147,15 @@ pub enum ClipError {
         reason: String,
     },
 
+    /// libav* does not decode a video, and nothing else may.
+    #[error("video {} is not decoded by libav*: {reason}", path.display())]
+    Libav {
+        /// The video.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+
     /// A file has no video stream (sound alone, or sound with a cover picture).
     #[error("{} has no video stream", path.display())]
     NoVideoStream {

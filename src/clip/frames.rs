@@ -13,7 +13,7 @@ use super::turns::Turns;
 use crate::recipe::{FRAME_SIZE, Preprocess};
 
 /// Bytes of one cropped frame.
-const FRAME_BYTES: usize = FRAME_SIZE * FRAME_SIZE * 3;
+pub(super) const FRAME_BYTES: usize = FRAME_SIZE * FRAME_SIZE * 3;
 
 /// Where a segment came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +123,34 @@ impl Cropped {
                 .map(|&cut| (cut, cut.of(image.as_rgb(), preprocess)))
                 .collect(),
         }
+    }
+
+    /// A frame of a video that was cropped elsewhere: `pixels` has the images of each cut, one after another.
+    pub(super) fn of_images(
+        index: usize,
+        (width, height): (usize, usize),
+        cuts: &[Cut],
+        pixels: &[u8],
+    ) -> Self {
+        let source = SourceFrame {
+            index,
+            path: None,
+            width,
+            height,
+            is_clipped: false,
+        };
+        let mut images = pixels.chunks_exact(FRAME_BYTES).map(<[u8]>::to_vec);
+        let images = |cut: &Cut| (*cut, images.by_ref().take(cut.count()).collect());
+        Cropped {
+            source,
+            images: cuts.iter().map(images).collect(),
+        }
+    }
+
+    /// The images of all cuts, one after another.
+    pub(super) fn all_images(&self) -> impl Iterator<Item = &[u8]> {
+        let images = self.images.iter().flat_map(|(_, images)| images);
+        images.map(Vec::as_slice)
     }
 
     /// The images of a cut; none of one that it was not made for.

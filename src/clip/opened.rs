@@ -12,13 +12,14 @@ use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::extensions::{FRAME_EXTENSIONS, has_extension};
 use super::frame_dir::FrameDir;
-use super::frames::{Cropped, Frames, assemble, distinct, load_in_turn, load_views};
+use super::frames::{Cropped, Frames, assemble, load_in_turn, load_views};
 use super::pattern::NamePattern;
 use super::reading::read_error;
 use super::timeline::Timeline;
 use super::turns::Turns;
-use super::video::ffmpeg::Ffmpeg;
-use super::video::reader::Video;
+use super::video::Wanted as WantedFrame;
+use super::video::decoder::{DecodedBy, Decoder};
+use super::video::reader::{Video, VideoOptions, Worked};
 use crate::recipe::Preprocess;
 
 /// A clip that has been looked at, so that its number of frames is known.
@@ -32,7 +33,7 @@ pub enum Clip {
         rate: Option<f64>,
     },
     /// A video file.
-    Video(Video),
+    Video(Box<Video>),
 }
 
 /// How to open clips.
@@ -41,8 +42,10 @@ pub struct OpenOptions {
     /// The ffmpeg program or its directory; by default it is looked for on PATH, when the first
     /// video comes.
     pub ffmpeg: Option<PathBuf>,
-    /// Threads that ffmpeg may use; by default it decides.
+    /// Threads that decode a video; by default ffmpeg decides.
     pub threads: Option<usize>,
+    /// What decodes videos.
+    pub decoder: Decoder,
     /// Frames per second of frame directories, for positions in seconds.
     pub rate: Option<f64>,
     /// Which images of a directory are its frames; by default the one series of images that can be.
@@ -108,9 +111,12 @@ impl Clip {
         }
         // ffprobe would say so too, but as one of many reasons not to understand a file.
         fs::File::open(path).map_err(|error| read_error(path, error))?;
-        let mut ffmpeg = Ffmpeg::find(options.ffmpeg.as_deref())?;
-        ffmpeg.threads = options.threads;
-        Ok(Clip::Video(Video::open(path, &ffmpeg)?))
+        let options = VideoOptions {
+            ffmpeg: options.ffmpeg.as_deref(),
+            threads: options.threads,
+            decoder: &options.decoder,
+        };
+        Ok(Clip::Video(Box::new(Video::open_with(path, &options)?)))
     }
 
     /// The path it was opened from.
@@ -156,14 +162,17 @@ impl Clip {
     pub fn load(&self, views: &Views, preprocess: Preprocess, crops: Crops) -> Result<Vec<Frames>> {
         match self {
             Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
-            Clip::Video(video) => {
-                let cut = Cut::Crops(crops);
-                let mut decoded = BTreeMap::new();
-                video.read(&distinct(views), &mut |index, image| {
-                    decoded.insert(index, Cropped::new(&image, index, None, preprocess, &[cut]));
-                    Ok(ControlFlow::Continue(()))
+            Clip::Video(_) => {
+                let wanted = Wanted {
+                    views: views.clone(),
+                    cut: Cut::Crops(crops),
+                };
+                let mut loaded = Vec::new();
+                self.load_each(&[wanted], preprocess, &Turns::beside(), &mut |answer| {
+                    loaded = answer.views;
+                    ControlFlow::Continue(())
                 })?;
-                Ok(assemble(views, cut, |index| decoded.get(&index)))
+                Ok(loaded)
             }
         }
     }
@@ -183,14 +192,19 @@ impl Clip {
         answers: &[Wanted],
         preprocess: Preprocess,
         turns: &Turns,
-        emit: &mut dyn FnMut(usize, Vec<Frames>) -> ControlFlow<()>,
+        emit: &mut dyn FnMut(Ready) -> ControlFlow<()>,
     ) -> Result<()> {
         let video = match self {
             Clip::Video(video) => video,
             Clip::FrameDir { listed, .. } => {
                 for (number, Wanted { views, cut }) in answers.iter().enumerate() {
-                    let frames = load_in_turn(&listed.frames, views, preprocess, *cut, turns)?;
-                    if emit(number, frames).is_break() {
+                    let views = load_in_turn(&listed.frames, views, preprocess, *cut, turns)?;
+                    let ready = Ready {
+                        number,
+                        views,
+                        decoder: None,
+                    };
+                    if emit(ready).is_break() {
                         break;
                     }
                 }
@@ -198,21 +212,22 @@ impl Clip {
             }
         };
         let mut pending = Pending::new(answers);
-        let all: Vec<Vec<usize>> = answers
-            .iter()
-            .flat_map(|wanted| wanted.views.clone())
-            .collect();
-        video.read(&distinct(&all), &mut |index, image| {
-            let cuts = pending.cuts(index);
-            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, &cuts));
-            for (number, Wanted { views, cut }) in pending.receive(index, frame) {
-                let frames = assemble(views, *cut, |index| pending.decoded.get(&index));
-                if emit(number, frames).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            pending.forget();
-            Ok(ControlFlow::Continue(()))
+        let worked =
+            video.read_in_worker(&pending.wanted(), preprocess, turns, &mut |index, frame| {
+                pending.take(index, frame, &DecodedBy::Libav, emit)
+            })?;
+        let decoder = match worked {
+            Worked::Done => return Ok(()),
+            Worked::Left(why) => DecodedBy::Ffmpeg(why),
+        };
+        pending.decoded.clear();
+        let wanted = pending.wanted();
+        let indices: Vec<usize> = wanted.iter().map(|frame| frame.index).collect();
+        let mut frames = wanted.iter();
+        video.read(&indices, &mut |index, image| {
+            let cuts = frames.next().map_or(&[][..], |frame| &frame.cuts);
+            let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, cuts));
+            Ok(pending.take(index, frame, &decoder, emit))
         })
     }
 
@@ -224,9 +239,20 @@ impl Clip {
     pub fn recount(&self) -> Result<Option<Clip>> {
         match self {
             Clip::FrameDir { .. } => Ok(None),
-            Clip::Video(video) => Ok(Some(Clip::Video(video.recount()?))),
+            Clip::Video(video) => Ok(Some(Clip::Video(Box::new(video.recount()?)))),
         }
     }
+}
+
+/// An answer whose frames have come.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its place among the answers that were asked for.
+    pub number: usize,
+    /// For each of its lists of indices, one per image of its cut.
+    pub views: Vec<Frames>,
+    /// What decoded the video, if it is one.
+    pub decoder: Option<DecodedBy>,
 }
 
 /// Answers whose frames have not all come yet, and the frames that have.
@@ -234,8 +260,6 @@ struct Pending<'a> {
     answers: &'a [Wanted],
     /// The first frame that each answer and those after it need.
     first_from: Vec<usize>,
-    /// What any answer wants of frames.
-    cuts: Vec<Cut>,
     next: usize,
     decoded: BTreeMap<usize, Cropped>,
 }
@@ -254,51 +278,52 @@ impl<'a> Pending<'a> {
             first_from.push(first);
         }
         first_from.reverse();
-        let mut cuts = Vec::new();
-        for wanted in answers {
-            if !cuts.contains(&wanted.cut) {
-                cuts.push(wanted.cut);
-            }
-        }
         Pending {
             answers,
             first_from,
-            cuts,
             next: 0,
             decoded: BTreeMap::new(),
         }
     }
 
-    /// What the answers that have not come yet want of a frame.
-    fn cuts(&self, index: usize) -> Vec<Cut> {
-        if self.cuts.len() == 1 {
-            return self.cuts.clone();
-        }
-        let later = &self.answers[self.next..];
-        let wanting = later
-            .iter()
-            .filter(|wanted| wanted.views.iter().any(|view| view.contains(&index)));
-        let mut cuts = Vec::new();
-        for wanted in wanting {
-            if !cuts.contains(&wanted.cut) {
-                cuts.push(wanted.cut);
+    /// The frames that the answers need which have not come yet, ascending, and what of each.
+    fn wanted(&self) -> Vec<WantedFrame> {
+        let mut cuts: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
+        for wanted in &self.answers[self.next..] {
+            for &index in wanted.views.iter().flatten() {
+                let known = cuts.entry(index).or_default();
+                if !known.contains(&wanted.cut) {
+                    known.push(wanted.cut);
+                }
             }
         }
-        cuts
+        let frame = |(index, cuts)| WantedFrame { index, cuts };
+        cuts.into_iter().map(frame).collect()
     }
 
-    /// Takes a frame and returns the answers that it completes. Frames come in ascending order.
-    fn receive(&mut self, index: usize, frame: Cropped) -> Vec<(usize, &'a Wanted)> {
+    /// Takes a frame, and hands on the answers that it completes. Frames come in ascending order.
+    fn take(
+        &mut self,
+        index: usize,
+        frame: Cropped,
+        decoder: &DecodedBy,
+        emit: &mut dyn FnMut(Ready) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         self.decoded.insert(index, frame);
-        let mut complete = Vec::new();
-        while let Some(wanted) = self.answers.get(self.next) {
-            if wanted.views.iter().flatten().any(|&needed| needed > index) {
+        while let Some(Wanted { views, cut }) = self.answers.get(self.next) {
+            if views.iter().flatten().any(|&needed| needed > index) {
                 break;
             }
-            complete.push((self.next, wanted));
+            let ready = Ready {
+                number: self.next,
+                views: assemble(views, *cut, |index| self.decoded.get(&index)),
+                decoder: Some(decoder.clone()),
+            };
             self.next += 1;
+            emit(ready)?;
         }
-        complete
+        self.forget();
+        ControlFlow::Continue(())
     }
 
     /// Drops the frames that no later answer needs.

@@ -14,10 +14,11 @@ use super::cut::Cut;
 use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::frames::Frames;
-use super::opened::{Clip, OpenOptions, Wanted};
+use super::opened::{Clip, OpenOptions, Ready, Wanted};
 use super::position::Position;
 use super::timeline::Sliding;
 use super::turns::Turns;
+use super::video::decoder::DecodedBy;
 use crate::random::{Draws, fnv1a};
 use crate::recipe::{Augmentation, DEFAULT_SEGMENTS, Preprocess, Sampling};
 
@@ -116,6 +117,8 @@ pub struct Loaded {
     pub answers: usize,
     /// Temporal views times crops: the crops of the first view first.
     pub views: Vec<Frames>,
+    /// What decoded the clip, if it is a video.
+    pub decoder: Option<DecodedBy>,
     /// Something to tell the user about the clip, with its first answer.
     pub note: Option<String>,
     /// How long the loading took (since the clip's previous answer), without the network's turns.
@@ -184,7 +187,12 @@ fn load_source(
         &answers,
         options.preprocess,
         &options.turns,
-        &mut |number, views| {
+        &mut |ready| {
+            let Ready {
+                number,
+                views,
+                decoder,
+            } = ready;
             let elapsed = stopwatch.elapsed();
             let mut frames = views.iter().flat_map(Frames::sources);
             if !is_clipping_said && frames.any(|frame| frame.is_clipped) {
@@ -202,6 +210,7 @@ fn load_source(
                 answer: number,
                 answers: answers.len(),
                 views,
+                decoder,
                 note: (!notes.is_empty()).then(|| std::mem::take(&mut notes).join("; ")),
                 elapsed,
             });

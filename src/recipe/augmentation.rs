@@ -1,5 +1,7 @@
 //! How clips are varied in training.
 
+use serde::{Deserialize, Serialize};
+
 use super::FRAME_SIZE;
 use crate::random::Draws;
 
@@ -45,7 +47,7 @@ pub struct Rectangle {
 ///
 /// Source: mzolfaghari/ECO-pytorch @ b175e7c, transforms.py, `GroupMultiScaleCrop` with `more_fix_crop`; models.py,
 /// `get_augmentation`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augmentation {
     /// Places of the scales of height and width.
     scales: (usize, usize),

@@ -241,6 +241,7 @@ mod tests {
             .unwrap();
         let indices = vec![vec![0; 4]; views];
         let loaded = Loaded {
+            decoder: None,
             range: 0..1,
             seconds: None,
             source_frames: 1,

@@ -31,4 +31,4 @@ pub use row::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
 pub use rows::{Logits, RowOptions};
 pub use scores::{ScoreError, Scores};
 pub use stop::Stop;
-pub use threads::use_threads;
+pub use threads::{use_threads, workers};

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::batcher::Batcher;
 use super::outcomes::Outcomes;
 use super::rows::RowMaker;
-use super::threads::threads_or_cores;
+use super::threads::{threads_or_cores, workers};
 use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
 use crate::clip::{
     self, Augmented, ClipEntry, LoadOptions, OpenOptions, Pipeline, Turns, load_ahead,
@@ -11,8 +11,6 @@ use crate::clip::{
 use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
-/// Most clips that are loaded at the same time: more would only wait for each other.
-const MAX_WORKERS: usize = 8;
 /// Views per batch on a GPU.
 const GPU_BATCH: usize = 8;
 
@@ -69,7 +67,7 @@ impl Recogniser {
             preprocess: options.preprocess.unwrap_or(metadata.preprocess),
             sampling: options.sampling.or(metadata.sampling).unwrap_or_default(),
             threads,
-            workers: threads.min(MAX_WORKERS).min(clips).max(1),
+            workers: workers(options.threads).min(clips).max(1),
             batch: options.batch.unwrap_or(batch).max(1),
             turns,
             weights,

@@ -143,6 +143,9 @@ pub struct Prediction {
     pub timings: Timings,
     /// What ran the network.
     pub engine: String,
+    /// What decoded the source, `libav` or `ffmpeg`, where it is a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<String>,
 }
 
 /// Why a clip has no answer.

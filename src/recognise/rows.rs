@@ -105,6 +105,10 @@ impl RowMaker<'_> {
                 forward_ms: rounded(forward.as_secs_f64() * 1e3, 1e3),
             },
             engine: self.engine.clone(),
+            decoder: loaded
+                .decoder
+                .as_ref()
+                .map(|decoder| decoder.name().to_owned()),
         }
     }
 

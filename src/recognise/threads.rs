@@ -18,6 +18,14 @@ pub fn use_threads(asked_for: Option<usize>) -> Result<usize, RecogniseError> {
     Ok(threads)
 }
 
+/// Most clips that are loaded at the same time: more would only wait for each other.
+const MAX_WORKERS: usize = 8;
+
+/// How many clips are loaded at the same time with so many threads, if there are as many.
+pub fn workers(threads: Option<usize>) -> usize {
+    threads_or_cores(threads).min(MAX_WORKERS)
+}
+
 /// The number asked for, else one per core.
 pub(super) fn threads_or_cores(asked_for: Option<usize>) -> usize {
     asked_for

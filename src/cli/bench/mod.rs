@@ -14,6 +14,7 @@ use safetensors::tensor::TensorView;
 
 use super::exit::Failure;
 use super::flags::{EngineFlags, NETWORK, SegmentsFlags, WeightsFlags};
+use super::inputs::DecoderFlags;
 use super::network::Arch;
 use super::weights::Chosen;
 use super::{outputs, weights};
@@ -33,6 +34,8 @@ pub(super) struct Args {
     /// A directory of frames or a video; it is decoded in every run
     #[arg(value_name = "CLIP")]
     clip: Option<PathBuf>,
+    #[command(flatten)]
+    decoder: DecoderFlags,
     #[command(flatten)]
     weights: WeightsFlags,
     /// The network, with made-up weights [default: that of the weights]
@@ -82,6 +85,7 @@ impl Args {
         // One clip at a time has all threads for itself.
         let open = OpenOptions {
             threads: Some(threads),
+            decoder: self.decoder.decoder(),
             ..OpenOptions::default()
         };
         Ok(Options {

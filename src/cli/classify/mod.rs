@@ -19,6 +19,7 @@ use super::progress::Progress;
 use super::say::say;
 use super::signals::Signals;
 use super::{about, advice, outputs, weights};
+use crate::clip::DecodedBy;
 use crate::recognise::{Answer, Recogniser, Row, RowOptions, WeightsSource, use_threads};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
@@ -42,7 +43,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let progress = Progress::new(inputs.total, args.speech.quiet);
     progress.message("loading weights");
-    let recogniser = Recogniser::new(args.options(chosen.source, inputs.total))?;
+    let options = args.options(chosen.source, inputs.total);
+    inputs.start_decoders(&options.open.decoder, options.threads);
+    let recogniser = Recogniser::new(options)?;
     if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
         let usage = about::usage(&recogniser);
         progress.aside(|| say(format_args!("eco: {usage}")));
@@ -60,6 +63,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         progress: &progress,
         rows: args.output.rows(),
         notes: !args.speech.quiet,
+        explains: args.speech.verbose,
         signals: Signals::watch()?,
     };
     progress.begin(session.signals.stop());
@@ -99,6 +103,8 @@ struct Session<'a> {
     rows: RowOptions,
     /// Whether notes about clips are printed.
     notes: bool,
+    /// Whether it is said why a video was left to the ffmpeg program.
+    explains: bool,
     signals: Signals,
 }
 
@@ -135,6 +141,12 @@ impl Session<'_> {
             .and_then(|loaded| loaded.note.as_ref());
         if let (Some(note), true) = (note, self.notes) {
             say(format_args!("eco: {note}"));
+        }
+        let loaded = answer.outcome.loaded().filter(|loaded| loaded.answer == 0);
+        let decoder = loaded.and_then(|loaded| loaded.decoder.as_ref());
+        if let (Some(DecodedBy::Ffmpeg(Some(why))), true) = (decoder, self.explains) {
+            let clip = answer.entry.path.display();
+            say(format_args!("eco: {clip}: decoded by ffmpeg: {why}"));
         }
     }
 }

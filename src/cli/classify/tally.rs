@@ -6,6 +6,7 @@ use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
+use crate::clip::DecodedBy;
 use crate::recognise::{Answer, Row};
 
 /// Counts answers and failures, and sums up times.
@@ -18,6 +19,9 @@ pub(super) struct Tally {
     first: Option<String>,
     decode: Duration,
     forward: Duration,
+    /// Videos that libav* decoded, and those that the ffmpeg program did.
+    by_libav: usize,
+    by_ffmpeg: usize,
 }
 
 impl Tally {
@@ -29,6 +33,12 @@ impl Tally {
         self.forward += answer.outcome.forward();
         if let Some(loaded) = answer.outcome.loaded() {
             self.decode += loaded.elapsed;
+            let is_first = usize::from(place == 0);
+            match loaded.decoder {
+                Some(DecodedBy::Libav) => self.by_libav += is_first,
+                Some(DecodedBy::Ffmpeg(_)) => self.by_ffmpeg += is_first,
+                None => {}
+            }
         }
         if let Row::Failed(failure) = row {
             self.failed += 1;
@@ -51,6 +61,12 @@ impl Tally {
             self.forward.as_secs_f64(),
             self.decode.as_secs_f64()
         ));
+        if self.by_libav + self.by_ffmpeg > 0 {
+            say(format_args!(
+                "eco: videos decoded by libav: {}, by ffmpeg: {}",
+                self.by_libav, self.by_ffmpeg
+            ));
+        }
     }
 
     /// A failure when the work was interrupted (with that exit code), when a clip failed, or when there were no clips.

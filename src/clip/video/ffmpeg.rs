@@ -14,6 +14,9 @@ use crate::clip::error::{ClipError, Result};
 /// The longest silence that is waited out, whatever a video's length.
 const MAX_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a decoder may be silent about what takes no time.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Where the two programs are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ffmpeg {
@@ -68,16 +71,13 @@ impl Ffmpeg {
             ffmpeg,
             ffprobe,
             threads: None,
-            patience: Duration::from_secs(60),
+            patience: PATIENCE,
         })
     }
 
     /// How long ffmpeg may be silent on a video of this length.
     pub(super) fn patience_for(&self, length: Duration) -> Duration {
-        // A damaged file can claim to last for ages.
-        self.patience
-            .saturating_add(length.saturating_mul(4))
-            .min(MAX_PATIENCE)
+        patience_for(self.patience, length)
     }
 
     /// What ffprobe prints about the first video stream of a file, and how it says that the file is cut off, if it does.
@@ -150,6 +150,14 @@ impl Ffmpeg {
         command.args(output);
         Process::start(command, self.patience_for(length))
     }
+}
+
+/// How long a decoder may be silent on a video of this length: it is silent while it decodes frames that are not wanted.
+pub(super) fn patience_for(patience: Duration, length: Duration) -> Duration {
+    // A damaged file can claim to last for ages.
+    patience
+        .saturating_add(length.saturating_mul(4))
+        .min(MAX_PATIENCE)
 }
 
 /// What ffprobe printed.

@@ -1,7 +1,8 @@
-//! What ffprobe prints about a video's packets, read as the times of its frames.
+//! What ffprobe prints or libav* says about a video's packets, read as the times of its frames.
 
 use std::path::Path;
 
+use super::protocol::Facts;
 use super::selection::SAME_STAMP;
 use crate::clip::error::{ClipError, Result};
 
@@ -57,26 +58,95 @@ impl Listing {
             });
         }
         let packets = shown_packets(printed);
-        if packets.is_empty() {
-            return Err(ClipError::NoVideoFrames { path });
-        }
-        let rate = field(stream, "avg_frame_rate").and_then(parse_rate);
-        let (stamps, origin) = stamps(&packets, rate.unwrap_or(DEFAULT_RATE));
+        let all = |name| packets.iter().map(|packet| seconds(packet, name)).collect();
         let duration = packets
             .iter()
             .rev()
             .find_map(|packet| seconds(packet, "duration_time"));
-        let last = duration.unwrap_or(rate.unwrap_or(DEFAULT_RATE).recip());
         let start = printed.lines().find(|line| line.starts_with("format|"));
-        let start = start.and_then(|line| seconds(line, "start_time"));
+        let stated = Stated {
+            pts: all("pts_time"),
+            dts: all("dts_time"),
+            rate: field(stream, "avg_frame_rate").and_then(parse_rate),
+            last_duration: duration,
+            start: start.and_then(|line| seconds(line, "start_time")),
+        };
+        stated.listing(&path)
+    }
+
+    /// Reads what libav* says, which is what ffprobe would print.
+    ///
+    /// # Errors
+    /// [`ClipError::NoVideoFrames`].
+    pub(super) fn of_facts(facts: &Facts, path: &Path) -> Result<Self> {
+        let (numerator, denominator) = facts.unit;
+        let unit = f64::from(numerator) / f64::from(denominator);
+        let seconds = |stamp: i64| as_printed(stamp as f64 * unit);
+        let all = |stamps: &[Option<i64>]| stamps.iter().map(|stamp| stamp.map(seconds)).collect();
+        let stated = Stated {
+            pts: all(&facts.pts),
+            dts: all(&facts.dts),
+            rate: rate(f64::from(facts.rate.0), f64::from(facts.rate.1)),
+            last_duration: facts.last_duration.map(seconds),
+            start: facts.start.map(as_printed),
+        };
+        stated.listing(path)
+    }
+}
+
+/// What a container states about the frames that are shown, times in seconds.
+struct Stated {
+    pts: Vec<Option<f64>>,
+    dts: Vec<Option<f64>>,
+    /// Frames per second.
+    rate: Option<f64>,
+    last_duration: Option<f64>,
+    /// When the first stream begins.
+    start: Option<f64>,
+}
+
+impl Stated {
+    fn listing(self, path: &Path) -> Result<Listing> {
+        if self.pts.is_empty() {
+            return Err(ClipError::NoVideoFrames {
+                path: path.to_path_buf(),
+            });
+        }
+        let (stamps, origin) = self.stamps();
+        let last = self.last_duration;
         let early = |start: &f64| stamps[0] - start > TOGETHER;
         Ok(Listing {
-            zero: start.filter(early).unwrap_or(stamps[0]),
+            zero: self.start.filter(early).unwrap_or(stamps[0]),
+            last: last.unwrap_or(self.rate.unwrap_or(DEFAULT_RATE).recip()),
             stamps,
             origin,
-            last,
         })
     }
+
+    fn stamps(&self) -> (Vec<f64>, Origin) {
+        let all = |stamps: &[Option<f64>]| stamps.iter().copied().collect();
+        let rate = self.rate.unwrap_or(DEFAULT_RATE);
+        let spread = || (0..self.pts.len()).map(|index| index as f64 / rate);
+        let stated: Option<Vec<f64>> = all(&self.pts);
+        let (mut stamps, mut origin) = match stated {
+            Some(stamps) => (stamps, Origin::Stated),
+            None => (
+                all(&self.dts).unwrap_or_else(|| spread().collect()),
+                Origin::Guessed,
+            ),
+        };
+        stamps.sort_by(f64::total_cmp);
+        let close = |pair: &[f64]| pair[1] - pair[0] <= 2.0 * SAME_STAMP;
+        if stamps.windows(2).any(close) {
+            origin = Origin::Guessed;
+        }
+        (stamps, origin)
+    }
+}
+
+/// A time to the microsecond, rounded as ffprobe prints it.
+fn as_printed(seconds: f64) -> f64 {
+    format!("{seconds:.6}").parse().unwrap_or(seconds)
 }
 
 /// The lines of packets that show a frame. Some are only there to decode others from (flag D).
@@ -84,28 +154,6 @@ fn shown_packets(printed: &str) -> Vec<&str> {
     let is_hidden = |line: &str| field(line, "flags").is_some_and(|flags| flags.contains('D'));
     let packets = printed.lines().filter(|line| line.starts_with("packet|"));
     packets.filter(|line| !is_hidden(line)).collect()
-}
-
-fn stamps(packets: &[&str], rate: f64) -> (Vec<f64>, Origin) {
-    let all = |name| packets.iter().map(|packet| seconds(packet, name)).collect();
-    let spread = || {
-        (0..packets.len())
-            .map(|index| index as f64 / rate)
-            .collect()
-    };
-    let stated: Option<Vec<f64>> = all("pts_time");
-    let (mut stamps, mut origin) = match stated {
-        Some(stamps) => (stamps, Origin::Stated),
-        None => (all("dts_time").unwrap_or_else(spread), Origin::Guessed),
-    };
-    stamps.sort_by(f64::total_cmp);
-    if stamps
-        .windows(2)
-        .any(|pair| pair[1] - pair[0] <= 2.0 * SAME_STAMP)
-    {
-        origin = Origin::Guessed;
-    }
-    (stamps, origin)
 }
 
 fn seconds(packet: &str, name: &str) -> Option<f64> {
@@ -121,7 +169,11 @@ pub(super) fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 /// `30000/1001`; ffprobe prints `0/0` for an unknown rate.
 fn parse_rate(text: &str) -> Option<f64> {
     let (numerator, denominator) = text.split_once('/')?;
-    let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    rate(numerator.parse().ok()?, denominator.parse().ok()?)
+}
+
+fn rate(numerator: f64, denominator: f64) -> Option<f64> {
+    let rate = numerator / denominator;
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 

@@ -1,10 +1,21 @@
-//! Videos, frame by frame, through the `ffmpeg` and `ffprobe` programs.
+//! Videos, frame by frame: through libav* in a worker, or through the `ffmpeg` and `ffprobe` programs.
 
 mod avi;
+mod bits;
+pub mod decoder;
+mod droppable;
+mod feed;
 pub mod ffmpeg;
+pub mod inspect;
 mod listing;
-mod pam;
+pub mod pam;
 mod process;
+mod protocol;
 pub mod reader;
 mod selection;
+pub mod serve;
 mod shapes;
+mod worker;
+
+pub use feed::Step;
+pub(super) use protocol::Wanted;

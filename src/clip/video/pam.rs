@@ -15,13 +15,17 @@ use crate::clip::rgb::{Image, check_size, decode_error, high_byte, to_rgb8};
 /// No header that ffmpeg writes is longer, in bytes.
 const MAX_HEADER: u64 = 1024;
 
-/// What the header says.
-#[derive(Default)]
-struct Header {
-    width: u32,
-    height: u32,
-    depth: u32,
-    maximum: u32,
+/// What the header says: how the samples of a frame lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Samples per pixel.
+    pub depth: u32,
+    /// The largest sample; beyond 255 a sample has two bytes, the high one first.
+    pub maximum: u32,
 }
 
 /// Reads the next frame; `None` at the end of the stream. `path` names the video in errors.
@@ -37,33 +41,18 @@ pub(super) fn read_frame(
         Some(Ok(header)) => header,
         Some(Err(reason)) => return Ok(Some(Err(decode_error(path, &reason)))),
     };
-    if let Err(error) = check_size(header.width, header.height, path) {
-        return Ok(Some(Err(error)));
-    }
-    let (width, height) = (header.width as usize, header.height as usize);
-    let Some(mut color) = header.color() else {
-        let Header { depth, maximum, .. } = header;
-        let reason = format!("its pixels have {depth} samples of up to {maximum}");
-        return Ok(Some(Err(decode_error(path, &reason))));
+    let mut samples = match header.check(path) {
+        Ok(bytes) => vec![0; bytes],
+        Err(error) => return Ok(Some(Err(error))),
     };
-    let mut samples = vec![0; width * height * usize::from(color.bytes_per_pixel())];
     reader.read_exact(&mut samples)?;
-    header.prepare(&mut samples);
-    if color == ColorType::L16 {
-        // Of frame files Pillow clips these; of videos ffmpeg takes the high byte, as of every other format.
-        samples = samples.chunks_exact(2).map(high_byte).collect();
-        color = ColorType::L8;
-    }
-    let converted = to_rgb8(samples, color).map(|pixels| Image::new(pixels, width, height));
-    Ok(Some(converted.ok_or_else(|| {
-        decode_error(path, "its pixel format is not supported")
-    })))
+    Ok(Some(header.image(samples, path)))
 }
 
 fn read_header(
     reader: &mut impl BufRead,
-) -> io::Result<Option<std::result::Result<Header, String>>> {
-    let mut header = Header::default();
+) -> io::Result<Option<std::result::Result<Layout, String>>> {
+    let mut header = Layout::default();
     let mut limited = reader.take(MAX_HEADER);
     for line_number in 0.. {
         let mut line = Vec::new();
@@ -84,7 +73,51 @@ fn read_header(
     Ok(Some(Ok(header)))
 }
 
-impl Header {
+impl Layout {
+    /// The bytes that the samples of a frame have.
+    ///
+    /// # Errors
+    /// [`ClipError::TooLarge`](crate::clip::ClipError::TooLarge), and
+    /// [`ClipError::Decode`](crate::clip::ClipError::Decode) for pixels of another kind.
+    fn check(&self, path: &Path) -> Result<usize> {
+        check_size(self.width, self.height, path)?;
+        let Some(color) = self.color() else {
+            let Layout { depth, maximum, .. } = self;
+            let reason = format!("its pixels have {depth} samples of up to {maximum}");
+            return Err(decode_error(path, &reason));
+        };
+        Ok(self.width as usize * self.height as usize * usize::from(color.bytes_per_pixel()))
+    }
+
+    /// The frame with these samples. `path` names the video in errors.
+    ///
+    /// # Errors
+    /// [`ClipError::TooLarge`](crate::clip::ClipError::TooLarge), and
+    /// [`ClipError::Decode`](crate::clip::ClipError::Decode) for pixels of another kind, or too many or too few of them.
+    pub fn image(self, mut samples: Vec<u8>, path: &Path) -> Result<Image> {
+        let unsupported = || decode_error(path, "its pixel format is not supported");
+        let expected = self.check(path)?;
+        let mut color = self.color().ok_or_else(unsupported)?;
+        if samples.len() != expected {
+            return Err(decode_error(
+                path,
+                "it has another size than its header states",
+            ));
+        }
+        self.prepare(&mut samples);
+        if color == ColorType::L16 {
+            // Of frame files Pillow clips these; of videos ffmpeg takes the high byte, as of every other format.
+            samples = samples.chunks_exact(2).map(high_byte).collect();
+            color = ColorType::L8;
+        }
+        let pixels = to_rgb8(samples, color).ok_or_else(unsupported)?;
+        Ok(Image::new(
+            pixels,
+            self.width as usize,
+            self.height as usize,
+        ))
+    }
+
     fn set(&mut self, name: &str, value: &str) {
         // A value that is no number stays 0, which is refused with the size or the pixel format.
         let number = value.parse().unwrap_or(0);

@@ -1,4 +1,7 @@
-//! Videos, read by frame index through the `ffmpeg` program.
+//! Videos, read by frame index: in a worker that decodes with libav*, or through the `ffmpeg` program.
+//!
+//! The worker gives the same frames in less time, or none: it leaves a file to the program as soon as anything about it is not
+//! as it should be. What follows is about the program.
 //!
 //! A video is opened by listing its packets, which is fast because nothing is decoded, and tells
 //! the time of every frame: frame k is the k-th in the order of presentation, at whatever rate
@@ -10,20 +13,27 @@
 //! metadata is applied, and the colour conversion is ffmpeg's. Only where the size of the pictures
 //! changes does ffmpeg make all of them as large as the first; here each keeps its own size.
 
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::avi;
-use super::ffmpeg::{Ffmpeg, process_error};
+use super::decoder::{Asked, Decoder, DecoderChoice};
+use super::ffmpeg::{Ffmpeg, patience_for, process_error};
 use super::listing::{Listing, Origin};
 use super::pam;
-use super::process::Process;
+use super::process::{Ending, Process};
+use super::protocol::Wanted;
 use super::selection::{Key, START};
 use super::shapes::Shapes;
+use super::worker::Failure;
 use crate::clip::error::{ClipError, Result};
+use crate::clip::frames::Cropped;
 use crate::clip::rgb::Image;
+use crate::clip::turns::Turns;
+use crate::recipe::Preprocess;
 
 /// Seconds of video that are decoded in vain before a seek is tried.
 const SEEK_BEYOND: f64 = 10.0;
@@ -32,10 +42,54 @@ const SEEK_BEYOND: f64 = 10.0;
 #[derive(Clone, Debug)]
 pub struct Video {
     path: PathBuf,
-    ffmpeg: Ffmpeg,
+    program: Program,
     listing: Listing,
     /// How ffprobe says that the file ends too early.
     cut_off: Option<String>,
+    source: Source,
+}
+
+/// The ffmpeg program, which is looked for when it is needed.
+#[derive(Clone, Debug)]
+enum Program {
+    Found(Ffmpeg),
+    Wanted {
+        given: Option<PathBuf>,
+        threads: Option<usize>,
+    },
+}
+
+impl Program {
+    fn find(&self) -> Result<Ffmpeg> {
+        match self {
+            Program::Found(ffmpeg) => Ok(ffmpeg.clone()),
+            Program::Wanted { given, threads } => Ok(Ffmpeg {
+                threads: *threads,
+                ..Ffmpeg::find(given.as_deref())?
+            }),
+        }
+    }
+}
+
+/// What has listed a video, and decodes it.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The ffmpeg program; with the reason why not libav*, where that was tried.
+    Program(Option<Arc<str>>),
+    Worker {
+        decoder: Decoder,
+        /// How many frames it has found.
+        frames: usize,
+        threads: usize,
+    },
+}
+
+/// What became of reading a video in a worker.
+pub(in crate::clip) enum Worked {
+    /// All frames came, or as many as were asked for.
+    Done,
+    /// The ffmpeg program is to decode the video; with the reason, where libav* was tried.
+    Left(Option<Arc<str>>),
 }
 
 /// What is done with each frame as it comes, until that says [`ControlFlow::Break`].
@@ -52,21 +106,67 @@ enum Stop {
 }
 
 impl Video {
-    /// Lists the frames of the video at `path`.
+    /// Lists the frames of the video at `path` with the ffmpeg program, which will decode them too.
     ///
     /// # Errors
     /// [`ClipError::Video`] with ffmpeg's reason, [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`],
     /// [`ClipError::VideoTimeout`].
     pub fn open(path: &Path, ffmpeg: &Ffmpeg) -> Result<Video> {
+        Self::list(path, ffmpeg, None)
+    }
+
+    /// Lists the frames of the video at `path`, with what the options name.
+    ///
+    /// # Errors
+    /// As [`Video::open`]; [`ClipError::FfmpegMissing`], [`ClipError::Libav`].
+    pub(in crate::clip) fn open_with(path: &Path, options: &VideoOptions<'_>) -> Result<Video> {
+        let program = Program::Wanted {
+            given: options.ffmpeg.map(Path::to_path_buf),
+            threads: options.threads,
+        };
+        let decoder = options.decoder;
+        let is_libav = match decoder.choice() {
+            DecoderChoice::Libav => true,
+            DecoderChoice::Ffmpeg => false,
+            // Whoever names a program wants its pixels.
+            DecoderChoice::Auto => options.ffmpeg.is_none(),
+        };
+        if !is_libav {
+            return Self::list(path, &program.find()?, None);
+        }
+        let listed = decoder.list(path);
+        let listed = listed.map(|facts| Listing::of_facts(&facts, path));
+        match listed {
+            Ok(Ok(listing)) => Ok(Video {
+                path: path.to_path_buf(),
+                program,
+                cut_off: avi::missing_end(path),
+                source: Source::Worker {
+                    decoder: decoder.clone(),
+                    frames: listing.stamps.len(),
+                    threads: options.threads.unwrap_or(1),
+                },
+                listing,
+            }),
+            Ok(Err(_)) => Self::list(path, &program.find()?, None),
+            Err(failure) => {
+                let why = without_libav(path, decoder, failure, decoder.patience())?;
+                Self::list(path, &program.find()?, why)
+            }
+        }
+    }
+
+    fn list(path: &Path, ffmpeg: &Ffmpeg, without_libav: Option<Arc<str>>) -> Result<Video> {
         let entries = "packet=pts_time,dts_time,duration_time,flags:\
                        stream=avg_frame_rate,codec_name:format=start_time";
         let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
         let listing = Listing::parse(&printed.text, path)?;
         Ok(Video {
             path: path.to_path_buf(),
-            ffmpeg: ffmpeg.clone(),
+            program: Program::Found(ffmpeg.clone()),
             listing,
             cut_off: printed.cut_off.or_else(|| avi::missing_end(path)),
+            source: Source::Program(without_libav),
         })
     }
 
@@ -112,7 +212,7 @@ impl Video {
             "-of",
             "default=noprint_wrappers=1:nokey=1",
         ];
-        let printed = self.patient().printed(&self.path, &arguments)?;
+        let printed = self.patient()?.printed(&self.path, &arguments)?;
         let count = printed
             .text
             .lines()
@@ -127,15 +227,17 @@ impl Video {
         // Which packets gave no frame is not known: the last ones are as good a guess as any.
         recounted.listing.stamps.truncate(count);
         recounted.listing.origin = Origin::Guessed;
+        recounted.source = Source::Program(Some("it has fewer frames than it lists".into()));
         Ok(recounted)
     }
 
     /// ffprobe with the patience to decode the whole video in silence.
-    fn patient(&self) -> Ffmpeg {
-        Ffmpeg {
-            patience: self.ffmpeg.patience_for(self.length()),
-            ..self.ffmpeg.clone()
-        }
+    fn patient(&self) -> Result<Ffmpeg> {
+        let ffmpeg = self.program.find()?;
+        Ok(Ffmpeg {
+            patience: ffmpeg.patience_for(self.length()),
+            ..ffmpeg
+        })
     }
 
     fn length(&self) -> Duration {
@@ -143,7 +245,44 @@ impl Video {
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
-    /// Decodes the frames at `wanted` (ascending, each once) and hands them to `each` in order,
+    /// Decodes the frames `wanted` (ascending, each once) in a worker, which crops them, and hands them to `each` in order until
+    /// that says [`ControlFlow::Break`]. Frames that came before the video is left to the program are to be read again.
+    ///
+    /// # Errors
+    /// [`ClipError::VideoTimeout`]; [`ClipError::Libav`] where nothing but libav* may decode it.
+    pub(in crate::clip) fn read_in_worker(
+        &self,
+        wanted: &[Wanted],
+        preprocess: Preprocess,
+        turns: &Turns,
+        each: &mut dyn FnMut(usize, Cropped) -> ControlFlow<()>,
+    ) -> Result<Worked> {
+        let (decoder, frames, threads) = match &self.source {
+            Source::Program(why) => return Ok(Worked::Left(why.clone())),
+            Source::Worker {
+                decoder,
+                frames,
+                threads,
+            } => (decoder, *frames, *threads),
+        };
+        let asked = Asked {
+            path: &self.path,
+            frames,
+            wanted,
+            preprocess,
+            threads,
+            patience: patience_for(decoder.patience(), self.length()),
+        };
+        match decoder.read(&asked, turns, each) {
+            Ok(()) => Ok(Worked::Done),
+            Err(failure) => {
+                let why = without_libav(&self.path, decoder, failure, asked.patience)?;
+                Ok(Worked::Left(why))
+            }
+        }
+    }
+
+    /// Decodes the frames at `wanted` (ascending, each once) with the ffmpeg program and hands them to `each` in order,
     /// until that says [`ControlFlow::Break`].
     ///
     /// # Errors
@@ -159,6 +298,7 @@ impl Video {
                 frames: self.frame_count(),
             });
         }
+        let ffmpeg = self.program.find()?;
         let stamps = &self.listing.stamps;
         let far_in = stamps[first] - stamps[0] > SEEK_BEYOND;
         let mut key = match self.listing.origin == Origin::Stated && far_in {
@@ -167,10 +307,10 @@ impl Video {
         };
         let (mut rest, mut shapes) = (wanted, None);
         loop {
-            match self.pass(key, shapes.as_ref(), &mut rest, each)? {
+            match self.pass(&ffmpeg, key, shapes.as_ref(), &mut rest, each)? {
                 Stop::Done => return Ok(()),
                 Stop::Changed if shapes.is_none() => {
-                    shapes = Some(Shapes::read(&self.path, &self.patient())?);
+                    shapes = Some(Shapes::read(&self.path, &self.patient()?)?);
                 }
                 Stop::Short(_) if key != Key::Number => key = Key::Number,
                 Stop::Short(Some(error)) => return Err(error),
@@ -188,22 +328,28 @@ impl Video {
     /// when frames change, and each frame keeps its size.
     fn pass(
         &self,
+        ffmpeg: &Ffmpeg,
         key: Key<'_>,
         shapes: Option<&Shapes>,
         wanted: &mut &[usize],
         each: Each<'_>,
     ) -> Result<Stop> {
-        let mut reader = BufReader::new(self.decode(key, shapes, wanted)?);
+        let mut reader = BufReader::new(self.decode(ffmpeg, key, shapes, wanted)?);
+        let patience = ffmpeg.patience_for(self.length());
+        let failed = |error| process_error(&self.path, error, patience);
         let mut starts = 0;
         while let Some(&expected) = wanted.first() {
             let image = match pam::read_frame(&mut reader, &self.path) {
                 Ok(Some(image)) => image?,
-                Ok(None) => return self.ended_early(reader.into_inner(), starts),
-                Err(error) => return Err(self.reading_error(error)),
+                Ok(None) => {
+                    let ending = reader.into_inner().end().map_err(failed)?;
+                    return Ok(self.ended_early(&ending, starts));
+                }
+                Err(error) => return Err(failed(error)),
             };
             let printed = loop {
                 let number = reader.get_ref().number();
-                match number.map_err(|error| self.reading_error(error))? {
+                match number.map_err(failed)? {
                     Some(START) => starts += 1,
                     Some(number) => break number,
                     None => return Ok(Stop::Short(None)),
@@ -234,7 +380,13 @@ impl Video {
     }
 
     /// Starts ffmpeg.
-    fn decode(&self, key: Key<'_>, shapes: Option<&Shapes>, wanted: &[usize]) -> Result<Process> {
+    fn decode(
+        &self,
+        ffmpeg: &Ffmpeg,
+        key: Key<'_>,
+        shapes: Option<&Shapes>,
+        wanted: &[usize],
+    ) -> Result<Process> {
         let mut input = Vec::new();
         if let Key::Time(stamps) = key {
             // Shortly before the first wanted frame, so that a seek that lands a little late still finds it.
@@ -265,14 +417,12 @@ impl Video {
             "image2pipe",
             "pipe:1",
         ];
-        self.ffmpeg
-            .decode(&self.path, self.length(), &input, &output)
+        ffmpeg.decode(&self.path, self.length(), &input, &output)
     }
 
     /// The output has ended before all frames came: because ffmpeg failed, because the video ended, or because ffmpeg began to
     /// count again.
-    fn ended_early(&self, process: Process, starts: usize) -> Result<Stop> {
-        let ending = process.end().map_err(|error| self.reading_error(error))?;
+    fn ended_early(&self, ending: &Ending, starts: usize) -> Stop {
         if starts
             + ending
                 .numbers
@@ -281,16 +431,48 @@ impl Video {
                 .count()
             > 1
         {
-            return Ok(Stop::Changed);
+            return Stop::Changed;
         }
         let failure = (!ending.success()).then(|| ClipError::Video {
             path: self.path.clone(),
             reason: ending.reason(),
         });
-        Ok(Stop::Short(failure))
+        Stop::Short(failure)
     }
+}
 
-    fn reading_error(&self, error: io::Error) -> ClipError {
-        process_error(&self.path, error, self.ffmpeg.patience_for(self.length()))
+/// How videos are opened.
+pub(in crate::clip) struct VideoOptions<'a> {
+    /// The ffmpeg program or its folder; else it is looked for on PATH.
+    pub(in crate::clip) ffmpeg: Option<&'a Path>,
+    pub(in crate::clip) threads: Option<usize>,
+    pub(in crate::clip) decoder: &'a Decoder,
+}
+
+/// Why the ffmpeg program is to decode a video.
+///
+/// # Errors
+/// That it may not, or that the video has taken too much time already.
+fn without_libav(
+    path: &Path,
+    decoder: &Decoder,
+    failure: Failure,
+    patience: Duration,
+) -> Result<Option<Arc<str>>> {
+    let path = path.to_path_buf();
+    let is_only_choice = decoder.choice() == DecoderChoice::Libav;
+    match failure {
+        Failure::TimedOut => Err(ClipError::VideoTimeout {
+            path,
+            seconds: patience.as_secs(),
+        }),
+        Failure::Missing(reason) | Failure::Declined(reason) | Failure::Broken(reason)
+            if is_only_choice =>
+        {
+            Err(ClipError::Libav { path, reason })
+        }
+        Failure::Missing(reason) | Failure::Declined(reason) | Failure::Broken(reason) => {
+            Ok(Some(reason.into()))
+        }
     }
 }

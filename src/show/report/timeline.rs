@@ -226,6 +226,7 @@ mod tests {
             logits: None,
             timings: Timings::default(),
             engine: String::new(),
+            decoder: None,
         })
     }
 
