@@ -71,9 +71,6 @@ make mpeg1.mpg -c:v mpeg1video -q:v 3 -bf 2
 make mjpeg.avi -c:v mjpeg -q:v 3 -pix_fmt yuvj420p
 make mjpeg.mov -c:v mjpeg -q:v 3 -pix_fmt yuvj422p
 make prores.mov -c:v prores_ks
-make ffv1_10bit.mkv -c:v ffv1 -pix_fmt yuv422p10le
-make ffv1_grey.mkv -c:v ffv1 -pix_fmt gray -vf scale=97:75
-make ffv1_rgb.mkv -c:v ffv1 -pix_fmt bgr0 -g 12
 make animation.gif
 make theora.ogv -c:v libtheora -q:v 7
 make wmv2.asf -c:v wmv2 -q:v 3

@@ -36,7 +36,7 @@ impl Codec {
             "vp9" => Self::Vp9,
             "mjpeg" => Self::Mjpeg,
             "prores" => Self::ProRes,
-            "ffv1" | "flv1" | "gif" | "theora" | "wmv2" => Self::Whole,
+            "flv1" | "gif" | "theora" | "wmv2" => Self::Whole,
             _ => return None,
         })
     }
