@@ -167,7 +167,7 @@ mod tests {
         let state = state();
         let wide = line(&state, 130);
         assert!(wide.starts_with("━─"), "{wide}");
-        let said = "─  epoch 3/40  step 12/25  loss 1.235  top-1 56%  15:13 left  3.4 clips/s  rate 9.3e-4";
+        let said = "─  epoch 3/40  step 12/25  loss 1.235  top-1 56%  15:08 left  3.4 clips/s  rate 9.3e-4";
         assert!(wide.ends_with(said), "{wide}");
         assert!(line(&state, 60).ends_with("step 12/25  loss 1.235  top-1 56%"));
         for width in 5..200 {
