@@ -26,10 +26,12 @@ use crate::recognise::use_threads;
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     if args.show_recipe {
-        let chosen = weights::find(args.weights.named())?;
         return match args.tune {
             Tune::Head => head::show_recipe(args),
-            Tune::Last | Tune::All => recipe::show_of_network(args, chosen.source),
+            Tune::Last | Tune::All => {
+                let chosen = weights::find(args.weights.named())?;
+                recipe::show_of_network(args, chosen.source)
+            }
         };
     }
     use_threads(args.engine.threads)?;

@@ -17,7 +17,7 @@ use crate::train::record::{EpochRecord, Measured, Running};
 use crate::train::schedule::{Course, Position, learning_rate};
 use crate::weights::RawTensor;
 
-/// From one writing of the state to the next, at the ends of epochs.
+/// From one writing of the state to the next; the step at hand ends first.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(600);
 
 /// Where the state of a fit is kept, and what it belongs to.
@@ -151,19 +151,9 @@ impl<'e> Descent<'e> {
         })
     }
 
-    /// The network.
-    pub fn network(&self) -> &TrainedNetwork {
-        &self.network
-    }
-
     /// The epochs so far.
     pub fn history(&self) -> &[EpochRecord] {
         &self.history
-    }
-
-    /// The step that comes next.
-    pub fn next(&self) -> Position {
-        self.next
     }
 
     /// Fits until all epochs are done, or `stop` is asked, which lets the step at hand end. The state is then kept, as it is
@@ -233,10 +223,6 @@ impl<'e> Descent<'e> {
             if self.epoch(stop, events)? == Ended::Stopped {
                 return Ok(Ended::Stopped);
             }
-            let is_last = self.next.epoch == epochs || self.course.is_stuck(self.network.recipe());
-            if !is_last && self.kept.elapsed() > BETWEEN_CHECKPOINTS {
-                self.keep(events)?;
-            }
         }
         Ok(Ended::Complete)
     }
@@ -283,6 +269,9 @@ impl<'e> Descent<'e> {
             self.next.step += 1;
             if stop.is_asked() {
                 return Ok(Ended::Stopped);
+            }
+            if self.kept.elapsed() > BETWEEN_CHECKPOINTS {
+                self.keep(events)?;
             }
         }
         if self.running.clips == 0 {
