@@ -20,22 +20,9 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-CLASSES = [
-    "moving left",
-    "moving right",
-    "moving up",
-    "moving down",
-    "growing",
-    "shrinking",
-    "turning left",
-    "turning right",
-]
-DIRECTIONS = {
-    "moving left": (-1, 0),
-    "moving right": (1, 0),
-    "moving up": (0, -1),
-    "moving down": (0, 1),
-}
+import demo_clips
+
+CLASSES = [*demo_clips.LABELS, "turning left", "turning right"]
 # First digit and digits of each part.
 PARTS = {"train": (0, 1000), "val": (1000, 300), "test": (1300, 497)}
 SIZE = (320, 240)
@@ -63,8 +50,8 @@ def poses(label: str, rng: np.random.Generator) -> tuple[Pose, Pose]:
     """First and last pose for a class: random place, size, slant and speed."""
     x, y = rng.uniform(-0.15, 0.15, 2)
     middle = Pose(x, y, rng.uniform(0.35, 0.5), rng.uniform(-0.3, 0.3))
-    if label in DIRECTIONS:
-        dx, dy = (part * rng.uniform(0.4, 0.7) / 2 for part in DIRECTIONS[label])
+    if label in demo_clips.DIRECTIONS:
+        dx, dy = (part * rng.uniform(0.4, 0.7) / 2 for part in demo_clips.DIRECTIONS[label])
         return replace(middle, x=x - dx, y=y - dy), replace(middle, x=x + dx, y=y + dy)
     if label in ("growing", "shrinking"):
         small, large = replace(middle, side=rng.uniform(0.2, 0.28)), replace(middle, side=rng.uniform(0.5, 0.65))
