@@ -8,8 +8,8 @@ use std::process::Command;
 
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
-    ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch, Observed, Output,
-    Precision, Winograd, build,
+    BeforeLastStage, ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch,
+    Observed, Output, Precision, Winograd, build,
 };
 use eco::recipe::Architecture;
 use eco::weights::Weights;
@@ -198,6 +198,47 @@ fn looking_at_the_blocks_changes_no_bit() {
             }
             expected.extend(&of_clips[clip * 512..][..512]);
             assert!(output.features_of(clip) == expected, "{architecture}");
+        }
+    }
+}
+
+/// What training the last stage alone reads: the block before it, and in ECO-Full the features of frames.
+#[test]
+fn up_to_the_last_stage_has_the_bits_of_the_whole_engine() {
+    let (segments, clips) = (4, 2);
+    for architecture in Architecture::ALL {
+        let reference = Reference::new(architecture);
+        let network = || reference.weights.network(Some(segments)).unwrap();
+        let batch = batch(&reference.case(segments), &[0, 1]);
+        let mut of_clips = Vec::new();
+        let mut keep = |observed: Observed<'_>| {
+            if observed.path == "eco_3d.res_3d_4" {
+                of_clips = observed.values.to_vec();
+            }
+        };
+        Winograd::observe(network(), &reference.weights, 2, &batch, &mut keep).unwrap();
+        let maps = reference.winograd(segments, 1).maps(&batch.values).unwrap();
+        let mut expected = Vec::new();
+        for clip in 0..clips {
+            let len = of_clips.len() / clips;
+            expected.extend_from_slice(&of_clips[clip * len..][..len]);
+            for frame in clip * segments..(clip + 1) * segments {
+                expected.extend_from_slice(&maps.frame(frame)[96 * 28 * 28..]);
+            }
+        }
+        for threads in [1, 2] {
+            let before = BeforeLastStage::compile(network(), &reference.weights, threads).unwrap();
+            assert!(before.run(&batch).unwrap() == expected, "{architecture}");
+            let len = expected.len() / clips;
+            let second = ClipBatch {
+                values: batch.values[batch.clip_len()..].to_vec(),
+                clips: 1,
+                segments,
+            };
+            assert!(
+                before.run(&second).unwrap() == expected[len..],
+                "{architecture}"
+            );
         }
     }
 }

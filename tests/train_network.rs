@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use eco::engine::{ClipBatch, Device};
+use eco::engine::{BeforeLastStage, ClipBatch, Device};
 use eco::train::network::{Answer, Error, Head, Input, Start, TrainedNetwork, keep_freed_memory};
 use eco::train::{Arithmetic, BatchNorm, Checkpoint, Course, Dropout, Position, Recipe, Tuned};
 use eco::weights::{RawTensor, Weights};
@@ -374,6 +374,19 @@ fn the_last_stage_alone_learns_from_clips_or_from_what_was_kept_of_them() {
         let [one, other] = [Input::Clips(&clips), Input::Middle(&middle)]
             .map(|input| kept.evaluate(input, &classes).unwrap());
         assert_eq!(one, other);
+
+        // The quicker engine computes the same with other roundings.
+        let weights = Weights::open(&reference.folder.join(format!("{arch}.safetensors"))).unwrap();
+        let network = kept.network().clone();
+        let before = BeforeLastStage::compile(network, &weights, 2).unwrap();
+        let values = before.run(&clips).unwrap();
+        let difference = |of: &dyn Fn(f64, f64) -> f64| {
+            let both = values.iter().zip(&middle.values);
+            both.map(|(&a, &b)| of(f64::from(a), f64::from(b)))
+                .sum::<f64>()
+        };
+        let error = (difference(&|a, b| (a - b).powi(2)) / difference(&|_, b| b * b)).sqrt();
+        assert!(error < TOLERANCE, "{arch}: {error:e}");
     }
 }
 

@@ -23,4 +23,4 @@ pub use libtorch::Libtorch;
 #[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{autocast::Autocast, layers};
 pub use precision::Precision;
-pub use winograd::Winograd;
+pub use winograd::{BeforeLastStage, Winograd};

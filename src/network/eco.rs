@@ -306,6 +306,13 @@ impl Network {
         only(run_part(backend, "", &self.root, &self.joined, made))
     }
 
+    /// The node of this network's graph whose value the last stage reads, the first of [`Network::middle_of`].
+    pub fn middle_node(&self, graph: &Graph) -> usize {
+        let path = join(VOLUME, LAST_STAGE);
+        let last_stage = graph.calls.iter().find(|call| call.path == path);
+        last_stage.map_or(graph.output(), |call| call.inputs[0])
+    }
+
     /// Shapes of what [`Network::middle_of`] makes of one clip.
     pub fn middle_shapes(&self) -> Vec<Vec<usize>> {
         let volume = vec![MIDDLE_CHANNELS, self.segments / 2, MIDDLE_MAP, MIDDLE_MAP];

@@ -311,9 +311,13 @@ impl Args {
             ("--penalty", self.penalty.is_some()),
             ("--balance", self.balance),
             ("--folds", self.folds.is_some()),
-            ("--engine", self.engine.engine != EngineChoice::Auto),
             ("--batch", self.engine.batch.is_some()),
         ];
+        if self.tune == Tune::All && self.engine.engine != EngineChoice::Auto {
+            return Err(Failure::usage(anyhow!(
+                "--engine has no effect with --tune all: everything is computed by libtorch"
+            )));
+        }
         let (flags, reason) = match self.tune {
             Tune::Head => (
                 &of_networks[..],

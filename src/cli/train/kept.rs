@@ -10,7 +10,7 @@ use super::args::Args;
 use super::look::cache_directory;
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
-use crate::engine::Device;
+use crate::engine::{Device, EngineKind};
 use crate::file::free_space;
 use crate::network::Network;
 use crate::text::number::file_size;
@@ -22,14 +22,14 @@ use crate::train::{Kept, Recipe, Tuned, ViewCache, Views};
 pub(super) fn settings(
     loading: &Loading,
     weights_sha256: &str,
-    device: Device,
+    (engine, device): (EngineKind, Device),
     recipe: &Recipe,
 ) -> BTreeMap<String, String> {
     let options = &loading.options;
     let mut settings = BTreeMap::from([
         ("weights".to_owned(), weights_sha256.to_owned()),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("engine".to_owned(), format!("libtorch on {device}")),
+        ("engine".to_owned(), format!("{engine} on {device}")),
         ("precision".to_owned(), recipe.precision.to_string()),
         ("segments".to_owned(), options.segments.to_string()),
         ("sampling".to_owned(), options.sampling.to_string()),

@@ -17,7 +17,7 @@ use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::clip::{ClipEntry, LoadOptions, Turns, load_ahead};
-use crate::engine::Device;
+use crate::engine::{self, BeforeLastStage, Device, EngineChoice, EngineKind, EngineOptions};
 use crate::file::free_space;
 use crate::network::{is_of_the_head, is_of_the_last_stage};
 use crate::recognise::{ClipName, OpenWeights};
@@ -30,7 +30,8 @@ use crate::train::descent::{
 };
 use crate::train::network::{Error, Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
 use crate::train::{
-    Checkpoint, Group, Preset, Recipe, Trained, Tuned, WriteError, hold_back, write_network,
+    Arithmetic, Checkpoint, Group, Preset, Recipe, Trained, Tuned, WriteError, hold_back,
+    write_network,
 };
 use crate::weights::{Judged, Metadata, Training};
 
@@ -82,7 +83,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         check_new(&network, quiet)?;
     }
     check_space(args, &network)?;
-    let settings = kept::settings(&loading, &keeping.start, device, &recipe);
+    let before = before_last_stage(args, device, &network, &weights)?;
+    let engine = match before {
+        Some(_) => EngineKind::Winograd,
+        None => EngineKind::Libtorch,
+    };
+    let settings = kept::settings(&loading, &keeping.start, (engine, device), &recipe);
     let views = kept::views(&recipe, &examples);
     let maps = match views {
         Some(views) => kept::open(args, &settings, network.network(), views)?,
@@ -91,6 +97,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let setup = Setup {
         loading: loading.clone(),
         maps,
+        before,
         skips: args.unusable == Unusable::Skip,
         keeping,
     };
@@ -273,9 +280,7 @@ fn data_sha256(examples: &Examples) -> String {
 }
 
 fn loading(args: &Args, about: &Metadata, device: Device, clips: usize) -> Loading {
-    let threads = args.engine.threads;
-    let threads =
-        threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(args);
     let workers = threads.min(MAX_WORKERS).min(clips).max(1);
     let mut open = args.clips_from.open_options();
     open.threads = open.threads.or(Some((threads / workers).max(1)));
@@ -293,6 +298,43 @@ fn loading(args: &Args, about: &Metadata, device: Device, clips: usize) -> Loadi
         },
         workers,
     }
+}
+
+/// The engine for what `--tune last` leaves as it is, where there is a quicker one than libtorch.
+///
+/// # Errors
+/// One that is asked for and cannot run there, and weights that cannot be read.
+fn before_last_stage(
+    args: &Args,
+    device: Device,
+    network: &TrainedNetwork,
+    weights: &OpenWeights,
+) -> Result<Option<BeforeLastStage>, Failure> {
+    let options = EngineOptions {
+        choice: args.engine.engine,
+        device,
+        threads: threads(args),
+        ..EngineOptions::default()
+    };
+    let recipe = network.recipe();
+    let is_asked = options.choice != EngineChoice::Auto;
+    if recipe.tune != Tuned::Last
+        || options.kind() == EngineKind::Libtorch
+        || !(is_asked || recipe.precision == Arithmetic::Fp32)
+    {
+        return Ok(None);
+    }
+    if device != Device::Cpu {
+        return Err(engine::Error::Device(device).into());
+    }
+    let network = network.network().clone();
+    let before = BeforeLastStage::compile(network, weights.tensors(), options.threads)?;
+    Ok(Some(before))
+}
+
+fn threads(args: &Args) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    args.engine.threads.unwrap_or_else(cores)
 }
 
 /// The head of the weights tells these classes apart only if they say so: as many may be others.

@@ -109,3 +109,15 @@ pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.f_copy_data(&mut values, tensor.numel())?;
     Ok(values)
 }
+
+/// The same tensor with its second axis, the channels, last in memory: what oneDNN, the CPU's pools and tensor cores like best,
+/// and what makes their outputs lie so too.
+pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor> {
+    let axes = tensor.dim() as i64;
+    if axes < 4 {
+        return Ok(tensor.shallow_clone());
+    }
+    let last: Vec<i64> = [0].into_iter().chain(2..axes).chain([1]).collect();
+    let back: Vec<i64> = [0, axes - 1].into_iter().chain(1..axes - 1).collect();
+    Ok(tensor.f_permute(last)?.f_contiguous()?.f_permute(back)?)
+}

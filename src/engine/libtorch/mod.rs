@@ -91,7 +91,7 @@ impl Libtorch {
             }
             let converted = tensor.f_to_device(device.into())?.f_to_kind(kind)?;
             let arranged = match device {
-                Device::Cpu => channels_last(&converted)?,
+                Device::Cpu => layers::channels_last(&converted)?,
                 Device::Cuda(_) => converted,
             };
             // Its own memory: the weights may be closed.
@@ -133,18 +133,6 @@ impl Libtorch {
             classes: self.network.classes(),
         })
     }
-}
-
-/// The same tensor with its second axis, the channels, last in memory: what oneDNN and the CPU's pools like best, and
-/// what makes their outputs lie so too.
-fn channels_last(tensor: &Tensor) -> Result<Tensor> {
-    let axes = tensor.dim() as i64;
-    if axes < 4 {
-        return Ok(tensor.shallow_clone());
-    }
-    let last: Vec<i64> = [0].into_iter().chain(2..axes).chain([1]).collect();
-    let back: Vec<i64> = [0, axes - 1].into_iter().chain(1..axes - 1).collect();
-    Ok(tensor.f_permute(last)?.f_contiguous()?.f_permute(back)?)
 }
 
 impl Engine for Libtorch {

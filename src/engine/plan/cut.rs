@@ -46,6 +46,18 @@ impl Plans {
     /// # Errors
     /// [`Unplanned`].
     pub(crate) fn keeping(graph: &Graph, kept: &[usize]) -> Result<Self, Unplanned> {
+        Self::cut(graph, kept, None)
+    }
+
+    /// The same with a 3D net that ends early: with the value of this node, which the global pool does not follow.
+    ///
+    /// # Errors
+    /// [`Unplanned`].
+    pub(crate) fn until(graph: &Graph, end: usize) -> Result<Self, Unplanned> {
+        Self::cut(graph, &[], Some(end))
+    }
+
+    fn cut(graph: &Graph, kept: &[usize], end: Option<usize>) -> Result<Self, Unplanned> {
         let node = |index: usize| &graph.nodes[index];
         let head = node(graph.output());
         let (Some(Layer::Linear { .. }), &[joined]) = (head.layer(), &head.inputs[..]) else {
@@ -68,7 +80,7 @@ impl Plans {
                 features.push(Pooled::Volume);
             }
         }
-        let volume = volume.ok_or_else(|| unplanned(head))?;
+        let volume = end.or(volume).ok_or_else(|| unplanned(head))?;
         let volume = region(graph, vec![volume], is_transpose)?;
         let map = unchanged(graph, node(volume.input).inputs[0]);
         let mut frames = region(graph, vec![map], is_view)?;

@@ -38,6 +38,18 @@ pub(super) struct Compiler<'a> {
     pub weights: &'a Weights,
 }
 
+impl<'a> Compiler<'a> {
+    /// A compiler for the CPU at hand.
+    pub(super) fn detect(pool: &'a rayon::ThreadPool, weights: &'a Weights) -> Self {
+        Self {
+            isa: Isa::detect(),
+            amx: Amx::detect(),
+            pool,
+            weights,
+        }
+    }
+}
+
 impl Compiler<'_> {
     /// Compiles a part of the network.
     ///

@@ -13,6 +13,7 @@
 pub mod algorithm;
 #[doc(hidden)]
 pub mod amx;
+mod before;
 #[doc(hidden)]
 pub mod bfloat16;
 #[doc(hidden)]
@@ -24,6 +25,7 @@ mod engine;
 mod error;
 #[doc(hidden)]
 pub mod filters;
+mod frames;
 #[doc(hidden)]
 pub mod gemm;
 mod head;
@@ -49,5 +51,6 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+pub use before::BeforeLastStage;
 pub use engine::Winograd;
 pub use error::Error;

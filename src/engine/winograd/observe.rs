@@ -4,7 +4,6 @@ use super::engine::Winograd;
 use super::error::Error;
 use super::steps::{Memory, Program};
 use super::threads::Crew;
-use super::view::View;
 use crate::engine::error::Result;
 use crate::engine::interface::{ClipBatch, Observed};
 use crate::engine::plan::{Plan, Plans};
@@ -65,16 +64,17 @@ impl Winograd {
         let mut made = HashMap::new();
         let mut keep = |plan: &Plan, program: &Program, items, memory: &mut Memory| {
             for (output, &node) in plan.made.iter().enumerate() {
-                made.insert(node, channels_first(program.view(output, items, memory)));
+                made.insert(node, program.view(output, items, memory).channels_first());
             }
         };
         self.pool.install(|| {
-            let maps = in_volume.input(frames * self.frames.output_len(0));
-            let rest = self.tail.as_ref().map_or(0, Program::input_len);
+            let maps = in_volume.input(frames * self.frames.lens()[0]);
+            let rest = self.frames.tail.as_ref().map_or(0, Program::input_len);
             let rest = in_tail.input(frames * rest);
-            self.run_crew(Crew::All, &clips.values, maps, rest, &mut in_frames);
-            keep(&plans.frames, &self.frames, frames, &mut in_frames);
-            if let (Some(plan), Some(tail)) = (&plans.tail, &self.tail) {
+            self.frames
+                .run_crew(Crew::All, &clips.values, maps, rest, &mut in_frames);
+            keep(&plans.frames, &self.frames.frames, frames, &mut in_frames);
+            if let (Some(plan), Some(tail)) = (&plans.tail, &self.frames.tail) {
                 tail.run(self.isa, Crew::All, frames, &mut in_tail);
                 keep(plan, tail, frames, &mut in_tail);
             }
@@ -93,23 +93,4 @@ fn modules(network: &Network) -> HashMap<String, Module> {
         modules.insert(path.to_owned(), module.clone());
     });
     modules
-}
-
-/// `[items, channels, frames, rows, columns]`.
-fn channels_first(view: View<&[f32]>) -> Vec<f32> {
-    let (shape, channels, layout) = (view.shape(), view.channels(), view.layout());
-    let data = view.data();
-    let mut values = Vec::with_capacity(shape.pixels() * channels);
-    for item in 0..shape.items {
-        for channel in 0..channels {
-            for frame in 0..shape.frames {
-                for row in 0..shape.height {
-                    let start = layout.at([item, frame, row, 0]) + channel;
-                    let pixels = data[start..].iter().step_by(layout.strides[3]);
-                    values.extend(pixels.take(shape.width));
-                }
-            }
-        }
-    }
-    values
 }

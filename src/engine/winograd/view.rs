@@ -133,6 +133,24 @@ impl<'a> View<&'a [f32]> {
     pub fn span(&self) -> View<Span<'a>> {
         self.with(Span::shared(self.data))
     }
+
+    /// The values as PyTorch lays them out: `[items, channels, frames, rows, columns]`.
+    pub fn channels_first(&self) -> Vec<f32> {
+        let (shape, layout) = (self.shape, self.layout);
+        let mut values = Vec::with_capacity(shape.pixels() * self.channels);
+        for item in 0..shape.items {
+            for channel in 0..self.channels {
+                for frame in 0..shape.frames {
+                    for row in 0..shape.height {
+                        let start = layout.at([item, frame, row, 0]) + channel;
+                        let pixels = self.data[start..].iter().step_by(layout.strides[3]);
+                        values.extend(pixels.take(shape.width));
+                    }
+                }
+            }
+        }
+        values
+    }
 }
 
 impl View<&mut [f32]> {

@@ -9,6 +9,7 @@ use super::examples::{Examples, Loading};
 use super::maps::{Maps, Side};
 use super::order::{as_they_are, looks};
 use super::source::Source;
+use crate::engine::BeforeLastStage;
 use crate::recognise::{Scores, Stop};
 use crate::train::cache::ViewCache;
 use crate::train::checkpoint::{Checkpoint, Part};
@@ -37,6 +38,9 @@ pub struct Setup {
     pub loading: Loading,
     /// Where what comes before the last stage is kept, for a recipe that does not train it and has views to keep.
     pub maps: Option<ViewCache>,
+    /// Computes what comes before the last stage, where that is not trained: quicker than the network that is fitted, with
+    /// other roundings.
+    pub before: Option<BeforeLastStage>,
     /// Whether clips that cannot be used are left out; else they end the fit.
     pub skips: bool,
     /// Where the state is kept.
@@ -94,6 +98,7 @@ impl<'e> Descent<'e> {
         let Setup {
             loading,
             maps,
+            before,
             skips,
             keeping,
         } = setup;
@@ -105,6 +110,7 @@ impl<'e> Descent<'e> {
                 examples,
                 loading,
                 maps,
+                before,
                 skips,
                 left_out: Default::default(),
             },

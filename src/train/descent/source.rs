@@ -8,9 +8,9 @@ use super::examples::{Examples, Loading};
 use super::maps::{Maps, Side};
 use super::order::{Look, all_looks, as_they_are};
 use crate::clip::{ClipError, Item, Pipeline};
-use crate::engine::ClipBatch;
+use crate::engine::{BeforeLastStage, ClipBatch};
 use crate::recognise::Stop;
-use crate::train::network::{Input, Middle, TrainedNetwork};
+use crate::train::network::{self, Input, Middle, TrainedNetwork};
 use crate::train::recipe::Recipe;
 
 /// Where values come from, and which clips have none.
@@ -18,6 +18,8 @@ pub(super) struct Source<'e> {
     pub examples: &'e Examples,
     pub loading: Loading,
     pub maps: Option<Maps>,
+    /// Computes what comes before the last stage; without it the network itself does.
+    pub before: Option<BeforeLastStage>,
     /// Whether clips that cannot be used are left out.
     pub skips: bool,
     pub left_out: HashSet<(Side, usize)>,
@@ -107,6 +109,7 @@ impl Source<'_> {
         for &look in looks {
             let found = match &mut stream.pipeline {
                 Some(pipeline) => match pipeline.next().map(|item| self.frames(item)) {
+                    Some(Ok(clip)) if self.before.is_some() => Some(self.middle(network, &clip)?),
                     Some(Ok(clip)) => Some(clip.values),
                     Some(Err(error)) => {
                         self.unusable(side, look.clip, error, events)?;
@@ -126,13 +129,13 @@ impl Source<'_> {
             });
         }
         let clips = places.len();
-        let values = match stream.pipeline {
-            None => Values::Maps(Middle { values, clips }),
-            Some(_) => Values::Frames(ClipBatch {
+        let values = match (&stream.pipeline, &self.before) {
+            (Some(_), None) => Values::Frames(ClipBatch {
                 values,
                 clips,
                 segments: self.loading.options.segments,
             }),
+            _ => Values::Maps(Middle { values, clips }),
         };
         Ok(Batch {
             places,
@@ -143,6 +146,18 @@ impl Source<'_> {
 
     fn frames(&self, item: Item) -> std::result::Result<ClipBatch, ClipError> {
         self.loading.input(&item.outcome?)
+    }
+
+    /// What comes before the last stage.
+    fn middle(&self, network: &TrainedNetwork, clip: &ClipBatch) -> Result<Vec<f32>> {
+        let turns = &self.loading.options.turns;
+        match &self.before {
+            Some(before) => {
+                let values = turns.network(|| before.run(clip));
+                Ok(values.map_err(network::Error::from)?)
+            }
+            None => Ok(turns.network(|| network.middle(clip))?.values),
+        }
     }
 
     /// Makes the values of a view and keeps them.
@@ -157,10 +172,9 @@ impl Source<'_> {
         match self.frames(item) {
             Err(error) => self.unusable(side, look.clip, error, events),
             Ok(clip) => {
-                let turns = &self.loading.options.turns;
-                let middle = turns.network(|| network.middle(&clip))?;
+                let values = self.middle(network, &clip)?;
                 if let Some(maps) = &mut self.maps {
-                    maps.add(network.recipe(), side, look, &middle.values)?;
+                    maps.add(network.recipe(), side, look, &values)?;
                 }
                 Ok(())
             }
@@ -185,11 +199,11 @@ impl Source<'_> {
             Some(clip) => clip.map_err(failed)?,
             None => return Ok(Vec::new()),
         };
-        let middle = network.middle(&clip)?;
+        let values = self.middle(network, &clip)?;
         if let Some(maps) = &mut self.maps {
-            maps.add(recipe, side, look, &middle.values)?;
+            maps.add(recipe, side, look, &values)?;
         }
-        Ok(middle.values)
+        Ok(values)
     }
 
     /// Leaves a clip out, if that is wanted.

@@ -9,6 +9,7 @@ mod error;
 mod forward;
 mod groups;
 mod input;
+mod layout;
 mod memory;
 mod sgd;
 mod start;

@@ -78,7 +78,7 @@ pub(super) fn owned(spec: &TensorSpec, raw: &RawTensor<'_>, device: Device) -> R
 ///
 /// Source: mzolfaghari/ECO-pytorch @ b175e7c, `main.py`, but for running variances, which are 0 there. A batch norm that
 /// normalises by its running statistics before it has seen many batches would divide by almost nothing.
-fn initial(spec: &TensorSpec, seed: u64, device: Device) -> Result<Tensor> {
+pub(super) fn initial(spec: &TensorSpec, seed: u64, device: Device) -> Result<Tensor> {
     let options = (Kind::Float, device.into());
     let (_, name) = spec.name.rsplit_once('.').unwrap_or_default();
     let size = size(&spec.shape);

@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::forward::{Pass, Training};
 use super::groups::{Member, members, statistics};
 use super::input::{Input, Middle};
+use super::layout::channels_last;
 use super::sgd::{self, Rule};
 use super::start::{Head, Tensors, owned, size, start};
 use crate::engine::layers::{Handle, values};
@@ -127,12 +128,15 @@ impl TrainedNetwork {
         Ok(resumed)
     }
 
-    fn with_tensors(
+    pub(super) fn with_tensors(
         network: Network,
         recipe: Recipe,
         device: Device,
         mut tensors: Tensors,
     ) -> Result<Self> {
+        if device != Device::Cpu {
+            channels_last(&mut tensors)?;
+        }
         let mut trained = Vec::new();
         for member in members(&network, &recipe) {
             if let Some(tensor) = tensors.get_mut(&member.name) {
