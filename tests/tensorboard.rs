@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 fn tensorboard_reads_the_scalars_of_a_training_that_went_on_in_a_second_file() {
     let folder = tempfile::tempdir().unwrap();
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-    let mut first = EventWriter::create(folder.path()).unwrap();
+    let mut first = EventWriter::create(folder.path(), 0).unwrap();
     first.scalar("loss/train", 75, 1.5, at(100));
     first.scalar("loss/judged", 75, 0.0, at(101));
     first.flush().unwrap();
     first.scalar("loss/train", 150, 0.75, at(200));
+    // The state was last kept before these steps, which are made again.
+    first.scalar("loss/train", 225, 0.6, at(250));
     first.flush().unwrap();
-    let mut second = EventWriter::create(folder.path()).unwrap();
+    let mut second = EventWriter::create(folder.path(), 150).unwrap();
     second.scalar("loss/train", 225, 0.5, at(300));
     second.flush().unwrap();
     let read = script(

@@ -38,7 +38,9 @@ impl Log {
         if let (Some(last), false) = (before.last(), quiet) {
             say(format_args!("eco: goes on after epoch {}", last.epoch + 1));
         }
-        let scalars = args.logdir.as_deref().map(EventWriter::create);
+        let steps = before.last().map_or(0, |last| last.steps);
+        let logdir = args.logdir.as_deref();
+        let scalars = logdir.map(|folder| EventWriter::create(folder, steps));
         Ok(Self {
             scalars: scalars.transpose()?,
             progress: FitProgress::new(recipe.epochs, stop, quiet),

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::proto::{Event, Summary, SummaryValue, What};
+use super::proto::{Event, SessionLog, Summary, SummaryValue, What};
 use super::record;
 
 /// The first event of a file.
@@ -13,6 +13,11 @@ pub(in crate::show) fn version(wall_time: f64) -> Vec<u8> {
 /// A graph, encoded.
 pub(in crate::show) fn graph(wall_time: f64, graph_def: Vec<u8>) -> Vec<u8> {
     framed(wall_time, 0, What::GraphDef(graph_def))
+}
+
+/// A training goes on at `step`: what earlier files tell of that step and later ones is not shown.
+pub(super) fn start(wall_time: f64, step: usize) -> Vec<u8> {
+    framed(wall_time, step, What::SessionLog(SessionLog { status: 1 }))
 }
 
 /// A number under a name.

@@ -10,7 +10,7 @@ pub(super) struct Event {
     #[prost(int64, tag = "2")]
     pub step: i64,
     /// What happened.
-    #[prost(oneof = "What", tags = "3, 4, 5")]
+    #[prost(oneof = "What", tags = "3, 4, 5, 7")]
     pub what: Option<What>,
 }
 
@@ -26,6 +26,17 @@ pub(super) enum What {
     /// Values.
     #[prost(message, tag = "5")]
     Summary(Summary),
+    /// A training begins, or goes on.
+    #[prost(message, tag = "7")]
+    SessionLog(SessionLog),
+}
+
+/// What became of a training.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct SessionLog {
+    /// 1: it begins at the event's step.
+    #[prost(int32, tag = "1")]
+    pub status: i32,
 }
 
 /// Values at one step.

@@ -20,11 +20,12 @@ pub struct EventWriter {
 
 impl EventWriter {
     /// Begins a new event file in `folder`, which is created if it does not exist. Earlier event files stay: TensorBoard shows
-    /// all files of a folder as one run.
+    /// all files of a folder as one run. What they tell of more than `steps` steps, which a training had done when it was
+    /// stopped before its state was kept, is not shown any more.
     ///
     /// # Errors
     /// [`FileError::Create`] when the folder or the file cannot be made, [`FileError::Write`] when the disk is full.
-    pub fn create(folder: &Path) -> Result<Self, FileError> {
+    pub fn create(folder: &Path, steps: usize) -> Result<Self, FileError> {
         let (path, now) = new_path(folder)?;
         let file = File::create_new(&path).map_err(|source| FileError::Create {
             path: path.clone(),
@@ -35,6 +36,9 @@ impl EventWriter {
             file,
             events: event::version(now),
         };
+        if steps > 0 {
+            writer.events.extend(event::start(now, steps + 1));
+        }
         writer.flush()?;
         Ok(writer)
     }
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn values_are_in_the_file_once_they_are_flushed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = EventWriter::create(&folder.path().join("deep/run")).unwrap();
+        let mut writer = EventWriter::create(&folder.path().join("deep/run"), 0).unwrap();
         let version = What::FileVersion("brain.Event:2".into());
         let at = |seconds| UNIX_EPOCH + Duration::from_millis(seconds);
         writer.scalar("loss/train", 40, 0.5, at(1500));
@@ -128,7 +132,7 @@ mod tests {
     #[test]
     fn every_writer_has_a_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let [a, b] = [0, 1].map(|_| EventWriter::create(folder.path()).unwrap());
+        let [a, b] = [0, 1].map(|_| EventWriter::create(folder.path(), 0).unwrap());
         assert_ne!(a.path(), b.path());
         let name = a.path().file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with("events.out.tfevents."), "{name}");
@@ -139,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = EventWriter::create(&file.join("run")).unwrap_err();
+        let error = EventWriter::create(&file.join("run"), 0).unwrap_err();
         assert!(matches!(error, FileError::Create { .. }), "{error}");
     }
 }
