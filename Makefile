@@ -8,7 +8,7 @@ LIBAV ?= $(shell scripts/libav.sh)
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## fetch libtorch (skipped when LIBTORCH or LIBTORCH_USE_PYTORCH is set)
@@ -44,6 +44,14 @@ test: setup-full decoder ## run every test against PyTorch
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO
 	@scripts/bench.sh $(BENCH)
+
+.PHONY: check-cuda
+check-cuda: build ## check that a GPU computes what the CPU computes (needs make setup-full)
+	@$(ECO) bench --self-check --device cuda
+
+.PHONY: bench-cuda
+bench-cuda: build setup-full ## measure eco on a GPU beside PyTorch and ONNX Runtime
+	@.venv/bin/python scripts/bench_cuda.py $(BENCH)
 
 .PHONY: bench-load
 bench-load: build setup-full ## measure loading and importing weights beside PyTorch

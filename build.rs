@@ -38,9 +38,10 @@ mod libtorch {
     /// Compiles the C++ files against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
     /// it does not matter which C++ ABI the libraries were built with.
     fn compile(libtorch: &str) {
-        const SOURCES: [&str; 2] = [
+        const SOURCES: [&str; 3] = [
             "src/engine/libtorch/autocast.cpp",
             "src/engine/libtorch/inference.cpp",
+            "src/engine/libtorch/tf32.cpp",
         ];
         SOURCES
             .iter()

@@ -31,9 +31,11 @@
 //! | [`engine`] | runs the network on a device |
 //! | [`recognise`] | the product: weights and clips to outcomes |
 //! | [`train`] | fits networks to labelled clips |
+//! | [`check`] | the self-check: whether a device computes what the CPU computes |
 //! | [`show`] | tables, pictures, pages, JSON, graphs |
 //! | [`cli`] | flags, streams, progress, exit codes |
 
+pub mod check;
 pub mod cli;
 pub mod clip;
 pub mod engine;

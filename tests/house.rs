@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// From the bottom up: a room uses the rooms before it and none after it.
-const ROOMS: [(&str, &str); 12] = [
+const ROOMS: [(&str, &str); 13] = [
     ("text", "words and numbers as people read them"),
     ("random", "random numbers by seed and purpose"),
     ("file", "files that appear whole or not at all"),
@@ -21,6 +21,10 @@ const ROOMS: [(&str, &str); 12] = [
     ("engine", "runs the network on a device"),
     ("recognise", "the product: weights and clips to outcomes"),
     ("train", "fits networks to labelled clips"),
+    (
+        "check",
+        "the self-check: whether a device computes what the CPU computes",
+    ),
     ("show", "tables, pictures, pages, JSON, graphs"),
     ("cli", "flags, streams, progress, exit codes"),
 ];

@@ -214,6 +214,15 @@ fn bench_is_as_documented() {
 }
 
 #[test]
+fn the_self_check_is_as_documented_and_finds_nothing_wrong_here() {
+    let args = ["bench", "--self-check", "--device", "cpu", "--batch", "1"];
+    let found = eco(&[&args[..], &["--format", "json"]].concat());
+    assert_eq!(found["failed"], 0, "{found:#}");
+    assert!(found["checks"].as_array().unwrap().len() > 20, "{found:#}");
+    check("The self-check", &[found]);
+}
+
+#[test]
 fn evaluate_is_as_documented() {
     let folder = driver::folder();
     clip(&folder.path().join("growing"), "a", 4);

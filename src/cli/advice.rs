@@ -69,6 +69,9 @@ fn for_device(error: &DeviceError) -> Option<&'static str> {
 fn for_engine(error: &engine::Error) -> Option<&'static str> {
     match error {
         engine::Error::Device(_) => Some("use --engine libtorch or --device cpu"),
+        engine::Error::OutOfMemory(_) => {
+            Some("a smaller --batch takes less, and so does --precision fp16")
+        }
         engine::Error::Precision(_) => Some("leave --precision out, or use --device cuda"),
         _ => None,
     }

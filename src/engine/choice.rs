@@ -131,10 +131,11 @@ fn libtorch(_: Network, _: &Weights, _: Device, _: Precision) -> Result<Box<dyn 
 pub fn observe(
     network: Network,
     weights: &Weights,
+    device: Device,
     clips: &ClipBatch,
     watch: &mut dyn FnMut(Observed<'_>),
 ) -> Result<()> {
-    super::libtorch::observe(network, weights, &clips.values, &clips.shape(), watch)
+    super::libtorch::observe(network, weights, device, clips, watch)
 }
 
 /// Needs libtorch, which this program was built without.
@@ -145,6 +146,7 @@ pub fn observe(
 pub fn observe(
     _: Network,
     _: &Weights,
+    _: Device,
     _: &ClipBatch,
     _: &mut dyn FnMut(Observed<'_>),
 ) -> Result<()> {

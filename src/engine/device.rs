@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::cuda;
+
 /// Where a network runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
@@ -19,6 +21,33 @@ impl fmt::Display for Device {
             Self::Cuda(index) => write!(f, "cuda:{index}"),
         }
     }
+}
+
+impl Device {
+    /// The name of a GPU, such as `NVIDIA H100 80GB HBM3`, where the driver tells it.
+    pub fn product(self) -> Option<String> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(index) => cuda::product(index),
+        }
+    }
+
+    /// Bytes of a GPU's memory that are free, and all of it, where the driver tells. The GPU must be in use by this thread.
+    pub fn memory(self) -> Option<Memory> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(_) => cuda::memory(),
+        }
+    }
+}
+
+/// The memory of a GPU, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Free for anybody.
+    pub free: usize,
+    /// All of it.
+    pub total: usize,
 }
 
 /// What the user asks for: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -50,8 +79,14 @@ pub enum DeviceError {
     )]
     NoLibrary(String),
     /// Driver and library are there, but no GPU answers.
-    #[error("no CUDA here: the driver reports no usable GPU (see nvidia-smi)")]
-    NoGpu,
+    #[error(
+        "no CUDA here: libtorch finds no GPU that it can use. The driver is for CUDA {driver} and older (see nvidia-smi); \
+         a libtorch for a newer CUDA needs a newer driver"
+    )]
+    NoGpu {
+        /// The newest CUDA that the driver knows, such as `12.4`.
+        driver: String,
+    },
     /// There are fewer GPUs.
     #[error("there is no cuda:{index}: {count} GPU(s) found, counted from 0")]
     NoSuchGpu {
@@ -94,61 +129,6 @@ impl DeviceRequest {
             Self::Only(Device::Cuda(index)) => cuda::gpu(index),
             Self::Auto => Ok(cuda::gpu(0).unwrap_or(Device::Cpu)),
         }
-    }
-}
-
-#[cfg(all(feature = "libtorch", target_os = "linux"))]
-mod cuda {
-    use std::sync::OnceLock;
-
-    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY};
-
-    use super::{Device, DeviceError};
-
-    /// The GPU of that index, if it can be used.
-    pub(super) fn gpu(index: usize) -> Result<Device, DeviceError> {
-        if !driver_exists() {
-            return Err(DeviceError::NoDriver);
-        }
-        // libtorch looks for its CUDA part once, at the first question about CUDA: it must be open before.
-        static OPENED: OnceLock<Result<(), String>> = OnceLock::new();
-        OPENED
-            .get_or_init(open_library)
-            .clone()
-            .map_err(DeviceError::NoLibrary)?;
-        match tch::Cuda::device_count().max(0) as usize {
-            0 => Err(DeviceError::NoGpu),
-            count if index >= count => Err(DeviceError::NoSuchGpu { index, count }),
-            _ => Ok(Device::Cuda(index)),
-        }
-    }
-
-    fn driver_exists() -> bool {
-        // SAFETY: loading NVIDIA's driver library runs its initialisers only, which have no preconditions.
-        unsafe { Library::open(Some("libcuda.so.1"), RTLD_LAZY) }.is_ok()
-    }
-
-    fn open_library() -> Result<(), String> {
-        // SAFETY: the library belongs to the libtorch this program is linked to; its initialisers register CUDA with it.
-        let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_LAZY | RTLD_GLOBAL) };
-        // What libtorch has registered must stay for the life of the process.
-        library
-            .map(std::mem::forget)
-            .map_err(|error| error.to_string())
-    }
-}
-
-#[cfg(not(all(feature = "libtorch", target_os = "linux")))]
-mod cuda {
-    use super::{Device, DeviceError};
-
-    /// There is no CUDA on this system, or none that this program can use.
-    pub(super) fn gpu(_: usize) -> Result<Device, DeviceError> {
-        Err(if cfg!(feature = "libtorch") {
-            DeviceError::NoDriver
-        } else {
-            DeviceError::NoLibtorch
-        })
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Error {
     /// The Winograd engine computes on the CPU only.
     #[error("the winograd engine runs on the CPU, not on {0}; the libtorch engine does")]
     Device(Device),
-    /// Half precision is for GPUs: libtorch lacks some of its operators on the CPU, and the Winograd engine all.
+    /// Fewer bits are for GPUs: libtorch lacks some operators for them on the CPU, and the Winograd engine all.
     #[error("precision {0} is for CUDA devices; a CPU computes in fp32")]
     Precision(Precision),
     /// This program was built without the `libtorch` feature.
@@ -51,6 +51,9 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
+    /// The device has too little memory.
+    #[error("too little memory: {0}")]
+    OutOfMemory(String),
     /// libtorch reported an error.
     #[error("libtorch: {0}")]
     Torch(String),

@@ -5,6 +5,7 @@
 //! alone.
 
 mod choice;
+mod cuda;
 mod device;
 mod error;
 mod interface;
@@ -15,12 +16,12 @@ mod precision;
 pub mod winograd;
 
 pub use choice::{EngineChoice, EngineOptions, bound_libtorch_threads, build, observe};
-pub use device::{Device, DeviceError, DeviceRequest};
+pub use device::{Device, DeviceError, DeviceRequest, Memory};
 pub use error::{Error, Result};
 pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed, Output};
 #[cfg(feature = "libtorch")]
-pub use libtorch::Libtorch;
+pub use libtorch::{Libtorch, Reserved};
 #[cfg(feature = "libtorch")]
-pub(crate) use libtorch::{autocast::Autocast, layers};
+pub(crate) use libtorch::{autocast::Autocast, layers, tf32};
 pub use precision::Precision;
 pub use winograd::{BeforeLastStage, Winograd};

@@ -1,6 +1,7 @@
 //! `eco bench`: how fast the network runs here.
 
 mod report;
+mod self_check;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -57,6 +58,10 @@ pub(super) struct Args {
     /// Run on the tensor `input` of this safetensors file, `[clips, segments, 3, 224, 224]`, instead of synthetic frames
     #[arg(long, value_name = "FILE", conflicts_with_all = ["clip", "batch", "segments"])]
     input: Option<PathBuf>,
+    /// Check that the device computes what the CPU computes, instead of measuring: networks, blocks and training steps, with
+    /// weights that are made up. Takes a minute; --batch is the largest batch [default: 32]
+    #[arg(long, conflicts_with_all = ["clip", "weights", "arch", "segments", "engine", "precision", "warmup", "runs", "input", "outputs"])]
+    self_check: bool,
     /// Write the features and logits of the last run: .safetensors
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
@@ -103,6 +108,9 @@ impl Args {
 
 /// Measures what `args` ask for and prints it.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if args.self_check {
+        return self_check::run(args);
+    }
     let threads = use_threads(args.engine.threads)?;
     let input = args.input.as_deref().map(read_input).transpose()?;
     let segments = input.as_ref().map(|batch| batch.segments);

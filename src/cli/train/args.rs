@@ -325,9 +325,10 @@ impl Args {
             ),
             Tune::Last | Tune::All => (&of_heads[..], "it is about fitting a head, or running one"),
         };
-        if self.tune != Tune::Head && self.engine.precision == Precision::Fp16 {
+        let precision = self.engine.precision;
+        if self.tune != Tune::Head && matches!(precision, Precision::Tf32 | Precision::Fp16) {
             return Err(Failure::usage(anyhow!(
-                "--precision fp16 runs networks; they are fitted with fp32 or bf16"
+                "--precision {precision} runs networks; they are fitted with fp32 or bf16"
             )));
         }
         match flags.iter().find(|(_, is_given)| *is_given) {

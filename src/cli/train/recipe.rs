@@ -33,7 +33,7 @@ pub(super) fn of_network(
     recipe.views = args.views.unwrap_or(recipe.views);
     recipe.precision = match args.engine.precision {
         Precision::Bf16 => Arithmetic::Bf16,
-        Precision::Fp32 | Precision::Fp16 => Arithmetic::Fp32,
+        Precision::Fp32 | Precision::Tf32 | Precision::Fp16 => Arithmetic::Fp32,
     };
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     for setting in &args.set {

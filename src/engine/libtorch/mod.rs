@@ -5,6 +5,8 @@ mod folding;
 mod inference;
 pub(crate) mod layers;
 mod observe;
+mod reserved;
+pub(crate) mod tf32;
 mod tree;
 
 use std::collections::{HashMap, HashSet};
@@ -12,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use tch::{Kind, Tensor};
 
 pub(super) use observe::observe;
+pub use reserved::Reserved;
 
 use super::device::Device;
 use super::error::{Error, Result};
@@ -36,7 +39,7 @@ impl From<Device> for tch::Device {
 impl From<Precision> for Kind {
     fn from(precision: Precision) -> Self {
         match precision {
-            Precision::Fp32 => Self::Float,
+            Precision::Fp32 | Precision::Tf32 => Self::Float,
             Precision::Fp16 => Self::Half,
             Precision::Bf16 => Self::BFloat16,
         }
@@ -48,7 +51,13 @@ impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default();
-        Self::Torch(message.trim_start_matches("Internal torch error: ").into())
+        let message = message
+            .trim_start_matches("Internal torch error: ")
+            .to_owned();
+        match message.contains("out of memory") {
+            true => Self::OutOfMemory(message),
+            false => Self::Torch(message),
+        }
     }
 }
 
@@ -59,7 +68,7 @@ pub struct Libtorch {
     /// Batch norms that the convolutions before them have taken in.
     folded: HashSet<String>,
     device: Device,
-    kind: Kind,
+    precision: Precision,
 }
 
 impl Libtorch {
@@ -83,13 +92,14 @@ impl Libtorch {
         let _no_grad = tch::no_grad_guard();
         let mut tree = Tree::new(network, weights)?;
         let folded = folding::fold(&mut tree)?;
-        let kind = precision.into();
         let mut tensors = HashMap::new();
         for (name, tensor) in tree.tensors {
             if tensor.f_kind()? != Kind::Float {
                 continue;
             }
-            let converted = tensor.f_to_device(device.into())?.f_to_kind(kind)?;
+            let converted = tensor
+                .f_to_device(device.into())?
+                .f_to_kind(precision.into())?;
             let arranged = match device {
                 Device::Cpu => layers::channels_last(&converted)?,
                 Device::Cuda(_) => converted,
@@ -104,7 +114,7 @@ impl Libtorch {
             tensors,
             folded,
             device,
-            kind,
+            precision,
         })
     }
 
@@ -115,11 +125,14 @@ impl Libtorch {
         Ok(Handle(
             tensor
                 .f_to_device(self.device.into())?
-                .f_to_kind(self.kind)?,
+                .f_to_kind(self.precision.into())?,
         ))
     }
 
     fn forward(&self) -> Forward<'_> {
+        if self.device != Device::Cpu {
+            tf32::allow(self.precision == Precision::Tf32);
+        }
         Forward::new(&self.tensors).skipping(&self.folded)
     }
 

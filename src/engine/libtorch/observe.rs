@@ -3,13 +3,15 @@
 use tch::Tensor;
 
 use super::layers::{Handle, values};
+use super::tf32;
 use super::tree::Tree;
-use crate::engine::Observed;
+use crate::engine::device::Device;
 use crate::engine::error::Result;
+use crate::engine::interface::{ClipBatch, Observed};
 use crate::network::{Module, Network};
 use crate::weights::Weights;
 
-/// Runs clips, `[batch, segments, 3, 224, 224]`, and shows `watch` the output of every module right after it was made;
+/// Runs clips on a device and shows `watch` the output of every module right after it was made;
 /// ReLUs overwrite it next.
 ///
 /// # Errors
@@ -17,15 +19,23 @@ use crate::weights::Weights;
 pub(crate) fn observe(
     network: Network,
     weights: &Weights,
-    clips: &[f32],
-    shape: &[usize],
+    device: Device,
+    clips: &ClipBatch,
     watch: &mut dyn FnMut(Observed<'_>),
 ) -> Result<()> {
-    network.check_input(shape)?;
+    let shape = clips.shape();
+    network.check_input(&shape)?;
     let _no_grad = tch::no_grad_guard();
-    let tree = Tree::new(network, weights)?;
-    let size: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
-    let clips = Handle(Tensor::f_from_slice(clips)?.f_view(&size[..])?);
+    let mut tree = Tree::new(network, weights)?;
+    if device != Device::Cpu {
+        tf32::allow(false);
+        for tensor in tree.tensors.values_mut() {
+            *tensor = tensor.f_to_device(device.into())?;
+        }
+    }
+    let size = shape.map(|extent| extent as i64);
+    let clips = Tensor::f_from_slice(&clips.values)?.f_view(&size[..])?;
+    let clips = Handle(clips.f_to_device(device.into())?);
     let mut observer = |path: &str, module: &Module, output: Option<usize>, tensor: &Tensor| {
         let shape = tensor.size().into_iter().map(|extent| extent as usize);
         watch(Observed {

@@ -11,7 +11,7 @@ use super::activation::{Activation, Comparison};
 use super::activation_columns::{COLUMNS, COMPARED};
 use super::statistics::Statistics;
 use super::table::{Table, TableFormat};
-use crate::engine::{self, ClipBatch, Observed};
+use crate::engine::{self, ClipBatch, Device, Observed};
 use crate::network::Network;
 use crate::recognise::INPUT;
 use crate::weights::{Checkpoint, Dtype, Weights, WeightsError};
@@ -68,7 +68,7 @@ impl Activations {
             failed: None,
         };
         watch.see(INPUT, "", INPUT, 0, &clips.shape(), &clips.values);
-        engine::observe(network, weights, clips, &mut |observed| {
+        engine::observe(network, weights, Device::Cpu, clips, &mut |observed| {
             watch.module(&observed)
         })?;
         match watch.failed {

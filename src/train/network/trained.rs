@@ -11,7 +11,7 @@ use super::layout::channels_last;
 use super::sgd::{self, Rule};
 use super::start::{Head, Tensors, owned, size, start};
 use crate::engine::layers::{Handle, values};
-use crate::engine::{Autocast, ClipBatch, Device};
+use crate::engine::{Autocast, ClipBatch, Device, tf32};
 use crate::network::{Network, TensorSpec};
 use crate::train::checkpoint::{About, Checkpoint, Part};
 use crate::train::recipe::{Arithmetic, Recipe, Tuned};
@@ -136,6 +136,7 @@ impl TrainedNetwork {
     ) -> Result<Self> {
         if device != Device::Cpu {
             channels_last(&mut tensors)?;
+            tf32::allow(false);
         }
         let mut trained = Vec::new();
         for member in members(&network, &recipe) {
