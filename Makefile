@@ -81,6 +81,15 @@ lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 .PHONY: check
 check: lint test-cpu test ## everything CI checks
 
+KINDS ?= cpu libtorch
+.PHONY: dist
+dist: $(if $(findstring cpu,$(KINDS)),build-cpu) $(if $(findstring libtorch,$(KINDS)),build) ## make archives to hand out, in target/dist (KINDS="cpu libtorch")
+	@python3 scripts/dist.py $(KINDS)
+
+.PHONY: test-dist
+test-dist: ## use the archives as somebody does who has nothing else
+	@scripts/dist_test.sh target/dist/*.tar.gz
+
 .PHONY: install
 install: build ## install eco into PREFIX/bin (default: Cargo's)
 	@install -d "$(PREFIX)/bin"

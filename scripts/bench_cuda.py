@@ -4,7 +4,7 @@
                                  [--precisions fp32 tf32 fp16 bf16] [--peers eager compile onnxruntime] [--seconds N] [--json FILE]
 
 Both sides take clips from the host's memory and give logits back to it, so that copies count. A peer that is not installed, or
-cannot run, is named with its error. After `--seconds` no further peer is begun. `--device cpu` tries the script where there is no GPU.
+cannot run, is named with its error; an error of eco is one of this program. After `--seconds` nothing further is measured. `--device cpu` tries the script where there is no GPU.
 """
 
 import argparse
@@ -21,9 +21,9 @@ WARMUP = 5
 
 
 def eco(args, arch, segments, batch, precision):
-    """The median time of a batch in seconds, and the peak memory that the program knows of."""
+    """The median time of a batch in seconds."""
     command = [
-        args.eco, "bench", "--device", args.device, "--engine", "libtorch", "--arch", arch, "--segments", str(segments),
+        args.eco.resolve(), "bench", "--device", args.device, "--engine", "libtorch", "--arch", arch, "--segments", str(segments),
         "--batch", str(batch), "--precision", precision, "--warmup", str(WARMUP), "--runs", str(args.runs), "--format", "json",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -136,7 +136,7 @@ def main() -> int:
     parser.add_argument("--peers", nargs="*", choices=["eager", "compile", "onnxruntime"],
                         default=["eager", "onnxruntime", "compile"])
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further peer after so many seconds")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="measure nothing further after so many seconds")
     parser.add_argument("--folder", type=Path, default=Path("."), help="where ONNX files are written")
     parser.add_argument("--json", type=Path, help="write all figures there, too")
     args = parser.parse_args()
@@ -184,7 +184,7 @@ def main() -> int:
         print("| " + " | ".join(map(str, [*case, *cells])) + " |")
     for error in sorted({f"{row['what']}: {row['error']}" for row in rows if "error" in row}):
         print(error, file=sys.stderr)
-    return 0
+    return int(any(row["what"] == "eco" and "error" in row for row in rows))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ pub(super) fn check(options: &Options, found: &mut dyn FnMut(Finding)) -> Result
             };
             let difference = distance(seen.values, expected);
             compared += 1;
-            if worst.1.is_empty() || !(difference <= worst.0) {
+            // A NaN is further than any number.
+            if worst.1.is_empty() || difference > worst.0 || difference.is_nan() {
                 worst = (difference, seen.name());
             }
         };

@@ -1,7 +1,9 @@
 use thiserror::Error;
 
+#[cfg(feature = "libtorch")]
+use crate::train;
 use crate::weights::UnusableWeights;
-use crate::{engine, network, train};
+use crate::{engine, network};
 
 /// Why a check cannot go on: the CPU's own answer, with which others are compared, cannot be had.
 #[derive(Debug, Error)]
@@ -16,6 +18,7 @@ pub enum Error {
     #[error(transparent)]
     Engine(#[from] engine::Error),
     /// A step of training fails.
+    #[cfg(feature = "libtorch")]
     #[error(transparent)]
     Training(#[from] train::network::Error),
 }
