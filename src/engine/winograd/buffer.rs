@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "threads share a slice through it")]
 
+#[cfg(all(target_os = "linux", not(miri)))]
+use super::large_pages;
 use super::simd::{NEAR, Simd, bound, prefetch};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -22,7 +24,8 @@ impl Buffer {
     /// A zeroed buffer of `len` floats.
     pub fn zeroed(len: usize) -> Self {
         let data = vec![0.0; len + LINE];
-        ask_for_large_pages(&data);
+        #[cfg(all(target_os = "linux", not(miri)))]
+        large_pages::ask(&data);
         let start = data
             .as_ptr()
             .align_offset(LINE * size_of::<f32>())
@@ -39,23 +42,6 @@ impl Buffer {
         &mut self[..len]
     }
 }
-
-/// Asks the system for large pages behind a large buffer that nobody has touched: handing out and clearing small ones one by one
-/// takes a third of the time in which a network is made ready.
-#[cfg(all(target_os = "linux", not(miri)))]
-fn ask_for_large_pages(data: &[f32]) {
-    const LARGE_PAGE: usize = 2 << 20;
-    let range = data.as_ptr_range();
-    let begin = (range.start as usize).next_multiple_of(LARGE_PAGE);
-    let end = range.end as usize / LARGE_PAGE * LARGE_PAGE;
-    if begin < end {
-        // SAFETY: whole pages inside the allocation, whose content this does not change. Where it fails pages stay small.
-        unsafe { libc::madvise(begin as *mut _, end - begin, libc::MADV_HUGEPAGE) };
-    }
-}
-
-#[cfg(not(all(target_os = "linux", not(miri))))]
-fn ask_for_large_pages(_: &[f32]) {}
 
 impl Deref for Buffer {
     type Target = [f32];
