@@ -11,7 +11,7 @@ use crate::clip::{
     self, ClipEntry, Decoder, DecoderChoice, Finder, Found, List, NamePattern, OpenOptions,
     Separator, read_list, read_stream,
 };
-use crate::recognise::workers;
+use crate::recognise::{MAX_WORKERS, Options, workers};
 
 /// Where clips come from beside the command line, and how they are opened.
 #[derive(Debug, Clone, clap::Args)]
@@ -92,7 +92,7 @@ pub(super) struct Inputs {
     pub entries: Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send>,
     /// How many there are, where that is known beforehand.
     pub total: Option<usize>,
-    /// How many of those that are known are files.
+    /// How many videos are known, up to as many as are worth a worker each.
     videos: usize,
 }
 
@@ -133,11 +133,7 @@ impl Inputs {
             .into_iter()
             .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
-        let is_file = |entry: &&clip::Result<ClipEntry>| {
-            let entry = entry.as_ref().ok();
-            entry.is_some_and(|entry| entry.frames.is_none() && entry.path.is_file())
-        };
-        let videos = known.iter().filter(is_file).count();
+        let videos = videos(known.iter().flatten());
         let Some(after) = after else {
             return Ok(Self {
                 total: Some(known.len()),
@@ -161,10 +157,29 @@ impl Inputs {
         })
     }
 
-    /// Starts the workers that videos will be decoded in, while other things are prepared.
-    pub(super) fn start_decoders(&self, decoder: &Decoder, threads: Option<usize>) {
-        decoder.start(self.videos.min(workers(threads)));
+    /// As [`start_decoders`], for the clips that are known.
+    pub(super) fn start_decoders(&self, options: &Options) {
+        start(self.videos, options);
     }
+}
+
+/// Starts the workers in which the videos among `clips` will be decoded, while the network is made ready.
+pub(super) fn start_decoders<'a>(
+    clips: impl IntoIterator<Item = &'a ClipEntry>,
+    options: &Options,
+) {
+    start(videos(clips), options);
+}
+
+fn start(videos: usize, options: &Options) {
+    let count = videos.min(workers(options.threads));
+    options.open.start_decoders(count);
+}
+
+/// How many of these clips are files; no more are looked at than are loaded at a time.
+fn videos<'a>(clips: impl IntoIterator<Item = &'a ClipEntry>) -> usize {
+    let is_file = |clip: &&ClipEntry| clip.frames.is_none() && clip.path.is_file();
+    clips.into_iter().filter(is_file).take(MAX_WORKERS).count()
 }
 
 fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {

@@ -52,6 +52,15 @@ pub struct OpenOptions {
     pub frames: Option<NamePattern>,
 }
 
+impl OpenOptions {
+    /// Starts `count` of the workers that videos are decoded in, if they are, while other things are prepared.
+    pub fn start_decoders(&self, count: usize) {
+        if self.decoder.choice().tries_libav(self.ffmpeg.as_deref()) {
+            self.decoder.start(count);
+        }
+    }
+}
+
 /// The index lists of one answer: what [`Clip::load`] turns into frames.
 pub type Views = Vec<Vec<usize>>;
 

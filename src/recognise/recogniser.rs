@@ -3,30 +3,18 @@ use std::path::PathBuf;
 use super::batcher::Batcher;
 use super::outcomes::Outcomes;
 use super::rows::RowMaker;
-use super::threads::{threads_or_cores, workers};
-use super::{Answer, Labels, OpenWeights, Options, RecogniseError, Row, RowOptions, Stop};
-use crate::clip::{
-    self, Augmented, ClipEntry, LoadOptions, OpenOptions, Pipeline, Turns, load_ahead,
+use super::{
+    Answer, Labels, OpenWeights, Options, Prepared, RecogniseError, Row, RowOptions, Stop,
 };
-use crate::engine::{Device, Engine};
+use crate::clip::{self, Augmented, ClipEntry, LoadOptions, Pipeline};
+use crate::engine::Engine;
 use crate::recipe::{Preprocess, Sampling};
-
-/// Views per batch on a GPU.
-const GPU_BATCH: usize = 8;
 
 /// Recognises what happens in clips. It is built once and can be used for any number of runs.
 pub struct Recogniser {
-    weights: OpenWeights,
+    prepared: Prepared,
     engine: Box<dyn Engine>,
     labels: Labels,
-    options: Options,
-    preprocess: Preprocess,
-    sampling: Sampling,
-    threads: usize,
-    /// Clips that are loaded at the same time.
-    workers: usize,
-    batch: usize,
-    turns: Turns,
 }
 
 impl Recogniser {
@@ -44,34 +32,20 @@ impl Recogniser {
     /// # Errors
     /// As [`Recogniser::new`].
     pub fn with_weights(weights: OpenWeights, options: Options) -> Result<Self, RecogniseError> {
-        let device = options.device.resolve()?;
-        let threads = threads_or_cores(options.threads);
-        let metadata = weights.metadata();
-        let segments = options.segments.unwrap_or(metadata.segments);
-        let views = options.clips.max(1) * options.crops.count();
-        // Windows multiply the answers by a number that is not known yet.
-        let frames = options
-            .expected_clips
-            .filter(|_| options.sliding.is_none())
-            .map(|clips| clips * views * segments);
-        let engine = weights.engine(&options, device, threads, frames)?;
-        let labels = weights.labels(options.labels.as_ref())?;
-        let (turns, batch) = match device {
-            Device::Cpu => (Turns::alternating(), 1),
-            Device::Cuda(_) => (Turns::beside(), GPU_BATCH),
-        };
-        let clips = options.expected_clips.unwrap_or(usize::MAX);
+        Self::of(Prepared::new(weights, options)?)
+    }
+
+    /// Builds the engine.
+    ///
+    /// # Errors
+    /// As [`Recogniser::new`].
+    pub fn of(prepared: Prepared) -> Result<Self, RecogniseError> {
+        let engine = prepared.engine()?;
+        let labels = prepared.weights.labels(prepared.options.labels.as_ref())?;
         Ok(Self {
+            prepared,
             engine,
             labels,
-            preprocess: options.preprocess.unwrap_or(metadata.preprocess),
-            sampling: options.sampling.or(metadata.sampling).unwrap_or_default(),
-            threads,
-            workers: workers(options.threads).min(clips).max(1),
-            batch: options.batch.unwrap_or(batch).max(1),
-            turns,
-            weights,
-            options,
         })
     }
 
@@ -111,16 +85,24 @@ impl Recogniser {
             augmented,
             ..self.load_options()
         };
-        let loaded = load_ahead(entries, options, self.workers);
-        let engine = self.engine.as_ref();
-        let batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
-        Outcomes::new(loaded, batcher, stop.clone())
+        self.recognise_loaded(stop, self.prepared.load_as(entries, options))
+    }
+
+    /// As [`Recogniser::recognise_until`], for clips that [`Prepared::load`] has begun to load.
+    pub fn recognise_loaded(&self, stop: &Stop, clips: Pipeline) -> Outcomes<'_> {
+        let Prepared {
+            turns,
+            preprocess,
+            batch,
+            ..
+        } = &self.prepared;
+        let batcher = Batcher::new(self.engine.as_ref(), turns, *preprocess, *batch);
+        Outcomes::new(clips, batcher, stop.clone())
     }
 
     /// Loads clips as the network sees them, without running it, in their order.
     pub fn load(&self, entries: Vec<ClipEntry>) -> Pipeline {
-        let entries = entries.into_iter().map(Ok);
-        load_ahead(entries, self.load_options(), self.workers)
+        self.prepared.load(entries.into_iter().map(Ok))
     }
 
     /// The row that shows an answer.
@@ -129,14 +111,14 @@ impl Recogniser {
             options: shown,
             labels: &self.labels,
             engine: self.engine.kind().to_string(),
-            parts: self.options.selects_parts(),
+            parts: self.options().selects_parts(),
         };
         maker.row(answer)
     }
 
     /// The weights in use.
     pub fn weights(&self) -> &OpenWeights {
-        &self.weights
+        &self.prepared.weights
     }
 
     /// The engine.
@@ -151,48 +133,31 @@ impl Recogniser {
 
     /// The options it was built with.
     pub fn options(&self) -> &Options {
-        &self.options
+        &self.prepared.options
     }
 
     /// How frames become the network's input.
     pub fn preprocess(&self) -> Preprocess {
-        self.preprocess
+        self.prepared.preprocess
     }
 
     /// The formula that picks frames.
     pub fn sampling(&self) -> Sampling {
-        self.sampling
+        self.prepared.sampling
     }
 
     /// Threads of the network.
     pub fn threads(&self) -> usize {
-        self.threads
+        self.prepared.threads
     }
 
     /// Views per batch.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.prepared.batch
     }
 
     /// What is taken of each clip, and how.
     pub fn load_options(&self) -> LoadOptions {
-        let options = &self.options;
-        let per_clip = (self.threads / self.workers).max(1);
-        LoadOptions {
-            open: OpenOptions {
-                threads: options.open.threads.or(Some(per_clip)),
-                ..options.open.clone()
-            },
-            sampling: self.sampling,
-            segments: self.engine.segments(),
-            preprocess: self.preprocess,
-            clips: options.clips,
-            crops: options.crops,
-            from: options.from,
-            to: options.to,
-            sliding: options.sliding,
-            augmented: None,
-            turns: self.turns.clone(),
-        }
+        self.prepared.load_options()
     }
 }

@@ -19,7 +19,7 @@ pub fn use_threads(asked_for: Option<usize>) -> Result<usize, RecogniseError> {
 }
 
 /// Most clips that are loaded at the same time: more would only wait for each other.
-const MAX_WORKERS: usize = 8;
+pub const MAX_WORKERS: usize = 8;
 
 /// How many clips are loaded at the same time with so many threads, if there are as many.
 pub fn workers(threads: Option<usize>) -> usize {

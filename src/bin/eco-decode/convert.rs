@@ -148,6 +148,8 @@ impl Graph {
         unsafe {
             // What the program gives the scalers that convert pixel formats.
             (*graph.graph).scale_sws_opts = sys::av_strdup(c"flags=bicubic".as_ptr());
+            // To start threads for 16 pictures takes longer than the pictures.
+            (*graph.graph).nb_threads = 1;
         }
         graph.source = graph.filter(c"buffer", c"in", Some(&source(shape, frame, unit)))?;
         let formats = FORMATS.to_str().unwrap_or_default();

@@ -19,8 +19,10 @@ use super::progress::Progress;
 use super::say::say;
 use super::signals::Signals;
 use super::{about, advice, outputs, weights};
-use crate::clip::DecodedBy;
-use crate::recognise::{Answer, Recogniser, Row, RowOptions, WeightsSource, use_threads};
+use crate::clip::{DecodedBy, Pipeline};
+use crate::recognise::{
+    Answer, OpenWeights, Prepared, Recogniser, Row, RowOptions, WeightsSource, use_threads,
+};
 use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
 
@@ -44,8 +46,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let progress = Progress::new(inputs.total, args.speech.quiet);
     progress.message("loading weights");
     let options = args.options(chosen.source, inputs.total);
-    inputs.start_decoders(&options.open.decoder, options.threads);
-    let recogniser = Recogniser::new(options)?;
+    inputs.start_decoders(&options);
+    let prepared = Prepared::new(OpenWeights::open(options.weights.clone())?, options)?;
+    let total = inputs.total;
+    let clips = prepared.load(inputs.entries);
+    let recogniser = Recogniser::of(prepared)?;
     if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
         let usage = about::usage(&recogniser);
         progress.aside(|| say(format_args!("eco: {usage}")));
@@ -57,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         };
         progress.aside(|| about.settings.iter().for_each(explain));
     }
-    let mut sinks = Sinks::open(&args.output, about, &recogniser, inputs.total)?;
+    let mut sinks = Sinks::open(&args.output, about, &recogniser, total)?;
     let session = Session {
         recogniser: &recogniser,
         progress: &progress,
@@ -67,9 +72,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         signals: Signals::watch()?,
     };
     progress.begin(session.signals.stop());
-    let (started, total) = (Instant::now(), inputs.total);
+    let started = Instant::now();
     let mut tally = Tally::default();
-    let done = session.classify(inputs, &mut sinks, &mut tally);
+    let done = session.classify(clips, &mut sinks, &mut tally);
     progress.end();
     let interrupted = session.signals.exit_code();
     let missing = total.map(|total| total.saturating_sub(tally.clips()));
@@ -109,9 +114,14 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn classify(&self, inputs: Inputs, sinks: &mut Sinks, tally: &mut Tally) -> anyhow::Result<()> {
+    fn classify(
+        &self,
+        clips: Pipeline,
+        sinks: &mut Sinks,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
         let stop = self.signals.stop();
-        for answer in self.recogniser.recognise_until(&stop, inputs.entries) {
+        for answer in self.recogniser.recognise_loaded(&stop, clips) {
             let answer = answer?;
             let row = self.row(&answer);
             self.progress.aside(|| {

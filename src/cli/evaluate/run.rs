@@ -10,6 +10,7 @@ use super::args::Args;
 use super::kept::Kept;
 use super::output::{End, Output};
 use crate::cli::exit::Failure;
+use crate::cli::inputs::start_decoders;
 use crate::cli::labelled::{Labelled, classified};
 use crate::cli::pictures::mistake_frames;
 use crate::cli::progress::Progress;
@@ -55,6 +56,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .chain(args.look.labels_file());
     outputs::check(&args.files(), &read.collect::<Vec<_>>())?;
     let options = args.options(open.source().clone(), clips.len());
+    start_decoders(clips.iter().map(|(clip, _)| clip), &options);
     let recogniser = Recogniser::with_weights(open, options)?;
     if !quiet && *recogniser.weights().source() != WeightsSource::Demo {
         say(format_args!("eco: {}", about::usage(&recogniser)));

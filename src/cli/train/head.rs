@@ -13,6 +13,7 @@ use super::recipe;
 use super::start::{Start, looked_at_with};
 use crate::cli::about;
 use crate::cli::exit::Failure;
+use crate::cli::inputs::start_decoders;
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource};
@@ -36,7 +37,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
     let open = OpenWeights::open_trunk(start.source.clone())?;
     let clips = data.fitted.len() + data.judged.len();
-    let recogniser = Recogniser::with_weights(open, args.options(start.source.clone(), clips))?;
+    let options = args.options(start.source.clone(), clips);
+    let all = data.fitted.iter().chain(&data.judged);
+    start_decoders(all.map(|(clip, _)| clip), &options);
+    let recogniser = Recogniser::with_weights(open, options)?;
     if !quiet && *recogniser.weights().source() != WeightsSource::Demo {
         say(format_args!("eco: {}", about::usage(&recogniser)));
     }

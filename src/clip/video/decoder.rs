@@ -32,6 +32,18 @@ names!(DecoderChoice {
     Ffmpeg = "ffmpeg",
 });
 
+impl DecoderChoice {
+    /// Whether libav* is tried where this program was named.
+    pub(in crate::clip) fn tries_libav(self, program: Option<&Path>) -> bool {
+        match self {
+            DecoderChoice::Libav => true,
+            DecoderChoice::Ffmpeg => false,
+            // Whoever names a program wants its pixels.
+            DecoderChoice::Auto => program.is_none(),
+        }
+    }
+}
+
 /// What decoded a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodedBy {
@@ -102,10 +114,9 @@ impl Decoder {
         self.choice
     }
 
-    /// Starts up to `count` workers beside what goes on, for clips that will come.
-    pub fn start(&self, count: usize) {
-        let program = self.program();
-        let Some(program) = program.filter(|_| self.choice != DecoderChoice::Ffmpeg) else {
+    /// Starts `count` workers beside what goes on, for clips that will come.
+    pub(in crate::clip) fn start(&self, count: usize) {
+        let Some(program) = self.program() else {
             return;
         };
         self.workers.lock().starting += count;

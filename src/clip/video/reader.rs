@@ -125,13 +125,7 @@ impl Video {
             threads: options.threads,
         };
         let decoder = options.decoder;
-        let is_libav = match decoder.choice() {
-            DecoderChoice::Libav => true,
-            DecoderChoice::Ffmpeg => false,
-            // Whoever names a program wants its pixels.
-            DecoderChoice::Auto => options.ffmpeg.is_none(),
-        };
-        if !is_libav {
+        if !decoder.choice().tries_libav(options.ffmpeg) {
             return Self::list(path, &program.find()?, None);
         }
         let listed = decoder.list(path);

@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "threads share a slice through it")]
 
+#[cfg(all(target_os = "linux", not(miri)))]
+use super::large_pages;
 use super::simd::{NEAR, Simd, bound, prefetch};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -22,6 +24,8 @@ impl Buffer {
     /// A zeroed buffer of `len` floats.
     pub fn zeroed(len: usize) -> Self {
         let data = vec![0.0; len + LINE];
+        #[cfg(all(target_os = "linux", not(miri)))]
+        large_pages::ask(&data);
         let start = data
             .as_ptr()
             .align_offset(LINE * size_of::<f32>())

@@ -32,6 +32,8 @@ mod head;
 mod image;
 #[doc(hidden)]
 pub mod kind;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod large_pages;
 mod observe;
 mod pointwise;
 mod pooling;
