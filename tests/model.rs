@@ -45,7 +45,7 @@ fn assert_equals_pytorch(cases: &Path, sizes: &[(i64, i64)], modules: usize) {
                 errors.insert(name, relative_l2(&found, expected));
             }
         };
-        observe(network.clone(), &weights, &batch, &mut compare).unwrap();
+        observe(network.clone(), &weights, Device::Cpu, &batch, &mut compare).unwrap();
         let is_output = |key: &&String| key.starts_with("output.") || *key == "logits";
         let expected = reference.0.keys().filter(is_output).count();
         assert!(expected > 5);

@@ -5,6 +5,10 @@
 //! it is asked for at most half of those that are ready when the first buffer is made.
 
 #![allow(unsafe_code, reason = "system calls")]
+#![cfg_attr(
+    any(not(target_os = "linux"), miri),
+    allow(dead_code, reason = "Linux alone is asked")
+)]
 
 use std::fs;
 use std::sync::LazyLock;
@@ -35,7 +39,12 @@ fn ready(table: &str) -> usize {
     pages
 }
 
+/// Elsewhere pages are as the system chooses.
+#[cfg(any(not(target_os = "linux"), miri))]
+pub(super) fn ask(_: &[f32]) {}
+
 /// Asks for large pages behind floats that nobody has touched.
+#[cfg(all(target_os = "linux", not(miri)))]
 pub(super) fn ask(data: &[f32]) {
     let range = data.as_ptr_range();
     let begin = (range.start as usize).next_multiple_of(LARGE_PAGE);
