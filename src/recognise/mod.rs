@@ -9,6 +9,7 @@ pub mod evaluation;
 mod input;
 mod labels;
 mod loading;
+pub mod online;
 mod options;
 mod outcome;
 mod outcomes;
