@@ -2,6 +2,7 @@
 
 mod avi;
 mod bits;
+pub(super) mod chunks;
 pub mod decoder;
 mod droppable;
 mod feed;
@@ -9,7 +10,7 @@ pub mod ffmpeg;
 pub mod inspect;
 mod listing;
 pub mod pam;
-mod process;
+pub(super) mod process;
 mod protocol;
 pub mod reader;
 mod selection;
