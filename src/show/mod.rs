@@ -15,6 +15,7 @@ pub mod summary;
 pub mod tensorboard;
 pub mod training;
 pub mod values;
+pub mod watch;
 mod words;
 
 pub use ending::{Cut, Ending};
