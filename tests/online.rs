@@ -332,3 +332,89 @@ fn the_last_event_ends_with_the_stream() {
     );
     assert!(steps[1].current.is_some() && steps[2].current.is_none());
 }
+
+/// Bytes of this process in memory.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+/// A stream of ten minutes, or of so many hours as ECO_WATCH_HOURS says, through a ring into a watcher. Its source is quicker
+/// than the network for a while, slower for a while, and pauses.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays_flat_over_a_long_stream() {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use eco::clip::live::{Bell, Ring, Taken};
+    use eco::recognise::online::Latencies;
+
+    /// What allocators keep for themselves.
+    const SLACK: u64 = 24 << 20;
+
+    let hours = std::env::var("ECO_WATCH_HOURS").ok();
+    let hours: f64 = hours.map_or(1.0 / 6.0, |hours| hours.parse().unwrap());
+    let frames = (hours * 3600.0 * 25.0) as u32;
+    let bell = Arc::new(Bell::default());
+    let ring = Arc::new(Ring::new(16, true, Arc::clone(&bell)));
+    let source = {
+        let (ring, bell) = (Arc::clone(&ring), Arc::clone(&bell));
+        thread::spawn(move || {
+            for number in 0..frames {
+                // Bursts, a steady pace, and a stall.
+                match number % 5000 {
+                    4000.. if number % 10 == 0 => thread::sleep(Duration::from_micros(500)),
+                    3999 => thread::sleep(Duration::from_millis(50)),
+                    _ => {}
+                }
+                assert!(ring.push(frame(number % 65_536, f64::from(number) / 25.0)));
+            }
+            bell.ring();
+        })
+    };
+    // Few segments keep the preparation of frames quick.
+    let engine = Numbers::new(4);
+    let options = WatchOptions {
+        average: Average::Mean(50),
+        memory: MemoryKind::Sampled,
+        every: Some(Position::Frames(16)),
+        ..WatchOptions::default()
+    };
+    let mut watcher = Watcher::new(&options, 4);
+    let (mut latencies, mut taken, mut steps) = (Latencies::default(), 0_u64, 0_u64);
+    let mut at_first = None;
+    loop {
+        let heard = bell.rung();
+        match ring.take() {
+            Taken::Item(frame) => {
+                taken += 1;
+                if watcher.push(frame) {
+                    let turns = Turns::beside();
+                    let step = watcher
+                        .step(&engine, Preprocess::Official, &turns)
+                        .unwrap()
+                        .unwrap();
+                    latencies.add(step.arrived.elapsed());
+                    steps += 1;
+                    // The engine remembers everything for other tests.
+                    engine.made.lock().unwrap().clear();
+                    engine.seen.lock().unwrap().clear();
+                    if steps == 50 {
+                        at_first = Some(resident());
+                    }
+                }
+            }
+            _ if source.is_finished() => break,
+            _ => bell.wait(heard, Duration::from_millis(20)),
+        }
+    }
+    source.join().unwrap();
+    assert_eq!(taken + ring.dropped(), u64::from(frames));
+    assert!(steps > 50 && latencies.quantile(0.5).is_some());
+    let grown = resident().saturating_sub(at_first.unwrap());
+    assert!(grown < SLACK, "{grown} bytes more after {steps} steps");
+}

@@ -222,6 +222,15 @@ pub enum ClipError {
         source: Box<ClipError>,
     },
 
+    /// A video cannot be written.
+    #[error("ffmpeg cannot write {}: {reason}", path.display())]
+    Encode {
+        /// The video.
+        path: PathBuf,
+        /// What ffmpeg says.
+        reason: String,
+    },
+
     /// Seconds were asked for where frames have no times.
     #[error(
         "{} has no frame rate, so seconds have no meaning for it: count in frames, or give a frame \

@@ -59,6 +59,7 @@ pub use position::{ParsePositionError, Position};
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;
 pub use video::decoder::{DecodedBy, Decoder, DecoderChoice};
+pub use video::encoder::Encoder;
 pub use video::ffmpeg::Ffmpeg;
 pub use video::reader::Video;
 pub use walk::{Finder, Found, expand};

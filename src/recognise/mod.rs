@@ -17,6 +17,7 @@ mod recogniser;
 mod row;
 mod rows;
 mod scores;
+mod shared_maps;
 mod stop;
 mod threads;
 

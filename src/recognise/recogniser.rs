@@ -114,7 +114,20 @@ impl Recogniser {
         let loaded = load_ahead(entries, options, self.workers);
         let engine = self.engine.as_ref();
         let batcher = Batcher::new(engine, &self.turns, self.preprocess, self.batch);
+        let batcher = match self.shares_maps() {
+            true => batcher.sharing(self.options.crops.count()),
+            false => batcher,
+        };
         Outcomes::new(loaded, batcher, stop.clone())
+    }
+
+    /// Whether there are windows that may share frames. On a GPU it would take longer to move maps than to make them.
+    fn shares_maps(&self) -> bool {
+        let overlaps = self
+            .options
+            .sliding
+            .is_some_and(|sliding| sliding.overlaps());
+        overlaps && self.engine.device() == Device::Cpu
     }
 
     /// Loads clips as the network sees them, without running it, in their order.

@@ -1,6 +1,7 @@
 //! Outputs, one file each: rows for standard output, files of values, the report, the contact sheet, the network's drawings
 //! and tables.
 
+mod bar;
 mod canvas;
 mod ending;
 pub mod evaluation;

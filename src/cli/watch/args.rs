@@ -1,6 +1,6 @@
 //! The flags of `eco watch`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -17,7 +17,8 @@ use crate::clip::{NamePattern, OpenOptions, Position};
 use crate::recipe::Preprocess;
 use crate::recognise::online::{Average, EventRules, LONGEST_QUEUE, MemoryKind, WatchOptions};
 use crate::recognise::{Options, WeightsSource};
-use crate::show::watch::WatchFormat;
+use crate::show::report::PageFrames;
+use crate::show::watch::{EventFormat, WatchFormat};
 use crate::weights::LabelSource;
 
 /// Say what happens, while it happens
@@ -82,9 +83,9 @@ pub(crate) struct InputFlags {
     /// as it should is not]
     #[arg(long, value_name = "N", help_heading = "Input")]
     retry: Option<usize>,
-    /// An option for ffmpeg's input, such as framerate=30, video_size=1280x720 or probesize=32; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_option, help_heading = "Input")]
-    input_option: Vec<(String, String)>,
+    /// An option for ffmpeg's input, such as framerate=30, video_size=1280x720 or re; may be given several times
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse_option, help_heading = "Input")]
+    input_option: Vec<(String, Option<String>)>,
     /// Which images of a directory are its frames, by their names ('img_*') [default: those that can only be frames]
     #[arg(long, value_name = "PATTERN", help_heading = "Input")]
     frames: Option<NamePattern>,
@@ -155,6 +156,33 @@ pub(crate) struct OutputFlags {
     /// Classes to show per step
     #[arg(short = 'k', long, default_value_t = 5, value_name = "K", value_parser = parse_count, help_heading = "Output")]
     pub topk: usize,
+    /// Write the events as SubRip subtitles
+    #[arg(long, value_name = "FILE.srt", help_heading = "Output")]
+    srt: Option<PathBuf>,
+    /// Write the events as WebVTT subtitles
+    #[arg(long, value_name = "FILE.vtt", help_heading = "Output")]
+    vtt: Option<PathBuf>,
+    /// Write the events as a table: source, start, end, label, mean score
+    #[arg(long, value_name = "FILE.csv", help_heading = "Output")]
+    csv: Option<PathBuf>,
+    /// Write a web page with a timeline and the frames of each part of it
+    #[arg(long, value_name = "FILE.html", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// Which frames the page shows: auto (fewer and smaller ones the more parts there are, for a page below 10 MB), all (in full
+    /// size) or none
+    #[arg(
+        long,
+        value_name = "WHICH",
+        value_parser = one_of(PageFrames::ALL, PageFrames::name),
+        default_value_t,
+        hide_possible_values = true,
+        requires = "report",
+        help_heading = "Output"
+    )]
+    pub report_frames: PageFrames,
+    /// Write a video of the frames with the answer on them: .mp4, .mkv, .mov or .webm
+    #[arg(long, value_name = "FILE.mp4", value_parser = parse_video, help_heading = "Output")]
+    pub overlay: Option<PathBuf>,
 }
 
 /// Which network looks, and how.
@@ -243,6 +271,17 @@ impl Args {
                 return Err(usage(&format!("{flag} has no effect here: {reason}")));
             }
         }
+        let of_one = [
+            ("--srt", self.output.srt.is_some()),
+            ("--vtt", self.output.vtt.is_some()),
+            ("--overlay", self.output.overlay.is_some()),
+        ];
+        let mut of_one = of_one.into_iter().filter(|(_, is_given)| *is_given);
+        if let (Some((flag, _)), 2..) = (of_one.next(), self.sources.len()) {
+            return Err(usage(&format!(
+                "{flag} is for one source; --csv and --report tell several apart"
+            )));
+        }
         self.online.check()?;
         outputs::check(&self.output.files(), &[])
     }
@@ -287,6 +326,7 @@ impl Args {
             timeout: Duration::from_secs_f64(input.timeout),
             retry: input.retry,
             input_options: input.input_option.clone(),
+            keeps_images: self.output.overlay.is_some(),
             ..LiveOptions::new(preprocess)
         }
     }
@@ -295,13 +335,20 @@ impl Args {
 /// Frames that wait between a source and the network at most.
 const MOST_WAITING: usize = 64;
 
+impl InputFlags {
+    /// The ffmpeg program, or the folder it is in.
+    pub(crate) fn ffmpeg(&self) -> Option<&Path> {
+        self.ffmpeg.as_deref()
+    }
+}
+
 impl OnlineFlags {
     fn check(&self) -> Result<(), Failure> {
         if self.leave > self.enter {
             let message = format!(
-                "--leave {}% is above --enter {}%: an event would end as it begins",
-                self.leave * 100.0,
-                self.enter * 100.0
+                "--leave {} is above --enter {}: an event would end as it begins",
+                percent(self.leave),
+                percent(self.enter)
             );
             return Err(usage(&message));
         }
@@ -327,6 +374,35 @@ impl OnlineFlags {
         }
     }
 
+    /// The flags in words.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let memory = match self.memory {
+            MemoryKind::Official => "official".to_owned(),
+            MemoryKind::Sampled => format!("sampled, seed {}", self.seed),
+        };
+        let every = match self.every {
+            None => "as many frames as segments".to_owned(),
+            Some(Position::Frames(frames)) => format!("{frames} frames"),
+            Some(Position::Seconds(seconds)) => format!("{seconds} s"),
+        };
+        let events = format!(
+            "from {}, to below {}, at least {} s",
+            percent(self.enter),
+            percent(self.leave),
+            self.hold
+        );
+        let settings = [
+            ("Memory", memory),
+            ("Step every", every),
+            ("Average", self.average.to_string()),
+            ("Events", events),
+        ];
+        let settings = settings.into_iter();
+        settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
     /// The library's options for these flags.
     pub(crate) fn options(&self) -> WatchOptions {
         WatchOptions {
@@ -346,8 +422,32 @@ impl OnlineFlags {
 impl OutputFlags {
     /// The files that are written.
     pub(crate) fn files(&self) -> Vec<Output<'_>> {
-        Vec::new()
+        vec![
+            ("--srt", self.srt.as_deref()),
+            ("--vtt", self.vtt.as_deref()),
+            ("--csv", self.csv.as_deref()),
+            ("--report", self.report.as_deref()),
+            ("--overlay", self.overlay.as_deref()),
+        ]
     }
+
+    /// The files of events.
+    pub(crate) fn events(&self) -> Vec<(EventFormat, &Path)> {
+        let files = [
+            (EventFormat::Srt, &self.srt),
+            (EventFormat::Vtt, &self.vtt),
+            (EventFormat::Csv, &self.csv),
+        ];
+        let named = files.into_iter();
+        named
+            .filter_map(|(format, path)| Some((format, path.as_deref()?)))
+            .collect()
+    }
+}
+
+/// A score as it may have been written.
+fn percent(score: f32) -> String {
+    format!("{}%", (f64::from(score) * 1e6).round() / 1e4)
 }
 
 fn usage(message: &str) -> Failure {
@@ -371,12 +471,28 @@ fn parse_above_zero(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Parses `NAME=VALUE`.
-fn parse_option(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !name.starts_with('-') => {
-            Ok((name.to_owned(), value.to_owned()))
-        }
-        _ => Err("expected NAME=VALUE, without a dash: framerate=30".into()),
+/// Parses `NAME=VALUE` or `NAME`.
+fn parse_option(text: &str) -> Result<(String, Option<String>), String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    match name.is_empty() || name.starts_with('-') {
+        true => Err("expected NAME=VALUE or NAME, without a dash: framerate=30".into()),
+        false => Ok((name.to_owned(), value)),
+    }
+}
+
+/// Parses the name of a video that ffmpeg can write.
+fn parse_video(text: &str) -> Result<PathBuf, String> {
+    const KNOWN: [&str; 4] = ["mp4", "mkv", "mov", "webm"];
+    let path = PathBuf::from(text);
+    let extension = path.extension().unwrap_or_default();
+    match KNOWN
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+    {
+        true => Ok(path),
+        false => Err("expected a name that ends in .mp4, .mkv, .mov or .webm".into()),
     }
 }

@@ -1,6 +1,8 @@
 //! `eco watch`: streams in, answers out while they come.
 
 mod args;
+mod overlay;
+mod screen;
 mod session;
 mod sinks;
 mod stream;
@@ -21,6 +23,7 @@ use super::{about, outputs, weights};
 use crate::clip::live::{Bell, Kind, Live, LiveOptions, Source};
 use crate::recognise::online::Watcher;
 use crate::recognise::{Recogniser, WeightsSource, use_threads};
+use crate::show::{Cut, Ending};
 use crate::text::is_broken_pipe;
 
 /// Watches the sources that `args` names.
@@ -44,13 +47,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
         say(format_args!("eco: {}", about::usage(&recogniser)));
     }
-    let about = about::describe(&recogniser, args.online.min_score);
+    let mut about = about::describe(&recogniser, args.online.min_score);
+    // A memory has neither samples nor views.
+    let is_about_clips = |name: &str| ["Sampling", "Views per batch"].contains(&name);
+    about.settings.retain(|(name, _)| !is_about_clips(name));
+    about.settings.extend(args.online.settings());
     if args.speech.verbose {
         for (name, value) in &about.settings {
             say(format_args!("eco: {}: {value}", name.to_lowercase()));
         }
     }
-    let sinks = Sinks::open(args)?;
+    let sinks = Sinks::open(args, about, &recogniser)?;
     let signals = Signals::watch()?;
     let bell = Arc::new(Bell::default());
     let live = args.live(recogniser.preprocess(), segments);
@@ -81,9 +88,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         sinks,
     };
     let done = session.watch(streams);
+    let interrupted = signals.exit_code();
+    let ending = match done {
+        Err(_) => Ending::Cut(Cut::Failed, None),
+        // Streams have no end but the one that the user chooses.
+        Ok(_) => Ending::Complete,
+    };
+    // Answers that were given stay, whatever ended the work.
     let finished = match &done {
         Err(error) if is_broken_pipe(error.as_ref()) => Ok(Vec::new()),
-        _ => session.sinks.finish(),
+        _ => session.sinks.finish(ending),
     };
     let tally = done?;
     for note in finished?.iter().filter(|_| !args.speech.quiet) {
@@ -92,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !args.speech.quiet {
         tally.explain(args.speech.verbose);
     }
-    tally.verdict(signals.exit_code())
+    tally.verdict(interrupted)
 }
 
 /// The file or directory that a source is.

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::sinks::Sinks;
 use super::stream::{Fed, Stream};
 use crate::cli::advice;
@@ -42,17 +40,25 @@ impl Session<'_> {
         while streams.iter().any(|stream| !stream.is_over) && !self.stop.is_asked() {
             let heard = self.bell.rung();
             let mut is_idle = true;
-            for stream in &mut streams {
+            for place in 0..streams.len() {
                 if self.stop.is_asked() {
                     break;
                 }
-                is_idle &= !self.turn(stream, &mut tally)?;
+                let had_work = self.turn(&mut streams[place], &mut tally)?;
+                self.sinks.draw(&streams, had_work)?;
+                is_idle &= !had_work;
             }
             if is_idle {
-                self.sinks.tick(&streams);
                 self.bell.wait(heard, LOOK);
             }
         }
+        for stream in streams.iter_mut().filter(|stream| !stream.is_over) {
+            if let Some(event) = stream.watcher.cut() {
+                self.show_event(stream, &event)?;
+            }
+            self.sinks.end(stream)?;
+        }
+        self.sinks.draw(&streams, true)?;
         streams.iter().for_each(|stream| tally.add(stream));
         Ok(tally)
     }
@@ -61,7 +67,7 @@ impl Session<'_> {
     fn turn(&mut self, stream: &mut Stream, tally: &mut Tally) -> anyhow::Result<bool> {
         for note in stream.live.notes() {
             if self.notes {
-                self.sinks.aside(|| say(format_args!("eco: {note}")));
+                self.sinks.aside(|| say(format_args!("eco: {note}")))?;
             }
         }
         let end = match self.sinks.feed(stream)? {
@@ -90,6 +96,7 @@ impl Session<'_> {
         if let Some(event) = event {
             self.show_event(stream, &event)?;
         }
+        self.sinks.end(stream)?;
         match end {
             Ok(()) if stream.steps == 0 => self.fail(stream, no_frames(stream), tally)?,
             Ok(()) => {}
@@ -99,7 +106,7 @@ impl Session<'_> {
     }
 
     fn show(&mut self, stream: &mut Stream, step: &Step) -> anyhow::Result<()> {
-        let (latency, dropped) = stream.answered(step.arrived);
+        let (latency, dropped) = stream.answered(step);
         let shown = StepShown {
             source: &stream.name,
             labels: self.recogniser.labels(),
@@ -107,7 +114,9 @@ impl Session<'_> {
             min_score: self.min_score,
         };
         let row = StepRow::new(step, &shown, dropped, latency);
-        self.sinks.step(stream, &row)
+        self.sinks.step(stream, step, &row)?;
+        stream.keep(row);
+        Ok(())
     }
 
     fn show_event(&mut self, stream: &Stream, event: &Event) -> anyhow::Result<()> {
@@ -125,10 +134,11 @@ impl Session<'_> {
             source: stream.name.clone(),
             error: text,
         };
-        self.sinks.failed(&row).context("cannot write")?;
+        self.sinks.failed(&row)?;
         // The error of the only source is that of the command.
         if tally.sources > 1 {
-            self.sinks.aside(|| say(format_args!("eco: {}", row.error)));
+            self.sinks
+                .aside(|| say(format_args!("eco: {}", row.error)))?;
         }
         tally.failed += 1;
         tally.first.get_or_insert(error);

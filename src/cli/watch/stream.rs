@@ -1,10 +1,12 @@
 //! One source with its working memory.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::clip::Result;
 use crate::clip::live::{Live, LiveFrame, Taken};
-use crate::recognise::online::{Latencies, NewFrame, Watcher};
+use crate::recognise::online::{Latencies, NewFrame, Step, Watcher};
+use crate::show::watch::{Segments, SourceView, StepRow};
 
 /// A source, what it has given, and how quickly it was answered.
 pub(super) struct Stream {
@@ -22,7 +24,15 @@ pub(super) struct Stream {
     first: Option<Instant>,
     pub(super) last: Option<Instant>,
     pub(super) is_over: bool,
+    /// The last step.
+    row: Option<StepRow>,
+    pub(super) segments: Segments,
+    /// When the last frames arrived.
+    recent: VecDeque<Instant>,
 }
+
+/// Frames from which the rate of late is told.
+const RECENT: usize = 64;
 
 /// What a source has for the network.
 pub(super) enum Fed {
@@ -47,6 +57,9 @@ impl Stream {
             first: None,
             last: None,
             is_over: false,
+            row: None,
+            segments: Segments::default(),
+            recent: VecDeque::new(),
         }
     }
 
@@ -70,6 +83,10 @@ impl Stream {
             self.taken += 1;
             self.first.get_or_insert(frame.arrived);
             self.last = Some(frame.arrived);
+            if self.recent.len() == RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(frame.arrived);
             show(&mut frame)?;
             let LiveFrame {
                 number,
@@ -89,13 +106,38 @@ impl Stream {
         }
     }
 
-    /// An answer is out whose newest frame arrived then: returns its latency, and how many frames were dropped since the last.
-    pub(super) fn answered(&mut self, arrived: Instant) -> (Duration, u64) {
-        let latency = arrived.elapsed();
-        self.latencies.add(latency);
+    /// A step is answered: returns its latency, and how many frames were dropped since the last.
+    pub(super) fn answered(&mut self, step: &Step) -> (Duration, u64) {
+        let latency = step.arrived.elapsed();
+        // The last frames of a stream wait for its end, not for the network.
+        if !step.is_last {
+            self.latencies.add(latency);
+        }
         self.steps += 1;
         let before = std::mem::replace(&mut self.dropped, self.live.dropped());
         (latency, self.dropped - before)
+    }
+
+    /// This row is the newest.
+    pub(super) fn keep(&mut self, row: StepRow) {
+        self.row = Some(row);
+    }
+
+    /// What the live view shows.
+    pub(super) fn view(&self) -> SourceView<'_> {
+        let span = self.recent.back().zip(self.recent.front());
+        let span = span.map(|(last, first)| last.duration_since(*first).as_secs_f64());
+        let rate = span.filter(|span| *span > 0.0);
+        let (median, late) = (self.latencies.quantile(0.5), self.latencies.quantile(0.95));
+        SourceView {
+            name: &self.name,
+            step: self.row.as_ref(),
+            waiting: self.watcher.waiting(),
+            rate: rate.map(|span| (self.recent.len() - 1) as f64 / span),
+            latency: median.zip(late),
+            dropped: self.live.dropped(),
+            is_over: self.is_over,
+        }
     }
 
     /// Frames per second that were taken so far.

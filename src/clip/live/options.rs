@@ -85,8 +85,8 @@ pub struct LiveOptions {
     /// How often in a row a lost network source is tried again; by default [`LiveOptions::RETRIES`], and an `http` stream that
     /// ends as it should has ended.
     pub retry: Option<usize>,
-    /// Options for ffmpeg's input, without their dash.
-    pub input_options: Vec<(String, String)>,
+    /// Options for ffmpeg's input, without their dash, some with a value.
+    pub input_options: Vec<(String, Option<String>)>,
     /// Frames are kept as they are beside what the network sees, to be drawn on.
     pub keeps_images: bool,
 }

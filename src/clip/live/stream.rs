@@ -227,7 +227,7 @@ impl Stream<'_> {
             Source::Stdin | Source::Path(_) => "pipe:0",
         };
         for (option, value) in &options.input_options {
-            command.arg(format!("-{option}")).arg(value);
+            command.arg(format!("-{option}")).args(value);
         }
         command.arg("-i").arg(name);
         // Each frame prints its time; 16 is the level of errors, which are shown. Then frames are renumbered at a constant rate,

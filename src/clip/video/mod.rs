@@ -5,6 +5,7 @@ mod bits;
 pub(super) mod chunks;
 pub mod decoder;
 mod droppable;
+pub mod encoder;
 mod feed;
 pub mod ffmpeg;
 pub mod inspect;

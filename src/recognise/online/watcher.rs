@@ -193,6 +193,11 @@ impl Watcher {
         Ok((step, event))
     }
 
+    /// Ends the stream without a further answer, and returns the event that lasted.
+    pub fn cut(&mut self) -> Option<Event> {
+        self.events.finish()
+    }
+
     /// Makes the maps of the frames that have none. Returns how many.
     fn compute(
         &mut self,
