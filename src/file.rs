@@ -297,6 +297,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_another_program_keeps_its_extension_until_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mp4");
+        let new = NewPath::create(&path).unwrap();
+        assert_eq!(new.temporary().extension(), path.extension());
+        fs::write(new.temporary(), "video").unwrap();
+        assert!(!path.exists());
+        new.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "video");
+        drop(NewPath::create(&path).unwrap());
+        assert_eq!(names(folder.path()), ["out.mp4"]);
+        let error = NewPath::create(folder.path()).unwrap_err();
+        assert!(matches!(error, FileError::Create { .. }), "{error:?}");
+    }
+
+    #[test]
     fn a_missing_folder_is_known_before_the_work() {
         let folder = tempfile::tempdir().unwrap();
         let error = NewFile::create(&folder.path().join("none/out.html")).unwrap_err();

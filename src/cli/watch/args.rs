@@ -1,5 +1,6 @@
 //! The flags of `eco watch`.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -218,6 +219,11 @@ impl Args {
             .filter(|source| **source == Source::Stdin);
         if stdin.count() > 1 {
             return Err(usage("standard input is one source: name `-` once"));
+        }
+        if self.sources.contains(&Source::Stdin) && io::stdin().is_terminal() {
+            return Err(usage(
+                "standard input is a terminal: pipe a stream into it, such as that of `ffmpeg -i in.mkv -f yuv4mpegpipe -`",
+            ));
         }
         let reads = |wanted: fn(&Source) -> bool| self.sources.iter().any(wanted);
         let input = &self.input;

@@ -10,9 +10,6 @@ use crate::clip::{Encoder, Ffmpeg};
 use crate::file::NewPath;
 use crate::show::watch::{Banner, StepRow};
 
-/// The longest side of the video in pixels: larger frames are made smaller.
-const LONGEST_SIDE: usize = 1280;
-
 /// Frames from whose times the rate is told.
 const FOR_RATE: usize = 8;
 
@@ -140,15 +137,10 @@ impl Overlay {
     }
 }
 
-/// The size of a video of such frames: even, as its codec wants it, and not too large.
+/// The size of a video of such frames: even, as its codec wants it.
 fn video_size(width: usize, height: usize) -> (usize, usize) {
-    let longest = width.max(height);
-    let scaled = |side: usize| match longest > LONGEST_SIDE {
-        true => (side * LONGEST_SIDE).div_ceil(longest),
-        false => side,
-    };
     let even = |side: usize| (side - side % 2).max(2);
-    (even(scaled(width)), even(scaled(height)))
+    (even(width), even(height))
 }
 
 /// A copy of a frame in the size of the video, RGB.
@@ -159,10 +151,9 @@ fn fitted(image: &Image, (width, height): (usize, usize)) -> Vec<u8> {
         width,
         height,
     };
-    let is_cut =
-        image.width - width.min(image.width) <= 1 && image.height - height.min(image.height) <= 1;
-    let resized = match is_cut && image.width >= width && image.height >= height {
-        true => (image.width, image.height),
+    // An odd last column or row is cut off, not squeezed in.
+    let resized = match video_size(image.width, image.height) == (width, height) {
+        true => (image.width.max(width), image.height.max(height)),
         false => (width, height),
     };
     resize_region(image.as_rgb(), resized, region)
@@ -176,8 +167,6 @@ mod tests {
     fn videos_have_even_sides_of_the_shape_of_the_frames() {
         assert_eq!(video_size(640, 480), (640, 480));
         assert_eq!(video_size(641, 481), (640, 480));
-        assert_eq!(video_size(1920, 1080), (1280, 720));
-        assert_eq!(video_size(1080, 1920), (720, 1280));
         assert_eq!(video_size(1, 1), (2, 2));
     }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::sink::{LiveFrame, Picker, Sink};
+use super::sink::{LiveFrame, Picker, Sink, shrunk};
 use crate::clip::crops::Crops;
 use crate::clip::cut::Cut;
 use crate::clip::error::{ClipError, Result};
@@ -92,7 +92,7 @@ impl Pass<'_, '_> {
     fn image(&mut self, index: usize, image: Image) -> ControlFlow<()> {
         let crops = Crops::One.cut(image.as_rgb(), self.sink.options.preprocess);
         let pixels = crops.into_iter().next().unwrap_or_default();
-        self.give(index, pixels, Some(image))
+        self.give(index, pixels, Some(shrunk(image)))
     }
 
     fn pixels(&mut self, index: usize, pixels: Vec<u8>) -> ControlFlow<()> {

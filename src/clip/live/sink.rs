@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::options::LiveOptions;
 use super::ring::Ring;
 use crate::clip::crops::Crops;
+use crate::clip::resample::{Region, resize_region};
 use crate::clip::rgb::Image;
 
 /// A frame of a live source.
@@ -19,7 +20,7 @@ pub struct LiveFrame {
     pub arrived: Instant,
     /// Resized and cropped: RGB, `[224, 224, 3]`.
     pub pixels: Vec<u8>,
-    /// The frame as it is, where that was asked for.
+    /// The whole frame, where that was asked for, no larger than 1280 pixels a side.
     pub image: Option<Image>,
 }
 
@@ -87,7 +88,7 @@ impl<'a> Sink<'a> {
             seconds,
             arrived,
             pixels: crops.into_iter().next().unwrap_or_default(),
-            image: self.options.keeps_images.then_some(image),
+            image: self.options.keeps_images.then(|| shrunk(image)),
         })
     }
 
@@ -98,6 +99,27 @@ impl<'a> Sink<'a> {
             false => ControlFlow::Break(()),
         }
     }
+}
+
+/// The longest side of frames that are kept whole, in pixels: a ring of larger ones would fill memory.
+const LONGEST_SIDE: usize = 1280;
+
+/// A frame that is not larger than that.
+pub(super) fn shrunk(image: Image) -> Image {
+    let longest = image.width.max(image.height);
+    if longest <= LONGEST_SIDE {
+        return image;
+    }
+    let scaled = |side: usize| (side * LONGEST_SIDE / longest).max(1);
+    let (width, height) = (scaled(image.width), scaled(image.height));
+    let region = Region {
+        left: 0,
+        top: 0,
+        width,
+        height,
+    };
+    let pixels = resize_region(image.as_rgb(), (width, height), region);
+    Image::new(pixels, width, height)
 }
 
 #[cfg(test)]
