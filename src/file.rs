@@ -134,6 +134,69 @@ impl Write for NewFile {
     }
 }
 
+/// A file that another program writes, under a temporary name of the same extension beside its target, and that is renamed when
+/// it is complete.
+#[derive(Debug)]
+pub struct NewPath {
+    path: PathBuf,
+    target: PathBuf,
+    temporary: TempPath,
+}
+
+impl NewPath {
+    /// Reserves a temporary name.
+    ///
+    /// # Errors
+    /// [`FileError::Create`] when the folder is missing or not writable, or `path` is no file.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        let failed = |source| FileError::Create {
+            path: path.to_owned(),
+            source,
+        };
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(&target).is_ok_and(|data| !data.is_file()) {
+            let reason = "it is there and is no file";
+            return Err(failed(io::Error::other(reason)));
+        }
+        let extension = path.extension().unwrap_or_default();
+        let suffix = format!(".{}", extension.to_string_lossy());
+        let made = tempfile::Builder::new()
+            .prefix(".eco-")
+            .suffix(&suffix)
+            .make_in(folder(&target), |path| File::create_new(path))
+            .map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            target,
+            temporary: made.into_temp_path(),
+        })
+    }
+
+    /// The file that will appear, by the name that the caller gave.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the program is to write.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// [`FileError::Write`] when it cannot be renamed.
+    pub fn finish(self) -> Result<(), FileError> {
+        let path = self.path;
+        self.temporary
+            .persist(&self.target)
+            .map_err(|error| FileError::Write {
+                path,
+                source: error.error,
+            })
+    }
+}
+
 /// Writes a whole file.
 ///
 /// # Errors
@@ -231,6 +294,22 @@ mod tests {
         file.write_all(b"half").unwrap();
         drop(file);
         assert_eq!(names(folder.path()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_file_of_another_program_keeps_its_extension_until_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mp4");
+        let new = NewPath::create(&path).unwrap();
+        assert_eq!(new.temporary().extension(), path.extension());
+        fs::write(new.temporary(), "video").unwrap();
+        assert!(!path.exists());
+        new.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "video");
+        drop(NewPath::create(&path).unwrap());
+        assert_eq!(names(folder.path()), ["out.mp4"]);
+        let error = NewPath::create(folder.path()).unwrap_err();
+        assert!(matches!(error, FileError::Create { .. }), "{error:?}");
     }
 
     #[test]

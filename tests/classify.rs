@@ -66,6 +66,28 @@ fn rows_keep_the_order_of_the_input_and_a_clip_that_fails_is_a_row() {
 }
 
 #[test]
+fn windows_that_share_frames_have_the_answers_of_parts_bit_for_bit() {
+    let folder = folder();
+    let long = clip(folder.path(), "long", 20);
+    let rows_of = |args: &[&str]| {
+        let more = ["--crops", "3", "--format", "jsonl", "--logits"];
+        let (code, stdout, stderr) = output(classify([&long]).args(args).args(more));
+        assert_eq!(code, 0, "{stderr}");
+        lines(&stdout)
+    };
+    for batch in ["1", "5"] {
+        let windows = rows_of(&["--window", "8", "--stride", "2", "--batch", batch]);
+        assert_eq!(windows.len(), 7);
+        for (place, window) in windows.iter().enumerate() {
+            let [from, to] = [2 * place, 2 * place + 8].map(|frame| frame.to_string());
+            let part = &rows_of(&["--from", &from, "--to", &to])[0];
+            assert_eq!(window["frames"], part["frames"]);
+            assert_eq!(window["logits"], part["logits"], "window {place}");
+        }
+    }
+}
+
+#[test]
 fn views_windows_and_limits_show_in_the_rows() {
     let folder = folder();
     let long = clip(folder.path(), "long", 24);

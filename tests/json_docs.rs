@@ -204,6 +204,34 @@ fn the_rows_of_classify_are_as_documented() {
 }
 
 #[test]
+fn watch_is_as_documented() {
+    let folder = driver::folder();
+    let clips = ["a", "b"].map(|name| clip(folder.path(), name, 10).display().to_string());
+    let even = clip(folder.path(), "even", 8).display().to_string();
+    let none = folder.path().join("none").display().to_string();
+    let small = ["watch", "--weights", "demo", "--segments", "4"];
+    // Averages of a few percent begin events, and nothing ends them but the stream.
+    let lasting = ["--enter", "1%", "--leave", "0%", "--hold", "0s"];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));
+        command.args(small).args(lasting).args(more);
+        command.args(["--device", "cpu", "--format", "jsonl"]);
+        driver::lines(&output(command.env_remove("ECO_WEIGHTS")).1)
+    };
+    let mut rows = run(&[&clips[0], &clips[1], &none]);
+    rows.extend(run(&[&even]));
+    let has = |rows: &[Value], field: &str| -> Vec<Value> {
+        let has = rows.iter().filter(|row| row.get(field).is_some());
+        has.cloned().collect()
+    };
+    check("A step of a source", &has(&rows, "step"));
+    check("A source that failed", &has(&rows, "error"));
+    let ends = has(&rows, "ended").into_iter();
+    let ends: Vec<Value> = ends.filter(|row| row.get("step").is_none()).collect();
+    check("An event that ended after the last step", &ends);
+}
+
+#[test]
 fn bench_is_as_documented() {
     let small = ["--weights", "demo", "--segments", "4", "--device", "cpu"];
     let once = ["--runs", "1", "--warmup", "0", "--format", "json"];

@@ -57,7 +57,9 @@ fn instead(flag: &str, command: &Command) -> Option<String> {
             Some(format!("use '--format {name}'"))
         }
         "o" | "output" | "out" => {
-            let files = ["report", "features", "scores", "outputs", "dump"];
+            let files = [
+                "report", "features", "scores", "outputs", "dump", "srt", "vtt", "csv", "overlay",
+            ];
             let has = |name: &&str| {
                 command
                     .get_arguments()

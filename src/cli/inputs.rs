@@ -79,7 +79,8 @@ impl ClipFlags {
     }
 }
 
-fn parse_rate(text: &str) -> Result<f64, String> {
+/// Parses frames per second.
+pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
         _ => Err("expected frames per second, such as 25".into()),

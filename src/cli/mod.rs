@@ -27,6 +27,7 @@ mod signals;
 mod summary;
 mod train;
 mod values;
+mod watch;
 mod weights;
 mod weights_command;
 
@@ -48,6 +49,7 @@ struct Cli {
 enum Command {
     Classify(Box<classify::Args>),
     Evaluate(Box<evaluate::Args>),
+    Watch(Box<watch::Args>),
     Train(Box<train::Args>),
     Report(report::Args),
     Bench(bench::Args),
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Bench(args) => bench::run(&args),

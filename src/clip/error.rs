@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::grouping::SeriesCount;
 use super::skipped::Skipped;
@@ -190,6 +191,44 @@ pub enum ClipError {
         path: PathBuf,
         /// How long it was waited for.
         seconds: u64,
+    },
+
+    /// A stream cannot be read.
+    #[error("{} cannot be read: {reason}", path.display())]
+    Stream {
+        /// The source, as it was named.
+        path: PathBuf,
+        /// What is known about the reason.
+        reason: String,
+    },
+
+    /// A stream gave no frame for too long.
+    #[error("{}: no frame for {} s", path.display(), patience.as_secs_f64())]
+    Stalled {
+        /// The source, as it was named.
+        path: PathBuf,
+        /// How long it was waited for.
+        patience: Duration,
+    },
+
+    /// A stream was lost, and trying again did not help.
+    #[error("{} was lost, and so were {attempts} attempts to reach it again", path.display())]
+    Lost {
+        /// The source, as it was named.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: usize,
+        /// What the last attempt ended with.
+        source: Box<ClipError>,
+    },
+
+    /// A video cannot be written.
+    #[error("ffmpeg cannot write {}: {reason}", path.display())]
+    Encode {
+        /// The video.
+        path: PathBuf,
+        /// What ffmpeg says.
+        reason: String,
     },
 
     /// Seconds were asked for where frames have no times.

@@ -3,7 +3,8 @@
 //! [`read_list`] and [`Finder`] turn lists and directories into one [`ClipEntry`] per clip. [`Clip::of`] opens one, a directory
 //! of frames ([`FrameDir`]) or a [`Video`]. [`Timeline`] says which of its frames a part or a window has,
 //! [`Sampling`](crate::recipe::Sampling) picks one per segment, and [`Clip::load`] decodes, resizes and crops those: [`Frames`],
-//! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network.
+//! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network. [`live`]
+//! gives the frames of a stream as they come.
 
 mod augment;
 mod class_dir;
@@ -22,6 +23,7 @@ mod identity;
 mod jpeg;
 mod left_out;
 pub mod list;
+pub mod live;
 mod numbered;
 mod opencv;
 pub mod opened;
@@ -57,6 +59,7 @@ pub use position::{ParsePositionError, Position};
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;
 pub use video::decoder::{DecodedBy, Decoder, DecoderChoice};
+pub use video::encoder::Encoder;
 pub use video::ffmpeg::Ffmpeg;
 pub use video::reader::Video;
 pub use walk::{Finder, Found, expand};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::crops::Crops;
 use super::cut::Cut;
+use super::decode::decode;
 use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::extensions::{FRAME_EXTENSIONS, has_extension};
@@ -15,6 +16,7 @@ use super::frame_dir::FrameDir;
 use super::frames::{Cropped, Frames, assemble, load_in_turn, load_views};
 use super::pattern::NamePattern;
 use super::reading::read_error;
+use super::rgb::Image;
 use super::timeline::Timeline;
 use super::turns::Turns;
 use super::video::Wanted as WantedFrame;
@@ -238,6 +240,34 @@ impl Clip {
             let frame = turns.decode(|| Cropped::new(&image, index, None, preprocess, cuts));
             Ok(pending.take(index, frame, &decoder, emit))
         })
+    }
+
+    /// Decodes the frames at `wanted` (ascending, each once) and hands them to `each` as they are, in order, until that says
+    /// [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    /// As [`Clip::load`]; frames before the error have been handed over.
+    pub(super) fn each_image(
+        &self,
+        wanted: &[usize],
+        each: &mut dyn FnMut(usize, Image) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let listed = match self {
+            Clip::Video(video) => {
+                return video.read(wanted, &mut |index, image| Ok(each(index, image)));
+            }
+            Clip::FrameDir { listed, .. } => listed,
+        };
+        for &index in wanted {
+            let path = listed.frames.get(index).ok_or(ClipError::IndexOutOfRange {
+                index,
+                frames: listed.frames.len(),
+            })?;
+            if each(index, decode(path)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The same clip with its frames counted by decoding it, after

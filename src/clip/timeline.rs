@@ -18,6 +18,17 @@ pub struct Sliding {
     pub stride: Position,
 }
 
+impl Sliding {
+    /// Whether neighbouring windows share frames; where one length is in frames and one in seconds, they may.
+    pub fn overlaps(self) -> bool {
+        match (self.window, self.stride) {
+            (Position::Frames(window), Position::Frames(stride)) => stride < window,
+            (Position::Seconds(window), Position::Seconds(stride)) => stride < window,
+            _ => true,
+        }
+    }
+}
+
 /// A frame stays long on screen if it stays this many times as long as is usual.
 const LONG: f64 = 1.5;
 

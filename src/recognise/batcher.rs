@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::shared_maps::{SharedMaps, View};
 use super::{Answer, Outcome, RecogniseError, Scores};
 use crate::clip::{Item, Turns};
-use crate::engine::{ClipBatch, Engine};
+use crate::engine::{ClipBatch, Engine, Output};
 use crate::recipe::Preprocess;
 
 /// Collects views until a batch is full, and hands out answers in the order of the clips.
@@ -14,6 +15,8 @@ pub(super) struct Batcher<'a> {
     /// Views per run.
     size: usize,
     batch: ClipBatch,
+    /// Maps that windows share, and how many crops a frame has; `None` where windows share no frames.
+    shared: Option<(SharedMaps, usize)>,
     waiting: VecDeque<Waiting>,
     /// Views that have not run.
     views: usize,
@@ -79,8 +82,17 @@ impl<'a> Batcher<'a> {
             preprocess,
             size,
             batch: ClipBatch::zeros(0, engine.segments()),
+            shared: None,
             waiting: VecDeque::new(),
             views: 0,
+        }
+    }
+
+    /// The same for windows that overlap: what the 2D net makes of a frame is computed once for each of its `crops`.
+    pub(super) fn sharing(self, crops: usize) -> Self {
+        Self {
+            shared: Some((SharedMaps::default(), crops.max(1))),
+            ..self
         }
     }
 
@@ -117,28 +129,15 @@ impl<'a> Batcher<'a> {
     }
 
     fn run(&mut self, views: usize) -> Result<(), RecogniseError> {
-        if self.batch.clips != views {
-            self.batch = ClipBatch::zeros(views, self.engine.segments());
-        }
-        let started = Instant::now();
-        let mut place = 0;
-        for waiting in &self.waiting {
-            let Ok(loaded) = &waiting.item.outcome else {
-                continue;
-            };
-            let rest = &loaded.views[waiting.logits.len()..];
-            for frames in rest.iter().take(views - place) {
-                frames.write_normalised(self.preprocess, self.batch.clip_mut(place))?;
-                place += 1;
+        let (output, elapsed) = match self.shared.take() {
+            None => self.run_batch(views)?,
+            Some((mut maps, crops)) => {
+                let done = self.run_shared(views, &mut maps, crops);
+                self.shared = Some((maps, crops));
+                done?
             }
-        }
-        let prepared = started.elapsed();
-        // Waiting for frames that are being decoded is not the network's time.
-        let (output, elapsed) = self.turns.network(|| {
-            let started = Instant::now();
-            (self.engine.run(&self.batch), started.elapsed())
-        });
-        let (output, share) = (output?, (prepared + elapsed) / views as u32);
+        };
+        let share = elapsed / views as u32;
         let mut place = 0;
         for waiting in &mut self.waiting {
             for _ in 0..waiting.missing().min(views - place) {
@@ -151,6 +150,69 @@ impl<'a> Batcher<'a> {
         self.views -= views;
         Ok(())
     }
+
+    /// Runs the network on whole clips. Returns how long that took; waiting for frames that are being decoded is not the
+    /// network's time.
+    fn run_batch(&mut self, views: usize) -> Result<(Output, Duration), RecogniseError> {
+        if self.batch.clips != views {
+            self.batch = ClipBatch::zeros(views, self.engine.segments());
+        }
+        let started = Instant::now();
+        for (place, view) in next_views(&self.waiting, views).enumerate() {
+            view.frames
+                .write_normalised(self.preprocess, self.batch.clip_mut(place))?;
+        }
+        let prepared = started.elapsed();
+        let (output, elapsed) = self.turns.network(|| {
+            let started = Instant::now();
+            (self.engine.run(&self.batch), started.elapsed())
+        });
+        Ok((output?, prepared + elapsed))
+    }
+
+    /// The same, with the maps of earlier windows.
+    fn run_shared(
+        &self,
+        views: usize,
+        maps: &mut SharedMaps,
+        crops: usize,
+    ) -> Result<(Output, Duration), RecogniseError> {
+        let started = Instant::now();
+        let views: Vec<View<'_>> = next_views(&self.waiting, views)
+            .map(|view| View {
+                crop: view.crop % crops,
+                ..view
+            })
+            .collect();
+        let missing = maps.missing(&views, self.preprocess);
+        let prepared = started.elapsed();
+        let (output, elapsed) = self.turns.network(|| {
+            let started = Instant::now();
+            let output = maps.answer(self.engine, &views, &missing);
+            (output, started.elapsed())
+        });
+        Ok((output?, prepared + elapsed))
+    }
+}
+
+/// The next views that have not run. What is called their crop is their number in their answer.
+fn next_views(waiting: &VecDeque<Waiting>, count: usize) -> impl Iterator<Item = View<'_>> {
+    let views = waiting.iter().flat_map(|waiting| {
+        let loaded = waiting.item.outcome.as_ref().ok();
+        let views = loaded.into_iter().flat_map(|loaded| {
+            let start = loaded.range.start;
+            let views = loaded.views.iter().enumerate();
+            views.map(move |(number, frames)| (number, start, frames))
+        });
+        let rest = views.skip(waiting.logits.len());
+        rest.map(|(number, start, frames)| View {
+            clip: waiting.item.clip,
+            crop: number,
+            start,
+            frames,
+        })
+    });
+    views.take(count)
 }
 
 /// The mean over the views.
@@ -172,7 +234,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
-    use crate::engine::{Device, EngineKind, Maps, Output};
+    use crate::engine::{Device, EngineKind, Maps};
     use crate::network::Network;
     use crate::recipe::Architecture;
 
@@ -180,6 +242,8 @@ mod tests {
     struct Brightness {
         network: Network,
         runs: std::sync::Mutex<Vec<usize>>,
+        /// How many frames each run of the 2D net had.
+        maps: std::sync::Mutex<Vec<usize>>,
     }
 
     impl Default for Brightness {
@@ -187,6 +251,7 @@ mod tests {
             Self {
                 network: Network::new(Architecture::Lite, 2, 4).unwrap(),
                 runs: Default::default(),
+                maps: Default::default(),
             }
         }
     }
@@ -204,12 +269,23 @@ mod tests {
             &self.network
         }
 
-        fn maps(&self, _: &[f32]) -> crate::engine::Result<Maps> {
-            unreachable!("the batcher runs whole clips")
+        /// The map of a frame is its first value.
+        fn maps(&self, frames: &[f32]) -> crate::engine::Result<Maps> {
+            let frames = frames.chunks(ClipBatch::FRAME_LEN);
+            let values: Vec<f32> = frames.map(|frame| frame[0]).collect();
+            let count = values.len();
+            self.maps.lock().unwrap().push(count);
+            Ok(Maps::new(values, count))
         }
 
-        fn answer(&self, _: &Maps) -> crate::engine::Result<Output> {
-            unreachable!("the batcher runs whole clips")
+        /// The features of a clip are its maps.
+        fn answer(&self, maps: &Maps) -> crate::engine::Result<Output> {
+            let clips = maps.frames() / 4;
+            Ok(Output {
+                features: maps.values().to_vec(),
+                logits: vec![1.0; clips * 2],
+                classes: 2,
+            })
         }
 
         fn run(&self, batch: &ClipBatch) -> crate::engine::Result<Output> {
@@ -323,5 +399,76 @@ mod tests {
             answers.iter().map(good).collect::<Vec<_>>(),
             [true, false, true]
         );
+    }
+
+    /// Windows of 4 frames of a clip of 12 grey ones, each with so many views.
+    fn windows(clip: usize, stride: usize, views: usize) -> Vec<Item> {
+        let folder = tempfile::tempdir().unwrap();
+        let frame = |index: usize| {
+            let path = folder.path().join(format!("{index}.png"));
+            let grey = (10 * clip + index) as u8;
+            let image = image::GrayImage::from_pixel(256, 256, [grey].into());
+            image.save(&path).unwrap();
+            path
+        };
+        let paths: Vec<_> = (0..12).map(frame).collect();
+        let item = |start: usize| {
+            let indices = vec![(start..start + 4).collect(); views];
+            let views = load_views(&paths, &indices, Preprocess::Official, Crops::One).unwrap();
+            let loaded = Loaded {
+                decoder: None,
+                range: start..start + 4,
+                seconds: None,
+                source_frames: 12,
+                answer: 0,
+                answers: 1,
+                views,
+                note: None,
+                elapsed: Duration::ZERO,
+            };
+            Item {
+                entry: ClipEntry::from(std::path::PathBuf::from(clip.to_string())),
+                clip,
+                outcome: Ok(loaded),
+            }
+        };
+        (0..=8).step_by(stride).map(item).collect()
+    }
+
+    #[test]
+    fn windows_that_share_frames_share_their_maps() {
+        for (stride, size, expected) in [
+            (1, 1, vec![4, 1, 1, 1, 1, 1, 1, 1, 1]),
+            (2, 1, vec![4, 2, 2, 2, 2]),
+            (4, 1, vec![4, 4, 4]),
+            (2, 3, vec![8, 4]),
+        ] {
+            let engine = Brightness::default();
+            let turns = Turns::alternating();
+            let batcher = Batcher::new(&engine, &turns, Preprocess::Official, size);
+            let mut batcher = batcher.sharing(1);
+            let mut answers = Vec::new();
+            for clip in 0..2 {
+                for item in windows(clip, stride, 1) {
+                    batcher.push(item).unwrap();
+                }
+                batcher.flush().unwrap();
+                answers.extend(std::iter::from_fn(|| batcher.pop()));
+            }
+            let expected = [&expected[..], &expected].concat();
+            assert_eq!(*engine.maps.lock().unwrap(), expected, "stride {stride}");
+            for answer in &answers {
+                let Outcome::Scored {
+                    features, loaded, ..
+                } = &answer.outcome
+                else {
+                    panic!("every window has an answer");
+                };
+                // Blue, less its mean.
+                let grey = |index: usize| (10 * answer.clip + index) as f32 - 104.0;
+                let frames: Vec<f32> = loaded.range.clone().map(grey).collect();
+                assert_eq!(*features, frames);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@ use crate::clip::ClipError;
 use crate::engine::{self, DeviceError};
 use crate::weights::{LoadError, UnusableWeights};
 
-use super::{LabelCount, WeightsSource};
+use super::{LabelCount, ScoreError, WeightsSource};
 
 /// Why a [`Recogniser`](super::Recogniser) cannot be built, or why its run ended.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum RecogniseError {
     /// Frames do not make the network's input.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// The network's logits give no scores.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// Rayon's threads have been started already.
     #[error("cannot bound the threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),

@@ -9,6 +9,7 @@ pub mod evaluation;
 mod input;
 mod labels;
 mod loading;
+pub mod online;
 mod options;
 mod outcome;
 mod outcomes;
@@ -17,6 +18,7 @@ mod recogniser;
 mod row;
 mod rows;
 mod scores;
+mod shared_maps;
 mod stop;
 mod threads;
 

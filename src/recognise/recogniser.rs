@@ -7,7 +7,7 @@ use super::{
     Answer, Labels, OpenWeights, Options, Prepared, RecogniseError, Row, RowOptions, Stop,
 };
 use crate::clip::{self, Augmented, ClipEntry, LoadOptions, Pipeline};
-use crate::engine::Engine;
+use crate::engine::{Device, Engine};
 use crate::recipe::{Preprocess, Sampling};
 
 /// Recognises what happens in clips. It is built once and can be used for any number of runs.
@@ -94,10 +94,25 @@ impl Recogniser {
             turns,
             preprocess,
             batch,
+            options,
             ..
         } = &self.prepared;
         let batcher = Batcher::new(self.engine.as_ref(), turns, *preprocess, *batch);
+        let batcher = match self.shares_maps() {
+            true => batcher.sharing(options.crops.count()),
+            false => batcher,
+        };
         Outcomes::new(clips, batcher, stop.clone())
+    }
+
+    /// Whether there are windows that may share frames. On a GPU it would take longer to move maps than to make them.
+    fn shares_maps(&self) -> bool {
+        let overlaps = self
+            .prepared
+            .options
+            .sliding
+            .is_some_and(|sliding| sliding.overlaps());
+        overlaps && self.engine.device() == Device::Cpu
     }
 
     /// Loads clips as the network sees them, without running it, in their order.

@@ -102,6 +102,11 @@ impl Scores {
         self.scores.iter().map(|&score| score as f32).collect()
     }
 
+    /// The same before they are rounded.
+    pub fn probabilities(&self) -> &[f64] {
+        &self.scores
+    }
+
     /// Indices of the `k` best classes, best first; all classes when there are fewer than `k`. Equal scores are ordered
     /// by logit, then by class index.
     pub fn ranking(&self, k: usize) -> Vec<usize> {

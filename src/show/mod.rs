@@ -1,6 +1,7 @@
 //! Outputs, one file each: rows for standard output, files of values, the report, the contact sheet, the network's drawings
 //! and tables.
 
+mod bar;
 mod canvas;
 mod ending;
 pub mod evaluation;
@@ -15,6 +16,7 @@ pub mod summary;
 pub mod tensorboard;
 pub mod training;
 pub mod values;
+pub mod watch;
 mod words;
 
 pub use ending::{Cut, Ending};

@@ -13,6 +13,12 @@ pub fn width(stream: impl Stream) -> Option<usize> {
     Some(width.0.into())
 }
 
+/// Columns and lines of the terminal that `stream` is; `None` when it is not a terminal.
+pub fn size(stream: impl Stream) -> Option<(usize, usize)> {
+    let (width, height) = terminal_size::terminal_size_of(stream)?;
+    Some((width.0.into(), height.0.into()))
+}
+
 /// Whether another program reads what is written to `stream`.
 #[cfg(unix)]
 pub fn is_pipe(stream: impl Stream) -> bool {

@@ -2,14 +2,16 @@
 
 mod avi;
 mod bits;
+pub(super) mod chunks;
 pub mod decoder;
 mod droppable;
+pub mod encoder;
 mod feed;
 pub mod ffmpeg;
 pub mod inspect;
 mod listing;
 pub mod pam;
-mod process;
+pub(super) mod process;
 mod protocol;
 pub mod reader;
 mod selection;

@@ -32,7 +32,7 @@ pub struct Layout {
 ///
 /// # Errors
 /// The outer error is one of reading; the inner one tells what is wrong with the frame.
-pub(super) fn read_frame(
+pub(in crate::clip) fn read_frame(
     reader: &mut impl BufRead,
     path: &Path,
 ) -> io::Result<Option<Result<Image>>> {

@@ -3,28 +3,21 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::chunks::Chunks;
 use crate::clip::error::Result;
 use crate::clip::reading::read_error;
-
-/// Bytes handed over at once.
-const CHUNK: usize = 1 << 18;
-
-/// Chunks that may wait between the program and its reader: 1 MiB.
-const CHUNKS_AHEAD: usize = 4;
 
 /// How long a program may take to end after it has closed its output.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A running program whose output is read. It is killed when it is dropped.
-pub(super) struct Process {
+pub(in crate::clip) struct Process {
     child: Child,
-    chunks: Receiver<io::Result<Vec<u8>>>,
-    chunk: Vec<u8>,
-    read: usize,
+    output: Option<Chunks>,
     complaints: Option<JoinHandle<Complaints>>,
     numbers: Receiver<f64>,
     patience: Duration,
@@ -32,34 +25,30 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `command`, which may be silent for `patience`.
-    pub(super) fn start(mut command: Command, patience: Duration) -> Result<Self> {
+    pub(super) fn start(command: Command, patience: Duration) -> Result<Self> {
+        Self::start_with(command, Stdio::null(), patience)
+    }
+
+    /// The same, with something to read.
+    pub(in crate::clip) fn start_with(
+        mut command: Command,
+        input: Stdio,
+        patience: Duration,
+    ) -> Result<Self> {
         let program = PathBuf::from(command.get_program());
         // Colours would hide the numbers among the messages.
         command
             .env("AV_LOG_FORCE_NOCOLOR", "1")
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command
             .spawn()
             .map_err(|error| read_error(&program, error))?;
-        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        if let Some(mut stdout) = child.stdout.take() {
-            thread::spawn(move || {
-                loop {
-                    let mut chunk = vec![0; CHUNK];
-                    let result = stdout.read(&mut chunk);
-                    let is_last = !matches!(result, Ok(1..));
-                    let message = result.map(|length| {
-                        chunk.truncate(length);
-                        chunk
-                    });
-                    if sender.send(message).is_err() || is_last {
-                        return;
-                    }
-                }
-            });
-        }
+        let output = child
+            .stdout
+            .take()
+            .map(|stdout| Chunks::of(stdout, patience));
         let (number_sender, numbers) = channel();
         let complaints = child
             .stderr
@@ -67,9 +56,7 @@ impl Process {
             .map(|stderr| thread::spawn(move || listen(stderr, &number_sender)));
         Ok(Process {
             child,
-            chunks,
-            chunk: Vec::new(),
-            read: 0,
+            output,
             complaints,
             numbers,
             patience,
@@ -84,7 +71,7 @@ impl Process {
     }
 
     /// Waits for the program's end, after its output has been read.
-    pub(super) fn end(mut self) -> io::Result<Ending> {
+    pub(in crate::clip) fn end(mut self) -> io::Result<Ending> {
         let status = self.wait()?;
         let complaints = self.complaints.take().and_then(|thread| thread.join().ok());
         Ok(Ending {
@@ -95,7 +82,7 @@ impl Process {
     }
 
     /// The next number that the program printed as a line of its own on standard error; `None` when it has ended.
-    pub(super) fn number(&self) -> io::Result<Option<f64>> {
+    pub(in crate::clip) fn number(&self) -> io::Result<Option<f64>> {
         match self.numbers.recv_timeout(self.patience) {
             Ok(number) => Ok(Some(number)),
             Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
@@ -119,18 +106,10 @@ impl Read for Process {
     /// An error of kind [`TimedOut`](io::ErrorKind::TimedOut) means that the program was silent
     /// for too long.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.chunk.len() {
-            self.chunk = match self.chunks.recv_timeout(self.patience) {
-                Ok(chunk) => chunk?,
-                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(RecvTimeoutError::Disconnected) => Vec::new(),
-            };
-            self.read = 0;
+        match &mut self.output {
+            Some(output) => output.read(buffer),
+            None => Ok(0),
         }
-        let length = buffer.len().min(self.chunk.len() - self.read);
-        buffer[..length].copy_from_slice(&self.chunk[self.read..self.read + length]);
-        self.read += length;
-        Ok(length)
     }
 }
 
@@ -143,7 +122,7 @@ impl Drop for Process {
 }
 
 /// How a program ended.
-pub(super) struct Ending {
+pub(in crate::clip) struct Ending {
     status: ExitStatus,
     complaints: Complaints,
     /// The numbers that had not been read.
@@ -151,7 +130,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn success(&self) -> bool {
+    pub(in crate::clip) fn success(&self) -> bool {
         self.status.success()
     }
 
@@ -161,7 +140,7 @@ impl Ending {
     }
 
     /// What the program complained about, in one line: the cause it saw first, and what became of it.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::clip) fn reason(&self) -> String {
         let Complaints { first, last } = &self.complaints;
         match (first, last) {
             (Some(first), Some(last)) if first != last => format!("{first}: {last}"),

@@ -24,7 +24,7 @@ use super::strip::Strip;
 use super::words::{counted, day_and_minute, percentage};
 use crate::file::{FileError, NewFile, scratch};
 use crate::recognise::{ClipName, Row};
-use crate::text::iso_date;
+use crate::text::{iso_date, names};
 
 /// How the answers came about: names and values for people.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,17 @@ pub struct About {
     pub settings: Vec<(String, String)>,
 }
 
+/// What a clip with several answers is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageUnit {
+    /// Windows that slide over it.
+    Window,
+    /// Steps of a stream.
+    Step,
+}
+
+names!(PageUnit { Window = "window", Step = "step" });
+
 /// A page under construction. Rows and their pictures are kept on disk; memory grows only by a few numbers per window.
 #[derive(Debug)]
 pub struct ReportPage {
@@ -48,6 +59,8 @@ pub struct ReportPage {
     about: About,
     /// The clip of the last row.
     last: Option<ClipName>,
+    /// What a clip with several answers is made of.
+    unit: PageUnit,
     totals: Totals,
     classes: Classes,
     timelines: Timelines,
@@ -75,7 +88,21 @@ impl ReportPage {
     /// # Errors
     /// [`FileError::Create`] when nothing can be written there.
     pub fn create(path: &Path, about: About, frames: PageFrames) -> Result<Self, FileError> {
+        Self::create_of(path, about, frames, PageUnit::Window)
+    }
+
+    /// The same, with a word for the parts of a clip.
+    ///
+    /// # Errors
+    /// As [`ReportPage::create`].
+    pub fn create_of(
+        path: &Path,
+        about: About,
+        frames: PageFrames,
+        unit: PageUnit,
+    ) -> Result<Self, FileError> {
         Ok(Self {
+            unit,
             target: NewFile::create(path)?,
             rows: scratch(path)?,
             about,
@@ -98,6 +125,19 @@ impl ReportPage {
     /// # Errors
     /// [`PictureFileError::Picture`] when a frame does not have its stated size, [`PictureFileError::File`] when the disk is full.
     pub fn add(&mut self, row: &Row, frames: &[Picture]) -> Result<(), PictureFileError> {
+        self.add_several(row, frames, 1)
+    }
+
+    /// Adds a row that stands for `parts` windows or steps. Rows of several clips may alternate where they have ranges.
+    ///
+    /// # Errors
+    /// As [`ReportPage::add`].
+    pub fn add_several(
+        &mut self,
+        row: &Row,
+        frames: &[Picture],
+        parts: usize,
+    ) -> Result<(), PictureFileError> {
         let class = match row {
             Row::Answer(answer) => {
                 self.totals.answered += 1;
@@ -109,12 +149,12 @@ impl ReportPage {
                 None
             }
         };
+        let number = self.totals.rows();
+        let is_known = self.timelines.add(row, number, class, parts);
         if self.last.as_ref() != Some(row.clip()) {
             self.last = Some(row.clip().clone());
-            self.totals.clips += 1;
+            self.totals.clips += usize::from(!is_known);
         }
-        let number = self.totals.rows();
-        self.timelines.add(row, number, class);
         let strip = Strip::new(frames, self.plan.next())?;
         let html = ClipRow::new(row, &strip, number).render();
         let html = html.map_err(|error| self.target.failed(io::Error::other(error)))?;
@@ -156,6 +196,7 @@ impl ReportPage {
             totals: *totals,
             classes: self.classes.sorted(),
             timelines: self.timelines.timelines(&self.classes),
+            unit: self.unit.name(),
         };
         start.write_into(&mut self.target)?;
         self.rows.flush()?;
@@ -186,6 +227,7 @@ struct PageStart<'a> {
     totals: Totals,
     classes: Vec<&'a Class>,
     timelines: Vec<Timeline>,
+    unit: &'static str,
 }
 
 #[derive(Template)]

@@ -1,5 +1,7 @@
 //! Timelines: the windows of each clip in order of time, with neighbours merged when they have the same answer.
 
+use std::collections::HashMap;
+
 use super::classes::Classes;
 use crate::recognise::{ClipName, FrameRange, Row};
 use crate::text::number::clock;
@@ -9,6 +11,8 @@ use crate::text::one_line;
 #[derive(Debug, Default)]
 pub(super) struct Timelines {
     clips: Vec<Windows>,
+    /// Where each clip is.
+    places: HashMap<ClipName, usize>,
 }
 
 /// The windows of one clip, in order.
@@ -23,6 +27,8 @@ struct Window {
     /// Place of its row on the page, from 1.
     row: usize,
     range: FrameRange,
+    /// How many windows the row stands for.
+    count: usize,
     /// The best class by number, with its score; `None` for a window that failed.
     best: Option<(usize, f32)>,
 }
@@ -60,32 +66,38 @@ pub(super) struct Segment {
 pub(super) const COLOURS: usize = 8;
 
 impl Timelines {
-    /// Adds a row: its place on the page, and the number of its best class.
-    pub(super) fn add(&mut self, row: &Row, number: usize, class: Option<usize>) {
+    /// Adds a row: its place on the page, the number of its best class, and how many windows it stands for. Returns whether its
+    /// clip had rows with ranges before.
+    pub(super) fn add(
+        &mut self,
+        row: &Row,
+        number: usize,
+        class: Option<usize>,
+        count: usize,
+    ) -> bool {
         let Some(range) = row.range() else {
-            return;
+            return false;
         };
-        if self
-            .clips
-            .last()
-            .is_none_or(|last| &last.clip != row.clip())
-        {
+        let known = self.places.get(row.clip()).copied();
+        let place = known.unwrap_or_else(|| {
+            self.places.insert(row.clip().clone(), self.clips.len());
             self.clips.push(Windows {
                 clip: row.clip().clone(),
                 windows: Vec::new(),
             });
-        }
+            self.clips.len() - 1
+        });
         let best = match row {
             Row::Answer(answer) => class.zip(answer.top.first().map(|best| best.score)),
             Row::Failed(_) => None,
         };
-        if let Some(clip) = self.clips.last_mut() {
-            clip.windows.push(Window {
-                row: number,
-                range: *range,
-                best,
-            });
-        }
+        self.clips[place].windows.push(Window {
+            row: number,
+            range: *range,
+            count,
+            best,
+        });
+        known.is_some()
     }
 
     /// The clips with at least two windows.
@@ -94,7 +106,7 @@ impl Timelines {
         for (colour, number) in classes.by_frequency().into_iter().enumerate().take(COLOURS) {
             colours[number] = colour;
         }
-        let clips = self.clips.iter().filter(|clip| clip.windows.len() > 1);
+        let clips = self.clips.iter().filter(|clip| clip.count() > 1);
         clips
             .filter_map(|clip| clip.timeline(classes, &colours))
             .collect()
@@ -102,6 +114,10 @@ impl Timelines {
 }
 
 impl Windows {
+    fn count(&self) -> usize {
+        self.windows.iter().map(|window| window.count).sum()
+    }
+
     fn timeline(&self, classes: &Classes, colours: &[usize]) -> Option<Timeline> {
         let (first, last) = (self.windows.first()?, self.windows.last()?);
         let scale = Scale::new(&first.range, &last.range);
@@ -128,11 +144,12 @@ impl Windows {
                 None => (end, end),
             };
             let scores = same.iter().filter_map(|window| window.best);
+            let windows = same.iter().map(|window| window.count).sum();
             segments.push(Segment {
                 row: head.row,
                 label: class.map(|class| classes.label(class).to_owned()),
                 colour: class.map_or(COLOURS, |class| colours[class]),
-                windows: count,
+                windows,
                 score: scores.map(|(_, score)| score).sum::<f32>() / count as f32,
                 left: scale.percent(left),
                 width: scale.percent(right) - scale.percent(left),
@@ -143,7 +160,7 @@ impl Windows {
         }
         Some(Timeline {
             path: one_line(&self.clip.text()),
-            windows: self.windows.len(),
+            windows: self.count(),
             segments,
             start: scale.words(scale.first),
             end: scale.words(scale.last),
@@ -237,7 +254,7 @@ mod tests {
                 Row::Answer(answer) => classes.add(answer),
                 Row::Failed(_) => None,
             };
-            timelines.add(row, index + 1, class);
+            timelines.add(row, index + 1, class, 1);
         }
         timelines.timelines(&classes)
     }

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::writer::RowWriter;
 use crate::recognise::{Class, Prediction, Row, RowError};
+use crate::show::bar::bar;
 use crate::show::ending::Ending;
 use crate::show::words::{percentage, range_text};
 use crate::text::one_line;
@@ -136,13 +137,4 @@ impl<W: Write> RowWriter for TextWriter<W> {
     fn finish(&mut self, _: Ending) -> io::Result<()> {
         self.sink.flush()
     }
-}
-
-/// A bar of eighths of a column, filled with spaces to `width` columns.
-fn bar(score: f32, width: usize) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (score.clamp(0.0, 1.0) * (8 * width) as f32).round() as usize;
-    let filled = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
-    let columns = eighths.div_ceil(8);
-    filled + &" ".repeat(width - columns)
 }
