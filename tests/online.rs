@@ -341,11 +341,18 @@ fn resident() -> u64 {
     pages * 4096
 }
 
-/// A stream of ten minutes, or of so many hours as ECO_WATCH_HOURS says, through a ring into a watcher. Its source is quicker
-/// than the network for a while, slower for a while, and pauses.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays_flat_over_a_long_stream() {
+    for drops_oldest in [true, false] {
+        simulate(drops_oldest);
+    }
+}
+
+/// A stream of ten minutes, or of so many hours as ECO_WATCH_HOURS says, through a ring into a watcher. Its source is quicker
+/// than the network for a while, slower for a while, and pauses.
+#[cfg(target_os = "linux")]
+fn simulate(drops_oldest: bool) {
     use std::sync::Arc;
     use std::thread;
     use std::time::Duration;
@@ -360,7 +367,7 @@ fn memory_stays_flat_over_a_long_stream() {
     let hours: f64 = hours.map_or(1.0 / 6.0, |hours| hours.parse().unwrap());
     let frames = (hours * 3600.0 * 25.0) as u32;
     let bell = Arc::new(Bell::default());
-    let ring = Arc::new(Ring::new(16, true, Arc::clone(&bell)));
+    let ring = Arc::new(Ring::new(16, drops_oldest, Arc::clone(&bell)));
     let source = {
         let (ring, bell) = (Arc::clone(&ring), Arc::clone(&bell));
         thread::spawn(move || {
@@ -414,6 +421,7 @@ fn memory_stays_flat_over_a_long_stream() {
     }
     source.join().unwrap();
     assert_eq!(taken + ring.dropped(), u64::from(frames));
+    assert!(drops_oldest || ring.dropped() == 0);
     assert!(steps > 50 && latencies.quantile(0.5).is_some());
     let grown = resident().saturating_sub(at_first.unwrap());
     let dropped = ring.dropped();

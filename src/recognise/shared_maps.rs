@@ -63,7 +63,9 @@ impl SharedMaps {
                 self.0.insert(*key, made.select(&[index]));
             }
         }
-        let mut maps = Maps::new(Vec::new(), 0);
+        let network = engine.network();
+        let values = views.len() * network.segments() * network.map_len();
+        let mut maps = Maps::new(Vec::with_capacity(values), 0);
         for key in views.iter().flat_map(keys) {
             if let Some(map) = self.0.get(&key) {
                 maps.append(map);

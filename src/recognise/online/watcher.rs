@@ -231,7 +231,9 @@ impl Watcher {
     fn clip(&self, segments: usize) -> (Vec<u64>, Maps) {
         let frames: Vec<&Kept> = self.memory.frames().collect();
         let places = Sampling::Official.indices(frames.len(), segments);
-        let mut maps = Maps::new(Vec::new(), 0);
+        let values = frames.iter().filter_map(|kept| kept.map.as_ref());
+        let each = values.map(|map| map.values().len()).max().unwrap_or(0);
+        let mut maps = Maps::new(Vec::with_capacity(segments * each), 0);
         let mut numbers = Vec::with_capacity(segments);
         for place in places {
             numbers.push(frames[place].frame.number);
