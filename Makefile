@@ -70,6 +70,13 @@ test-cpu: ## test the library without libtorch, with debug assertions, and check
 	@$(CARGO) test --no-default-features --target-dir target/cpu --lib
 	@$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target/cpu
 
+.PHONY: test-scale
+test-scale: build-cpu ## run the jobs of scripts/scale on Spark and Ray (1.5 GB to fetch) and compare their rows
+	@[ -d target/scale-venv/ready ] || { python3 -m venv target/scale-venv \
+		&& target/scale-venv/bin/pip install --quiet --disable-pip-version-check -r scripts/scale/requirements.txt \
+		&& mkdir target/scale-venv/ready; }
+	@target/scale-venv/bin/python scripts/scale/test_jobs.py target/cpu/release/eco $(BENCH)
+
 .PHONY: lint
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
