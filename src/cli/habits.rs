@@ -57,7 +57,7 @@ fn instead(flag: &str, command: &Command) -> Option<String> {
             Some(format!("use '--format {name}'"))
         }
         "o" | "output" | "out" => {
-            let files = ["report", "features", "scores", "outputs", "dump"];
+            let files = ["output", "report", "features", "scores", "outputs", "dump"];
             let has = |name: &&str| {
                 command
                     .get_arguments()
