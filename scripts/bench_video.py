@@ -50,7 +50,7 @@ def make(name):
         unfinished = path.with_name(f"part-{path.name}")
         picture = f"testsrc2=size={size}:rate=30:duration=10,noise=alls=8:allf=t"
         subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-pix_fmt", "yuv420p",
-                        *encoder, unfinished], check=True)
+                        *encoder, unfinished], check=True, env={**os.environ, "SVT_LOG": "1"})
         unfinished.rename(path)
     return path
 

@@ -200,7 +200,7 @@ fn what_may_not_be_read_is_a_row_that_says_so() {
 
         let page = folder.path().join("r.html");
         let (code, stdout, stderr) = output(command.arg("--report").arg(page));
-        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
         assert!(stderr.contains("cannot create"), "{stderr}");
     }
     allow(&closed, 0o755);

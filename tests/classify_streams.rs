@@ -246,7 +246,7 @@ fn outputs_that_cannot_be_written_are_known_before_the_work() {
     for (flag, file) in [("--report", "none/r.html"), ("--scores", "none/s.csv")] {
         let (code, stdout, stderr) =
             output(classify([&clip]).arg(flag).arg(folder.path().join(file)));
-        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
         assert!(stderr.contains("cannot create"), "{stderr}");
     }
 }

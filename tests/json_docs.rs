@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use driver::{classify, clip, output};
+use eco::clip::Given;
 use eco::network::Network;
 use eco::recipe::Architecture;
 use eco::recognise::{ClipName, FrameRange, RowError};
@@ -172,12 +173,14 @@ fn the_rows_of_classify_are_as_documented() {
     rows.extend(driver::lines(&stdout));
     let (mut answers, mut failures): (Vec<Value>, Vec<Value>) =
         rows.into_iter().partition(|row| row.get("top").is_some());
-    // No video is made here.
+    // No video is made here, and no list.
     answers[0]["decoder"] = "ffmpeg".into();
+    answers[0]["line"] = 3.into();
     check("A row with an answer", &answers);
     // A failure that is about a part of a clip needs damaged weights.
     let part = RowError {
         clip: ClipName::new("a"),
+        given: Given::default(),
         range: Some(FrameRange {
             start_frame: 0,
             end_frame: 4,
@@ -187,6 +190,7 @@ fn the_rows_of_classify_are_as_documented() {
         error: "no scores".into(),
     };
     failures.push(serde_json::to_value(part).unwrap());
+    failures[0]["line"] = 4.into();
     check("A row of a clip that failed", &failures);
 
     let ends = [Some(3), None].map(|missing| {

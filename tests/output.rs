@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use eco::clip::Given;
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
 use eco::show::{Colour, Cut, Ending, RowFormat, TextStyle};
 
@@ -17,6 +18,7 @@ fn class(index: usize, label: &str, score: f32, logit: f32) -> Class {
 fn prediction(clip: &str) -> Prediction {
     Prediction {
         clip: ClipName::new(clip),
+        given: Given::default(),
         range: None,
         source_frames: 280,
         frames: vec![8, 26, 43, 61],
@@ -29,10 +31,10 @@ fn prediction(clip: &str) -> Prediction {
             class(3, "体操", 1.0e-6, -3.5),
         ],
         logits: None,
-        timings: Timings {
+        timings: Some(Timings {
             decode_ms: 41.5,
             forward_ms: 182.25,
-        },
+        }),
         engine: "libtorch".into(),
         decoder: None,
     }
@@ -41,6 +43,7 @@ fn prediction(clip: &str) -> Prediction {
 fn failure(clip: &str) -> Row {
     Row::Failed(RowError {
         clip: ClipName::new(clip),
+        given: Given::default(),
         range: None,
         error: "no frames, \"none\"\u{1b}[31m".into(),
     })

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use eco::clip::Given;
 use eco::file::FileError;
 use eco::recognise::{Class, ClipName, FrameRange, Prediction, Row, RowError, Timings};
 use eco::show::report::{About, PageFrames, ReportPage};
@@ -23,6 +24,7 @@ fn row(clip: &str) -> Prediction {
     };
     Prediction {
         clip: ClipName::new(clip),
+        given: Given::default(),
         range: None,
         source_frames: 30,
         frames: vec![0, 10, 10, 20],
@@ -31,7 +33,7 @@ fn row(clip: &str) -> Prediction {
         uncertain: false,
         top: vec![class],
         logits: None,
-        timings: Timings::default(),
+        timings: Some(Timings::default()),
         engine: "libtorch".into(),
         decoder: None,
     }
@@ -119,7 +121,7 @@ print(a.tolist(), a.dtype, a.flags['C_CONTIGUOUS'])";
     let names = fs::read_to_string(folder.path().join("scores.clips.json")).unwrap();
     assert_eq!(
         names,
-        "{\"clips\":[\"a, b\",\"c\"],\"ranges\":[null,[8,16]]}\n"
+        "{\"clips\":[\"a, b\",\"c\"],\"ranges\":[null,[8,16]],\"rows\":[0,1]}\n"
     );
 }
 
@@ -178,6 +180,7 @@ fn a_report_escapes_whatever_comes_from_files() {
     let error = "<svg onload=alert(3)>".to_owned();
     let failed = RowError {
         clip: ClipName::new("b"),
+        given: Given::default(),
         range: None,
         error,
     };
@@ -272,6 +275,7 @@ fn all_kinds() -> Vec<Row> {
     };
     let failed = |range| RowError {
         clip: ClipName::new("bad"),
+        given: Given::default(),
         range,
         error: "frame 3 is \"truncated\"".into(),
     };

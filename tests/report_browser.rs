@@ -6,6 +6,7 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 use browser::{Browser, POOR_CONTRAST};
+use eco::clip::Given;
 use eco::recognise::FrameRange;
 use eco::recognise::{Class, ClipName, Prediction, Row, RowError, Timings};
 use eco::show::report::{About, PageFrames, ReportPage};
@@ -23,6 +24,7 @@ fn answer(clip: &str, label: &str, score: f32, forward_ms: f64) -> Row {
     };
     Row::Answer(Prediction {
         clip: ClipName::new(clip),
+        given: Given::default(),
         range: None,
         source_frames: 280,
         frames: vec![8, 26, 43, 61],
@@ -34,10 +36,10 @@ fn answer(clip: &str, label: &str, score: f32, forward_ms: f64) -> Row {
             class(1, "tai chi", (1.0 - score) / 2.0),
         ],
         logits: None,
-        timings: Timings {
+        timings: Some(Timings {
             decode_ms: 40.0,
             forward_ms,
-        },
+        }),
         engine: "libtorch".into(),
         decoder: None,
     })
@@ -72,6 +74,7 @@ fn report(folder: &Path) -> PathBuf {
         .unwrap();
     let failed = RowError {
         clip: ClipName::new("clips/bad"),
+        given: Given::default(),
         range: None,
         error: "frame <x> is truncated".into(),
     };

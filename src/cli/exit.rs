@@ -18,13 +18,15 @@ pub(super) const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 /// The tensors do not match the network.
 pub(super) const MISMATCH: u8 = 3;
+/// Nothing was begun: a worker that is started again with the same input would fail again.
+pub(super) const CANNOT_START: u8 = 3;
 /// A file cannot be read as a checkpoint.
 pub(super) const UNREADABLE: u8 = 4;
 
 /// The codes, for the help text.
 pub(super) const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, 4 a file cannot be read as a \
-checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the tensors do not match the network, or classify cannot start, 4 a file \
+cannot be read as a checkpoint, 130 interrupted (Ctrl-C), 143 terminated";
 
 /// A command that did not succeed: what to say, and the exit code.
 #[derive(Debug)]
@@ -45,6 +47,14 @@ impl Failure {
     /// The flags or their values were wrong.
     pub(super) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::with_code(USAGE, error)
+    }
+
+    /// The same failure before any work was begun, if it has no code of its own.
+    pub(super) fn at_start(self) -> Self {
+        match self.code {
+            FAILED => Self::with_code(CANNOT_START, self.error),
+            _ => self,
+        }
     }
 
     /// The error without the exit code.

@@ -58,7 +58,8 @@ fn instead(flag: &str, command: &Command) -> Option<String> {
         }
         "o" | "output" | "out" => {
             let files = [
-                "report", "features", "scores", "outputs", "dump", "srt", "vtt", "csv", "overlay",
+                "output", "report", "features", "scores", "outputs", "dump", "srt", "vtt", "csv",
+                "overlay",
             ];
             let has = |name: &&str| {
                 command

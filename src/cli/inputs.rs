@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context;
 
@@ -181,6 +182,41 @@ fn start(videos: usize, options: &Options) {
 fn videos<'a>(clips: impl IntoIterator<Item = &'a ClipEntry>) -> usize {
     let is_file = |clip: &&ClipEntry| clip.frames.is_none() && clip.path.is_file();
     clips.into_iter().filter(is_file).take(MAX_WORKERS).count()
+}
+
+/// One of so many parts of the input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').and_then(|(index, count)| {
+            Some(Shard {
+                index: index.parse().ok()?,
+                count: count.parse().ok()?,
+            })
+        });
+        let found = numbers.filter(|shard| shard.index < shard.count);
+        found.ok_or("expected I/N, with I from 0 to N - 1, such as 0/4")
+    }
+}
+
+impl Inputs {
+    /// The clips of a part.
+    pub(super) fn shard(self, shard: Shard) -> Self {
+        let Shard { index, count } = shard;
+        let total = |total: usize| total.saturating_sub(index).div_ceil(count);
+        Self {
+            entries: Box::new(self.entries.skip(index).step_by(count)),
+            total: self.total.map(total),
+            videos: self.videos,
+        }
+    }
 }
 
 fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {

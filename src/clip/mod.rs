@@ -43,7 +43,7 @@ mod walk;
 pub use augment::augment;
 pub use crops::Crops;
 pub use cut::Cut;
-pub use entry::{ClipEntry, Label};
+pub use entry::{ClipEntry, Given, Label};
 pub use error::{ClipError, Result};
 pub use frame_dir::FrameDir;
 pub use frames::{Frames, SourceFrame, load, load_views};

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use super::crops::Crops;
 use super::cut::Cut;
-use super::entry::ClipEntry;
+use super::entry::{ClipEntry, Given};
 use super::error::{ClipError, Result};
 use super::frames::Frames;
 use super::opened::{Clip, OpenOptions, Ready, Wanted};
@@ -275,6 +276,8 @@ const AUGMENTATION: u64 = 0xA061;
 pub struct Pipeline {
     /// One receiver per clip, in order.
     clips: Receiver<Receiver<Item>>,
+    /// Clips that have been taken from the input and are not loaded yet.
+    loading: Arc<AtomicUsize>,
     current: Option<Receiver<Item>>,
 }
 
@@ -308,17 +311,21 @@ pub fn load_each_ahead(
     let (clip_sender, clips) = sync_channel(workers);
     let (job_sender, jobs) = sync_channel::<Job>(0);
     let jobs = Arc::new(Mutex::new(jobs));
+    let loading = Arc::new(AtomicUsize::new(0));
     for _ in 0..workers {
-        let jobs = Arc::clone(&jobs);
+        let (jobs, loading) = (Arc::clone(&jobs), Arc::clone(&loading));
         thread::spawn(move || {
             while let Some(job) = next_job(&jobs) {
                 job.run();
+                loading.fetch_sub(1, Ordering::Relaxed);
             }
         });
     }
     let entries = entries.into_iter();
+    let taken = Arc::clone(&loading);
     thread::spawn(move || {
         for (clip, (entry, options)) in entries.enumerate() {
+            taken.fetch_add(1, Ordering::Relaxed);
             let (sender, receiver) = sync_channel(1);
             // The order is fixed before the work begins; a full queue holds back the reading.
             let closed = clip_sender.send(receiver).is_err();
@@ -338,7 +345,16 @@ pub fn load_each_ahead(
     });
     Pipeline {
         clips,
+        loading,
         current: None,
+    }
+}
+
+impl Pipeline {
+    /// Tells whether the input gives nothing for the moment: all clips that it has named are loaded.
+    pub fn idleness(&self) -> impl Fn() -> bool + Send + 'static {
+        let loading = Arc::clone(&self.loading);
+        move || loading.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -375,7 +391,17 @@ impl Job {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let entry = PathBuf::from(format!("(line {})", clip + 1)).into();
+                let line = match error {
+                    ClipError::List { line, .. } => line,
+                    _ => clip + 1,
+                };
+                let entry = ClipEntry {
+                    given: Given {
+                        line: Some(line),
+                        ..Given::default()
+                    },
+                    ..PathBuf::from(format!("(line {line})")).into()
+                };
                 let _ = sender.send(Item {
                     entry,
                     clip,

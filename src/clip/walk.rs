@@ -54,7 +54,7 @@ impl Finder {
     }
 
     /// The clips behind an entry: the entry itself when it is a file or holds frames, else the videos and the directories
-    /// of frames below it. They take over its group and its label; without one, that of their class's directory (`CLASS/CLIP`).
+    /// of frames below it. They take over its group, its place in the input and its label; without one, that of their class's directory (`CLASS/CLIP`).
     ///
     /// An empty directory below it stays among the clips, and so does what cannot be looked into, so that loading it gives
     /// the error where the clip's answer would be.
@@ -97,6 +97,7 @@ impl Finder {
         }
         for clip in &mut clips {
             clip.group = entry.group.clone();
+            clip.given = entry.given.clone();
         }
         for clip in clips.iter_mut().filter(|clip| clip.label.is_none()) {
             clip.label = class_directory(&entry.path, &clip.path).map(Label::Name);

@@ -112,6 +112,11 @@ impl<'a> Batcher<'a> {
         Ok(())
     }
 
+    /// Whether there are views that have not run.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.views > 0
+    }
+
     /// Runs what is left.
     pub(super) fn flush(&mut self) -> Result<(), RecogniseError> {
         match self.views {

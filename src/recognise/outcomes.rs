@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::batcher::Batcher;
 use super::{Answer, RecogniseError, Stop};
-use crate::clip::Item;
+use crate::clip::{Item, Pipeline};
 
 /// Answers in the order of the clips. See [`Recogniser::recognise_until`](super::Recogniser::recognise_until).
 pub struct Outcomes<'r> {
@@ -12,6 +12,15 @@ pub struct Outcomes<'r> {
     batcher: Batcher<'r>,
     stop: Stop,
     state: State,
+    is_idle: Box<dyn Fn() -> bool + Send>,
+}
+
+/// What the input has for the batcher.
+enum Next {
+    Clip(Box<Item>),
+    /// Nothing for the moment.
+    Idle,
+    End,
 }
 
 #[derive(PartialEq)]
@@ -24,11 +33,8 @@ enum State {
 impl<'r> Outcomes<'r> {
     /// Feeds loaded clips to the batcher. Another thread waits for the next clip, so that `stop` ends the run even while
     /// standard input is silent.
-    pub(super) fn new(
-        loaded: impl Iterator<Item = Item> + Send + 'static,
-        batcher: Batcher<'r>,
-        stop: Stop,
-    ) -> Self {
+    pub(super) fn new(loaded: Pipeline, batcher: Batcher<'r>, stop: Stop) -> Self {
+        let is_idle = Box::new(loaded.idleness());
         let (sender, receiver) = sync_channel(0);
         thread::spawn(move || {
             for item in loaded {
@@ -42,29 +48,35 @@ impl<'r> Outcomes<'r> {
             batcher,
             stop,
             state: State::Running,
+            is_idle,
         }
     }
 
-    /// The next clip; `None` at the end of the input, and when the run is to stop.
-    fn next_loaded(&self) -> Option<Item> {
+    /// The next clip; the end also when the run is to stop.
+    fn next_loaded(&self) -> Next {
         const LOOK: Duration = Duration::from_millis(50);
         loop {
             if self.stop.is_asked() {
-                return None;
+                return Next::End;
             }
             match self.loaded.recv_timeout(LOOK) {
-                Ok(item) => return Some(item),
+                Ok(item) => return Next::Clip(Box::new(item)),
+                Err(RecvTimeoutError::Timeout) if self.batcher.is_waiting() && (self.is_idle)() => {
+                    return Next::Idle;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Disconnected) => return Next::End,
             }
         }
     }
 
-    /// Takes the next clip, or, at the end of the input, runs the last incomplete batch.
+    /// Takes the next clip, or, at the end of the input and while it is silent, runs the incomplete batch.
     fn advance(&mut self) -> Result<(), RecogniseError> {
         match self.next_loaded() {
-            Some(item) => self.batcher.push(item),
-            None => {
+            Next::Clip(item) => self.batcher.push(*item),
+            // Whoever waits for an answer before naming the next clip would wait for ever.
+            Next::Idle => self.batcher.flush(),
+            Next::End => {
                 self.state = State::Ended;
                 match self.stop.is_asked() {
                     true => Ok(()),

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::clip::Given;
+
 /// One of the classes of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Class {
@@ -120,6 +122,9 @@ pub struct Prediction {
     /// The clip.
     #[serde(flatten)]
     pub clip: ClipName,
+    /// Its place in the input.
+    #[serde(flatten, skip_deserializing)]
+    pub given: Given,
     /// The part looked at; absent when it is all of the clip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<FrameRange>,
@@ -139,8 +144,9 @@ pub struct Prediction {
     /// Logits of all classes, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logits: Option<Vec<f32>>,
-    /// Where the time went.
-    pub timings: Timings,
+    /// Where the time went, unless rows are to be the same each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
     /// What ran the network.
     pub engine: String,
     /// What decoded the source, `libav` or `ffmpeg`, where it is a video.
@@ -154,6 +160,9 @@ pub struct RowError {
     /// The clip.
     #[serde(flatten)]
     pub clip: ClipName,
+    /// Its place in the input.
+    #[serde(flatten, skip_deserializing)]
+    pub given: Given,
     /// The part looked at; absent when it is all of the clip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<FrameRange>,
@@ -180,6 +189,14 @@ impl Row {
         }
     }
 
+    /// The clip's place in the input.
+    pub fn given(&self) -> &Given {
+        match self {
+            Self::Answer(prediction) => &prediction.given,
+            Self::Failed(failure) => &failure.given,
+        }
+    }
+
     /// The part of the clip the row is about; `None` when it is all of it.
     pub fn range(&self) -> Option<&FrameRange> {
         match self {
@@ -198,6 +215,7 @@ mod tests {
         let clip = ClipName::new("clips/a");
         let row = Row::Failed(RowError {
             clip,
+            given: Given::default(),
             range: None,
             error: "no frames".into(),
         });

@@ -16,6 +16,8 @@ pub struct RowOptions {
     pub min_score: Option<f32>,
     /// Whether rows carry the logits of all classes.
     pub logits: Logits,
+    /// Whether rows say where the time went.
+    pub timings: bool,
 }
 
 /// Whether rows carry the logits of all classes.
@@ -34,6 +36,7 @@ impl Default for RowOptions {
             topk: 5,
             min_score: None,
             logits: Logits::default(),
+            timings: true,
         }
     }
 }
@@ -54,6 +57,7 @@ impl RowMaker<'_> {
         let failed = |range, error| {
             Row::Failed(RowError {
                 clip: ClipName::new(&answer.entry.path),
+                given: answer.entry.given.clone(),
                 range,
                 error,
             })
@@ -83,12 +87,14 @@ impl RowMaker<'_> {
             topk,
             min_score,
             logits,
+            timings,
         } = *self.options;
         let sources = || loaded.views.iter().flat_map(|view| view.sources());
         let top = scores.top(topk, self.labels);
         let best = top.first().map_or(0.0, |class| class.score);
         Prediction {
             clip: ClipName::new(&answer.entry.path),
+            given: answer.entry.given.clone(),
             range: self.range(loaded),
             source_frames: loaded.source_frames,
             frames: sources().map(|source| source.index).collect(),
@@ -100,10 +106,10 @@ impl RowMaker<'_> {
                 Logits::Best => None,
                 Logits::All => Some(scores.logits().to_vec()),
             },
-            timings: Timings {
+            timings: timings.then(|| Timings {
                 decode_ms: rounded(loaded.elapsed.as_secs_f64() * 1e3, 1e3),
                 forward_ms: rounded(forward.as_secs_f64() * 1e3, 1e3),
-            },
+            }),
             engine: self.engine.clone(),
             decoder: loaded
                 .decoder

@@ -53,8 +53,8 @@ enum Form {
 
 /// A file under construction. Its values are kept on disk, so that memory grows with the clips' names only.
 ///
-/// A safetensors file holds one float32 tensor; its metadata has `clips`, a JSON list with the path of each line, and
-/// `ranges`, a list of `[first frame, frame after the last]` or `null`, when a line is a part of a clip. A .npy file cannot
+/// A safetensors file holds one float32 tensor; its metadata has `clips`, a JSON list with the path of each line, `rows`, a list of
+/// the rows of the output that they belong to, from 0, and `ranges`, a list of `[first frame, frame after the last]` or `null`, when a line is a part of a clip. A .npy file cannot
 /// carry names: they are in a JSON file beside it, `NAME.clips.json` for `NAME.npy`.
 #[derive(Debug)]
 pub struct ValuesFile {
@@ -67,6 +67,10 @@ pub struct ValuesFile {
     values: BufWriter<File>,
     clips: Vec<String>,
     ranges: Vec<Option<[usize; 2]>>,
+    /// Which row of the output each line of values belongs to.
+    rows: Vec<usize>,
+    /// Rows of the output so far.
+    seen: usize,
 }
 
 impl ValuesFile {
@@ -91,6 +95,8 @@ impl ValuesFile {
             values: scratch(path)?,
             clips: Vec::new(),
             ranges: Vec::new(),
+            rows: Vec::new(),
+            seen: 0,
         })
     }
 
@@ -105,6 +111,8 @@ impl ValuesFile {
             return Err(self.target.failed(io::Error::other(message)));
         }
         self.clips.push(row.clip().text());
+        self.rows.push(self.seen);
+        self.seen += 1;
         let ends = |range: &FrameRange| [range.start_frame, range.end_frame];
         self.ranges.push(row.range().map(ends));
         let mut write = || -> io::Result<()> {
@@ -115,6 +123,11 @@ impl ValuesFile {
         write().map_err(|source| self.target.failed(source))
     }
 
+    /// Counts a row that has no values.
+    pub fn skip(&mut self) {
+        self.seen += 1;
+    }
+
     /// Completes the file and puts it in its place.
     ///
     /// # Errors
@@ -123,7 +136,7 @@ impl ValuesFile {
         self.assemble()
             .map_err(|source| self.target.failed(source))?;
         if let Some(mut names) = self.names {
-            let list = serde_json::json!({ "clips": self.clips, "ranges": self.ranges });
+            let list = serde_json::json!({ "clips": self.clips, "ranges": self.ranges, "rows": self.rows });
             writeln!(names, "{list}").map_err(|source| names.failed(source))?;
             names.finish()?;
         }
@@ -180,6 +193,7 @@ impl ValuesFile {
         let mut about = HashMap::from([
             ("clips".to_owned(), json(serde_json::json!(self.clips))),
             ("columns".to_owned(), json(serde_json::json!(self.columns))),
+            ("rows".to_owned(), json(serde_json::json!(self.rows))),
         ]);
         if self.ranges.iter().any(Option::is_some) {
             about.insert("ranges".to_owned(), json(serde_json::json!(self.ranges)));

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
 use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
-use crate::cli::inputs::ClipFlags;
+use crate::cli::inputs::{ClipFlags, Shard};
 use crate::cli::outputs::{self, Output};
 use crate::cli::values::one_of;
 use crate::clip::{Position, Sliding};
@@ -15,12 +15,13 @@ use crate::show::RowFormat;
 use crate::show::report::PageFrames;
 use crate::show::sheet::SheetFormat;
 use crate::show::values::Content;
+use crate::text::names;
 
 /// Say what happens in clips
 ///
 /// A clip is a directory of frames (.jpg .jpeg .png .bmp .webp, taken in natural order) or a video. The answer goes to
 /// standard output, one row per clip in the order of the input; everything else goes to standard error. A clip that fails
-/// becomes a row with its error, the others go on, and the exit code is 1.
+/// becomes a row with its error, the others go on, and the exit code is 1 (--fail-when).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -46,6 +47,10 @@ pub(crate) struct Args {
         help_heading = "Input"
     )]
     pub stride: Option<Position>,
+
+    /// Take every Nth clip, beginning with clip I, from 0
+    #[arg(long, value_name = "I/N", help_heading = "Input")]
+    pub shard: Option<Shard>,
 
     #[command(flatten)]
     pub look: LookFlags,
@@ -109,7 +114,44 @@ pub(crate) struct OutputFlags {
     /// Write the scores of all classes for each answer: .csv, .safetensors or .npy
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub scores: Option<PathBuf>,
+    /// Write the rows to this file instead of standard output; it appears when all of them are there
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Do nothing when the file of --output is there already
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub skip_done: bool,
+    /// Leave out how long things took, so that another run writes the same rows (json, jsonl and csv)
+    #[arg(long, help_heading = "Output")]
+    pub no_timings: bool,
+    /// When clips that failed make the exit code 1: any, all (of them failed) or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_parser = one_of(FailWhen::ALL, FailWhen::name),
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub fail_when: FailWhen,
 }
+
+/// When clips that failed make the command fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum FailWhen {
+    /// When one failed.
+    #[default]
+    Any,
+    /// When all failed.
+    All,
+    /// Never: rows tell.
+    Never,
+}
+
+names!(FailWhen {
+    Any = "any",
+    All = "all",
+    Never = "never",
+});
 
 const EXAMPLES: &str = "\
 Examples:
@@ -117,7 +159,8 @@ Examples:
   eco classify frames_dir video.mp4 more_clips/ --topk 10
   eco classify match.mkv --window 2.5s --stride 1s --format csv > match.csv
   find . -name '*.mp4' | eco classify - --format jsonl | jq .top[0].label
-  eco classify --list val.txt --min-score 50% --report val.html";
+  eco classify --list val.txt --min-score 50% --report val.html
+  eco classify --list all.txt --shard 3/16 --output 3.jsonl --skip-done --fail-when never --format jsonl";
 
 impl Args {
     /// Refuses flags that would have no effect.
@@ -164,6 +207,9 @@ impl OutputFlags {
                 "text does not show them; use --format json, jsonl or csv, or --scores FILE",
             ));
         }
+        if self.no_timings && self.format == RowFormat::Text {
+            return Err(useless("--no-timings", "text does not show them"));
+        }
         let tables = [
             (Content::Features, &self.features),
             (Content::Scores, &self.scores),
@@ -180,8 +226,9 @@ impl OutputFlags {
     }
 
     /// The files that are written.
-    pub(in crate::cli) fn files(&self) -> [Output<'_>; 4] {
+    pub(in crate::cli) fn files(&self) -> [Output<'_>; 5] {
         [
+            ("--output", self.output.as_deref()),
             ("--report", self.report.as_deref()),
             ("--sheet", self.sheet.as_deref()),
             ("--features", self.features.as_deref()),
@@ -198,6 +245,7 @@ impl OutputFlags {
                 true => Logits::All,
                 false => Logits::Best,
             },
+            timings: !self.no_timings,
         }
     }
 }

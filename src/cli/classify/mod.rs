@@ -29,47 +29,29 @@ use crate::text::is_broken_pipe;
 /// Classifies the clips that `args` names.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
-    use_threads(args.engine.threads)?;
-    let inputs = Inputs::new(&args.inputs, &args.clips_from, args.speech.quiet)?;
-    if args.output.sheet.is_some() && inputs.total != Some(1) {
-        let message = "--sheet is for one clip; --report shows the frames of many";
-        return Err(Failure::usage(anyhow!(message)));
+    if let (Some(done), true) = (&args.output.output, args.output.skip_done)
+        && done.exists()
+    {
+        if !args.speech.quiet {
+            say(format_args!("eco: {} is there already", done.display()));
+        }
+        return Ok(());
     }
-    let chosen = weights::find(args.look.weights.named())?;
-    let read = args.inputs.iter().map(PathBuf::as_path);
-    let read = read.chain(args.clips_from.list.as_deref());
-    let read = read.chain(chosen.file()).chain(args.look.labels_file());
-    outputs::check(&args.output.files(), &read.collect::<Vec<_>>())?;
-    if !args.speech.quiet {
-        chosen.announce();
-    }
-    let progress = Progress::new(inputs.total, args.speech.quiet);
-    progress.message("loading weights");
-    let options = args.options(chosen.source, inputs.total);
-    inputs.start_decoders(&options);
-    let prepared = Prepared::new(OpenWeights::open(options.weights.clone())?, options)?;
-    let total = inputs.total;
-    let clips = prepared.load(inputs.entries);
-    let recogniser = Recogniser::of(prepared)?;
-    if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
-        let usage = about::usage(&recogniser);
-        progress.aside(|| say(format_args!("eco: {usage}")));
-    }
-    let about = about::describe(&recogniser, args.output.min_score);
-    if args.speech.verbose {
-        let explain = |(name, value): &(String, String)| {
-            say(format_args!("eco: {}: {value}", name.to_lowercase()));
-        };
-        progress.aside(|| about.settings.iter().for_each(explain));
-    }
-    let mut sinks = Sinks::open(&args.output, about, &recogniser, total)?;
+    let Started {
+        recogniser,
+        clips,
+        total,
+        mut sinks,
+        progress,
+        signals,
+    } = Started::new(args).map_err(Failure::at_start)?;
     let session = Session {
         recogniser: &recogniser,
         progress: &progress,
         rows: args.output.rows(),
         notes: !args.speech.quiet,
         explains: args.speech.verbose,
-        signals: Signals::watch()?,
+        signals,
     };
     progress.begin(session.signals.stop());
     let started = Instant::now();
@@ -98,7 +80,67 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.speech.verbose {
         tally.explain(started.elapsed());
     }
-    tally.verdict(interrupted, missing)
+    tally.verdict(interrupted, missing, args.output.fail_when)
+}
+
+/// Everything that can fail before the first clip is looked at.
+struct Started {
+    recogniser: Recogniser,
+    clips: Pipeline,
+    /// How many clips there are, where that is known.
+    total: Option<usize>,
+    sinks: Sinks,
+    progress: Progress,
+    signals: Signals,
+}
+
+impl Started {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        use_threads(args.engine.threads)?;
+        let mut inputs = Inputs::new(&args.inputs, &args.clips_from, args.speech.quiet)?;
+        if let Some(shard) = args.shard {
+            inputs = inputs.shard(shard);
+        }
+        if args.output.sheet.is_some() && inputs.total != Some(1) {
+            let message = "--sheet is for one clip; --report shows the frames of many";
+            return Err(Failure::usage(anyhow!(message)));
+        }
+        let chosen = weights::find(args.look.weights.named())?;
+        let read = args.inputs.iter().map(PathBuf::as_path);
+        let read = read.chain(args.clips_from.list.as_deref());
+        let read = read.chain(chosen.file()).chain(args.look.labels_file());
+        outputs::check(&args.output.files(), &read.collect::<Vec<_>>())?;
+        if !args.speech.quiet {
+            chosen.announce();
+        }
+        let total = inputs.total;
+        let progress = Progress::new(total, args.speech.quiet);
+        progress.message("loading weights");
+        let options = args.options(chosen.source, total);
+        inputs.start_decoders(&options);
+        let prepared = Prepared::new(OpenWeights::open(options.weights.clone())?, options)?;
+        let clips = prepared.load(inputs.entries);
+        let recogniser = Recogniser::of(prepared)?;
+        if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
+            let usage = about::usage(&recogniser);
+            progress.aside(|| say(format_args!("eco: {usage}")));
+        }
+        let about = about::describe(&recogniser, args.output.min_score);
+        if args.speech.verbose {
+            let explain = |(name, value): &(String, String)| {
+                say(format_args!("eco: {}: {value}", name.to_lowercase()));
+            };
+            progress.aside(|| about.settings.iter().for_each(explain));
+        }
+        Ok(Self {
+            sinks: Sinks::open(&args.output, about, &recogniser, total)?,
+            recogniser,
+            clips,
+            total,
+            progress,
+            signals: Signals::watch()?,
+        })
+    }
 }
 
 /// What stays the same from clip to clip.

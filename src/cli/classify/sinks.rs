@@ -1,13 +1,15 @@
 //! Everything that `eco classify` writes.
 
-use std::io;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Context;
 
 use super::args::OutputFlags;
 use crate::cli::pictures::{page_size, with_pictures};
-use crate::file::FileError;
+use crate::file::{FileError, NewFile};
 use crate::recognise::{Answer, Outcome, Recogniser, Row};
 use crate::show::report::{About, ReportPage};
 use crate::show::sheet::write_sheet;
@@ -18,6 +20,8 @@ use crate::text::terminal;
 /// Standard output and the files asked for.
 pub(super) struct Sinks {
     rows: Box<dyn RowWriter>,
+    /// The file that rows go to, unless they go to standard output.
+    output: Option<SharedFile>,
     report: Option<(PathBuf, ReportPage)>,
     /// Clips there are, where that is known.
     clips: Option<usize>,
@@ -38,6 +42,11 @@ impl Sinks {
         recogniser: &Recogniser,
         clips: Option<usize>,
     ) -> anyhow::Result<Self> {
+        let output = flags
+            .output
+            .as_deref()
+            .map(SharedFile::create)
+            .transpose()?;
         let report = flags.report.as_deref().map(|path| {
             let page = ReportPage::create(path, about, flags.report_frames)?;
             Ok::<_, FileError>((path.to_owned(), page))
@@ -52,7 +61,11 @@ impl Sinks {
             ValuesFile::create(path, Content::Scores, labels)
         });
         Ok(Self {
-            rows: flags.format.writer(io::stdout().lock(), text_style()),
+            rows: match &output {
+                Some(file) => flags.format.writer(file.clone(), TextStyle::default()),
+                None => flags.format.writer(io::stdout().lock(), text_style()),
+            },
+            output,
             report: report.transpose()?,
             clips,
             written: 0,
@@ -85,6 +98,8 @@ impl Sinks {
             ..
         } = &answer.outcome
         else {
+            let tables = [&mut self.features, &mut self.scores];
+            tables.into_iter().flatten().for_each(ValuesFile::skip);
             return Ok(());
         };
         if let Some(table) = &mut self.features {
@@ -118,7 +133,38 @@ impl Sinks {
         }
         // Last, since its reader may have gone, which is no reason to lose the files.
         self.rows.finish(ending)?;
+        drop(self.rows);
+        if let (Some(output), Ending::Complete) = (self.output, ending) {
+            output.finish()?;
+        }
         Ok(self.notes)
+    }
+}
+
+/// A file that rows are written to, and that is put in its place when they are complete.
+#[derive(Clone)]
+struct SharedFile(Rc<RefCell<NewFile>>);
+
+impl SharedFile {
+    fn create(path: &Path) -> Result<Self, FileError> {
+        Ok(Self(Rc::new(RefCell::new(NewFile::create(path)?))))
+    }
+
+    fn finish(self) -> Result<(), FileError> {
+        match Rc::into_inner(self.0) {
+            Some(file) => file.into_inner().finish().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::args::FailWhen;
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
 use crate::clip::DecodedBy;
@@ -69,17 +70,27 @@ impl Tally {
         }
     }
 
-    /// A failure when the work was interrupted (with that exit code), when a clip failed, or when there were no clips.
+    /// A failure when the work was interrupted (with that exit code), and, unless `fail_when` says otherwise, when a clip failed or
+    /// when there were no clips.
     pub(super) fn verdict(
         &self,
         interrupted: Option<u8>,
         missing: Option<usize>,
+        fail_when: FailWhen,
     ) -> Result<(), Failure> {
         if let Some(code) = interrupted {
             let missing =
                 missing.map_or(String::new(), |clips| format!("; clips missing: {clips}"));
             let message = anyhow!("interrupted; answers given: {}{missing}", self.rows);
             return Err(Failure::with_code(code, message));
+        }
+        let is_failure = match fail_when {
+            FailWhen::Any => true,
+            FailWhen::All => self.failed == self.rows,
+            FailWhen::Never => false,
+        };
+        if !is_failure {
+            return Ok(());
         }
         match (&self.first, self.rows) {
             (_, 0) => Err(anyhow!("no clips: the input names none").into()),

@@ -3,6 +3,7 @@
 //! An entry that exists as it stands is a path, whatever it looks like. What the other entries are is decided once for the
 //! list.
 
+mod carried;
 mod columns;
 mod data_sets;
 mod form;

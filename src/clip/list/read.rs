@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use super::carried;
 use super::columns::{Columns, is_header, part_columns};
 use super::data_sets::Split;
 use super::form::{Form, Meaning, Unreadable};
@@ -11,7 +12,7 @@ use super::json;
 use super::place::{self, Places};
 use super::records::{Records, Separator, utf8};
 use super::words::{Row, is_part};
-use crate::clip::entry::{ClipEntry, Label};
+use crate::clip::entry::{ClipEntry, Given, Label};
 use crate::clip::error::{ClipError, Result};
 use crate::clip::reading::read_error;
 
@@ -165,7 +166,8 @@ fn line_list(
     })
 }
 
-/// Reads a list as it comes in. What its lines are is told by the first that does not exist as it stands.
+/// Reads a list as it comes in. A line with one tab is a path and an id, one that begins with `{` is a JSON object; what other lines
+/// are is told by the first that does not exist as it stands.
 pub fn read_stream<R: BufRead>(
     reader: R,
     separator: Separator,
@@ -197,6 +199,10 @@ pub fn read_stream<R: BufRead>(
         if record.contains(&0) {
             let reason = "it holds zero bytes, as between entries that are separated by them";
             return Some(Err(bad_entry(place, None, reason.to_owned())));
+        }
+        if let Some(row) = carried::row(&record) {
+            let row = row.map_err(|reason| bad_entry(place, None, reason));
+            return Some(row.and_then(|row| entry(row, place, &places)));
         }
         let row = match &form {
             Some(form) => form.parse(&record, &places),
@@ -255,6 +261,10 @@ fn entry(row: Row, place: usize, places: &Places) -> Result<ClipEntry> {
         // Without a label, as tools write it.
         label: label.filter(|label| *label != Label::Name("-1".to_owned())),
         group: row.group,
+        given: Given {
+            line: Some(place),
+            fields: row.fields,
+        },
         ..ClipEntry::from(path)
     })
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Map, Value};
+
 use super::place::{self, Places};
 use crate::clip::extensions::{VIDEO_EXTENSIONS, has_extension};
 
@@ -14,6 +16,8 @@ pub(super) struct Row {
     pub(super) label: Option<String>,
     /// What the clip belongs together with.
     pub(super) group: Option<String>,
+    /// Fields that are copied to the clip's row of the output.
+    pub(super) fields: Map<String, Value>,
     /// Where the path may begin, beside the usual places.
     pub(super) folders: Vec<PathBuf>,
     /// The name alone, where clips may also lie without the folders that the list states.

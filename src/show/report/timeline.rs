@@ -216,6 +216,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clip::Given;
     use crate::recognise::{Class, Prediction, Timings};
 
     fn window(clip: &str, start: usize, label: &str, seconds: Option<f64>) -> Row {
@@ -223,6 +224,7 @@ mod tests {
         let time = |frame: usize| seconds.map(|rate| frame as f64 / rate);
         Row::Answer(Prediction {
             clip: ClipName::new(clip),
+            given: Given::default(),
             range: Some(FrameRange {
                 start_frame: start,
                 end_frame: end,
@@ -241,7 +243,7 @@ mod tests {
                 logit: 0.0,
             }],
             logits: None,
-            timings: Timings::default(),
+            timings: Some(Timings::default()),
             engine: String::new(),
             decoder: None,
         })

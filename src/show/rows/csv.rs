@@ -3,8 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use super::writer::RowWriter;
-use crate::recognise::{Class, FrameRange, Prediction, Row};
+use crate::recognise::{Class, FrameRange, Prediction, Row, Timings};
 use crate::show::ending::Ending;
 
 /// Writes a header and one line per class, which spreadsheets and data frames read without unpacking. A failed clip is one line
@@ -27,7 +29,7 @@ struct Line<'a> {
 
 type Column = (&'static str, fn(&Line) -> String);
 
-const COLUMNS: [Column; 19] = [
+const COLUMNS: [Column; 21] = [
     ("clip", |line| line.row.clip().text()),
     ("start_frame", |line| {
         field(line.range(), |range| range.start_frame)
@@ -59,16 +61,21 @@ const COLUMNS: [Column; 19] = [
     }),
     ("views", |line| field(line.answer(), |answer| answer.views)),
     ("decode_ms", |line| {
-        field(line.answer(), |answer| answer.timings.decode_ms)
+        field(line.timings(), |timings| timings.decode_ms)
     }),
     ("forward_ms", |line| {
-        field(line.answer(), |answer| answer.timings.forward_ms)
+        field(line.timings(), |timings| timings.forward_ms)
     }),
     ("engine", |line| {
         field(line.answer(), |answer| answer.engine.as_str())
     }),
     ("logits", |line| {
         field(line.answer().and_then(|a| a.logits.as_deref()), list)
+    }),
+    ("line", |line| field(line.row.given().line, |number| number)),
+    ("id", |line| match line.row.given().fields.get("id") {
+        Some(Value::String(id)) => id.clone(),
+        other => field(other, |id| id),
     }),
     ("error", |line| match line.row {
         Row::Answer(_) => String::new(),
@@ -79,6 +86,10 @@ const COLUMNS: [Column; 19] = [
 impl<'a> Line<'a> {
     fn range(&self) -> Option<&'a FrameRange> {
         self.row.range()
+    }
+
+    fn timings(&self) -> Option<Timings> {
+        self.answer().and_then(|answer| answer.timings)
     }
 
     fn answer(&self) -> Option<&'a Prediction> {

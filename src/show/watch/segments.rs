@@ -1,6 +1,7 @@
 //! Steps with the same answer, one after the other, as one row of the report.
 
 use super::row::StepRow;
+use crate::clip::Given;
 use crate::recipe::FRAME_SIZE;
 use crate::recognise::online::Step;
 use crate::recognise::{Class, ClipName, FrameRange, Labels, Prediction, Row, Timings};
@@ -129,10 +130,11 @@ impl Segment {
             uncertain: self.is_uncertain,
             top: order.into_iter().map(class).collect(),
             logits: None,
-            timings: Timings {
+            timings: Some(Timings {
                 decode_ms: 0.0,
                 forward_ms: surest.forward_ms,
-            },
+            }),
+            given: Given::default(),
             engine: engine.to_owned(),
             decoder: None,
         })
