@@ -177,6 +177,18 @@ fn a_stream_that_ends_within_a_frame_keeps_its_answers_and_fails() {
 }
 
 #[test]
+fn a_file_that_no_pipe_can_carry_is_answered_with_what_to_do() {
+    let folder = folder();
+    let Some(video) = video(folder.path(), "video.mp4", "600") else {
+        return;
+    };
+    let bytes = fs::read(video).unwrap();
+    let (code, _, stderr) = piped_rows(&mut watch(&["-"]), &bytes);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("name the file"), "{stderr}");
+}
+
+#[test]
 fn a_silent_source_is_given_up() {
     let (child, stdin, _stdout) = piped(&mut watch(&["-", "--raw", "32x24", "--timeout", "300ms"]));
     let (code, _, stderr) = finished(child);

@@ -199,6 +199,17 @@ impl Stream<'_> {
     fn failure(&self, reason: &str) -> ClipError {
         let reason = match self.source {
             Source::Address(address) => reason.replace(address, &without_password(address)),
+            // What ffmpeg says where it would have to go back.
+            Source::Stdin
+                if ["partial file", "moov atom"]
+                    .iter()
+                    .any(|of| reason.contains(of)) =>
+            {
+                format!(
+                    "{reason} (most MP4 files have their index at the end, and a pipe cannot go back: \
+                     name the file, or write Matroska or MPEG-TS to the pipe)"
+                )
+            }
             _ => reason.to_owned(),
         };
         ClipError::Stream {
