@@ -106,7 +106,7 @@ fn lists_in_no_form_and_inputs_without_clips_are_one_error() {
     let error = |text: &str| {
         fs::write(&list, text).unwrap();
         let (code, stdout, stderr) = output(classify(["--list"]).arg(&list));
-        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         stderr
     };
