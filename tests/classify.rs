@@ -12,6 +12,25 @@ use driver::{classify, clip, folder, lines, names, output, video};
 use serde_json::Value;
 
 #[test]
+fn any_number_of_threads_ends_and_gives_the_same_rows() {
+    let folder = folder();
+    for name in ["a", "b", "c", "d"] {
+        clip(folder.path(), name, 9);
+    }
+    let rows = |threads: &str| {
+        let mut command = classify([folder.path()]);
+        let (code, rows, stderr) =
+            output(command.args(["--threads", threads, "--no-timings", "--format", "jsonl"]));
+        assert_eq!(code, 0, "{stderr}");
+        rows
+    };
+    let one = rows("1");
+    assert_eq!(lines(&one).len(), 4);
+    assert_eq!(one, rows("2"));
+    assert_eq!(one, rows("5"));
+}
+
+#[test]
 fn rows_keep_the_order_of_the_input_and_a_clip_that_fails_is_a_row() {
     let folder = folder();
     let many = folder.path().join("many");

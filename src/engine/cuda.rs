@@ -1,9 +1,45 @@
 //! NVIDIA's driver, and libtorch's CUDA part. Both are opened when a GPU is asked for, or may be there: this program starts without.
 
+use super::device::{Device, DeviceError, DeviceRequest, Memory};
+
 #[cfg(all(feature = "libtorch", target_os = "linux"))]
-pub(super) use driver::{gpu, memory, product};
+use driver::{gpu, memory, product};
 #[cfg(not(all(feature = "libtorch", target_os = "linux")))]
-pub(super) use none::{gpu, memory, product};
+use none::{gpu, memory, product};
+
+impl Device {
+    /// The name of a GPU, such as `NVIDIA H100 80GB HBM3`, where the driver tells it.
+    pub fn product(self) -> Option<String> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(index) => product(index),
+        }
+    }
+
+    /// Bytes of a GPU's memory that are free, and all of it, where the driver tells. The GPU must be in use by this thread.
+    pub fn memory(self) -> Option<Memory> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(_) => memory(),
+        }
+    }
+}
+
+impl DeviceRequest {
+    /// The device to use.
+    ///
+    /// Opens libtorch's CUDA part only when a GPU is asked for, or may be there: it adds 0.2 s to the start.
+    ///
+    /// # Errors
+    /// A GPU that was asked for by name and cannot be used.
+    pub fn resolve(self) -> Result<Device, DeviceError> {
+        match self {
+            Self::Only(Device::Cpu) => Ok(Device::Cpu),
+            Self::Only(Device::Cuda(index)) => gpu(index),
+            Self::Auto => Ok(gpu(0).unwrap_or(Device::Cpu)),
+        }
+    }
+}
 
 #[cfg(all(feature = "libtorch", target_os = "linux"))]
 mod driver {

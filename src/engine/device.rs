@@ -3,8 +3,6 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::cuda;
-
 /// Where a network runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
@@ -19,24 +17,6 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
-impl Device {
-    /// The name of a GPU, such as `NVIDIA H100 80GB HBM3`, where the driver tells it.
-    pub fn product(self) -> Option<String> {
-        match self {
-            Self::Cpu => None,
-            Self::Cuda(index) => cuda::product(index),
-        }
-    }
-
-    /// Bytes of a GPU's memory that are free, and all of it, where the driver tells. The GPU must be in use by this thread.
-    pub fn memory(self) -> Option<Memory> {
-        match self {
-            Self::Cpu => None,
-            Self::Cuda(_) => cuda::memory(),
         }
     }
 }
@@ -112,22 +92,6 @@ impl FromStr for DeviceRequest {
                     index.parse().map_err(|_| unknown())?,
                 )))
             }
-        }
-    }
-}
-
-impl DeviceRequest {
-    /// The device to use.
-    ///
-    /// Opens libtorch's CUDA part only when a GPU is asked for, or may be there: it adds 0.2 s to the start.
-    ///
-    /// # Errors
-    /// A GPU that was asked for by name and cannot be used.
-    pub fn resolve(self) -> Result<Device, DeviceError> {
-        match self {
-            Self::Only(Device::Cpu) => Ok(Device::Cpu),
-            Self::Only(Device::Cuda(index)) => cuda::gpu(index),
-            Self::Auto => Ok(cuda::gpu(0).unwrap_or(Device::Cpu)),
         }
     }
 }

@@ -73,15 +73,8 @@ impl Prepared {
             .expected_clips
             .filter(|_| options.sliding.is_none())
             .map(|clips| clips * views * self.segments);
-        let build = || {
-            let weights = &self.weights;
-            weights.engine(options, self.device, self.threads, frames)
-        };
-        match self.threads {
-            // Whoever allows one thread wants no more to be busy; else the first clips are decoded beside it.
-            1 => self.turns.network(build),
-            _ => build(),
-        }
+        self.weights
+            .engine(options, self.device, self.threads, frames)
     }
 
     /// What is taken of each clip, and how.

@@ -49,6 +49,25 @@ impl Recogniser {
         })
     }
 
+    /// Builds the engine and begins to load clips, in their order: beside the building where there are threads for both. With one
+    /// thread the building comes first. It cannot be one of the network's turns: it uses the threads that decode frames, and
+    /// all of them could be waiting for it to end.
+    ///
+    /// # Errors
+    /// As [`Recogniser::new`].
+    pub fn begin<I>(prepared: Prepared, entries: I) -> Result<(Self, Pipeline), RecogniseError>
+    where
+        I: IntoIterator<Item = clip::Result<ClipEntry>, IntoIter: Send + 'static>,
+    {
+        if prepared.threads == 1 {
+            let recogniser = Self::of(prepared)?;
+            let clips = recogniser.prepared.load(entries);
+            return Ok((recogniser, clips));
+        }
+        let clips = prepared.load(entries);
+        Ok((Self::of(prepared)?, clips))
+    }
+
     /// Classifies the clips at `paths` (directories of frames or videos), in their order.
     ///
     /// The next clips are loaded while the network runs. For the items, see [`Recogniser::recognise_until`].

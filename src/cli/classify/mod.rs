@@ -119,8 +119,7 @@ impl Started {
         let options = args.options(chosen.source, total);
         inputs.start_decoders(&options);
         let prepared = Prepared::new(OpenWeights::open(options.weights.clone())?, options)?;
-        let clips = prepared.load(inputs.entries);
-        let recogniser = Recogniser::of(prepared)?;
+        let (recogniser, clips) = Recogniser::begin(prepared, inputs.entries)?;
         if !args.speech.quiet && *recogniser.weights().source() != WeightsSource::Demo {
             let usage = about::usage(&recogniser);
             progress.aside(|| say(format_args!("eco: {usage}")));
