@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A list of clips in so many processes on one machine, by GNU parallel or xargs:
+# A list of clips, `path<TAB>id` on each line, in so many processes on one machine, by GNU parallel or xargs:
 #   scripts/scale/parallel.sh LIST OUT PROCESSES [ARGUMENTS OF eco classify...]
 # One process uses all cores of a small machine as well as two do; on many cores several processes of 4 threads each do better.
 set -euo pipefail
@@ -11,8 +11,8 @@ export ECO=${ECO:-eco}
 one() { # shard, shards, list, out, threads, arguments
     local shard=$1 shards=$2 list=$3 out=$4 threads=$5
     shift 5
-    "$ECO" classify --list "$list" --shard "$shard/$shards" --threads "$threads" --format jsonl --fail-when never \
-        --no-timings --quiet --output "$out/$shard.jsonl" --skip-done "$@"
+    "$ECO" classify - --shard "$shard/$shards" --threads "$threads" --format jsonl --fail-when never \
+        --no-timings --quiet --output "$out/$shard.jsonl" --skip-done "$@" < "$list"
 }
 export -f one
 # Four shards for each process, so that none waits long for the last.

@@ -54,6 +54,8 @@ def main():
     parser.add_argument("--master", default="local[2,4]", help="two tasks at a time, each tried four times")
     args, arguments = parser.parse_known_args()
     arguments = [argument for argument in arguments if argument != "--"]
+    # Workers on this machine are the Python of this job, which has what they import.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     spark = SparkSession.builder.master(args.master).config("spark.ui.enabled", "false").getOrCreate()
     {"pipe": by_pipe, "frames": by_frames}[args.how](spark, args, arguments).saveAsTextFile(args.out)
     spark.stop()

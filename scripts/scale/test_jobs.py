@@ -19,7 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLIPS = 200
-ARGUMENTS = ["--weights", "demo", "--segments", "4", "--device", "cpu", "--threads", "1", "--topk", "1"]
+LOOK = ["--weights", "demo", "--segments", "4", "--device", "cpu", "--topk", "1"]
+# The shell scripts choose the number of threads themselves.
+ARGUMENTS = [*LOOK, "--threads", "1"]
 
 
 def clips(folder):
@@ -35,8 +37,6 @@ def clips(folder):
             clip.symlink_to(examples[number % len(examples)])
         lines.append(f"{clip}\tid-{number}")
     (folder / "list.tsv").write_text("".join(f"{line}\n" for line in lines))
-    # The same for --list, whose columns have names.
-    (folder / "list.csv").write_text("path,id\n" + "".join(line.replace("\t", ",") + "\n" for line in lines))
 
 
 def kill_one(eco, killed):
@@ -73,9 +73,9 @@ def job(name, eco, folder, out):
         "spark-pipe": [sys.executable, scale / "spark_job.py", eco, folder / "list.tsv", out, "--", *ARGUMENTS],
         "spark-frames": [sys.executable, scale / "spark_job.py", eco, folder / "list.tsv", out, "--how", "frames", "--", *ARGUMENTS],
         "ray": [sys.executable, scale / "ray_job.py", eco, folder / "list.tsv", out, "--", *ARGUMENTS],
-        "parallel": [scale / "parallel.sh", folder / "list.csv", out, "2", *ARGUMENTS],
+        "parallel": [scale / "parallel.sh", folder / "list.tsv", out, "2", *LOOK],
         "slurm": ["bash", "-c", 'for task in 0 1 2; do SLURM_ARRAY_TASK_ID=$task "$@" || exit; done', "slurm", scale / "slurm.sh",
-                  folder / "list.csv", out, *ARGUMENTS],
+                  folder / "list.tsv", out, *LOOK],
     }[name]
 
 
