@@ -1,7 +1,5 @@
 //! The `eco` program: see [`eco::cli`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() {
     eco::cli::run()
 }

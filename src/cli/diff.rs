@@ -1,6 +1,5 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
@@ -46,7 +45,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let [key_a, key_b] = match args.key.as_slice() {
         [] => [None, None],
         [both] => [Some(both.as_str()); 2],
@@ -85,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         out.write_all(text(&found, &names).as_bytes())?;
     }
     out.flush()?;
-    Ok(ExitCode::from(u8::from(!found.is_empty())))
+    Ok(u8::from(!found.is_empty()))
 }
 
 /// A row per tensor that differs, then a line that counts.

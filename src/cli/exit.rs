@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io;
-use std::process::ExitCode;
 
 use super::advice;
 use super::say::say;
@@ -12,6 +11,8 @@ use crate::text::is_broken_pipe;
 use crate::weights::locate::LocateError;
 use crate::weights::{ErrorClass, LoadError, UnusableWeights, WeightsError};
 
+/// All is well.
+pub(super) const SUCCESS: u8 = 0;
 /// Any other failure.
 pub(super) const FAILED: u8 = 1;
 /// The flags or their values were wrong.
@@ -62,10 +63,11 @@ impl Failure {
         self.error
     }
 
-    /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly.
-    pub(super) fn report(self) -> ExitCode {
+    /// Prints the error on stderr, unless the reader of stdout has gone away: that ends a command quietly. Returns the exit
+    /// code.
+    pub(super) fn report(self) -> u8 {
         if is_broken_pipe(self.error.as_ref()) {
-            return ExitCode::SUCCESS;
+            return SUCCESS;
         }
         let what = match is_of_standard_output(&self.error) {
             true => "cannot write to standard output: ",
@@ -77,7 +79,7 @@ impl Failure {
             text += advice;
         }
         say(text);
-        ExitCode::from(self.code)
+        self.code
     }
 }
 

@@ -16,6 +16,7 @@ mod habits;
 mod inputs;
 mod inspect;
 mod labelled;
+mod leave;
 mod load_weights;
 mod network;
 mod outputs;
@@ -31,11 +32,10 @@ mod watch;
 mod weights;
 mod weights_command;
 
-use std::process::ExitCode;
-
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use exit::EXIT_CODES;
+use exit::{EXIT_CODES, SUCCESS};
+use leave::leave;
 
 /// Action recognition in video with ECO (ECCV 2018), from PyTorch weights, without Python.
 #[derive(Debug, Parser)]
@@ -70,9 +70,14 @@ fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Parses the command line, runs it and says how it went.
-pub fn run() -> ExitCode {
-    let cli = parse().unwrap_or_else(|error| habits::explain(error, &Cli::command()).exit());
+/// Parses the command line, runs it, says how it went and ends the process.
+pub fn run() -> ! {
+    let cli = parse().unwrap_or_else(|error| {
+        let error = habits::explain(error, &Cli::command());
+        // As clap does: where a help text cannot be written, there is nobody to tell.
+        let _ = error.print();
+        leave(error.exit_code())
+    });
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
@@ -84,7 +89,7 @@ pub fn run() -> ExitCode {
         Command::LoadWeights(args) => load_weights::run(&args),
         Command::Weights(args) => weights_command::run(&args),
         Command::Diff(args) => match diff::run(&args) {
-            Ok(code) => return code,
+            Ok(code) => leave(code.into()),
             Err(failure) => Err(failure),
         },
         Command::Graph(args) => graph::run(&args),
@@ -93,8 +98,9 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match result {
+        Ok(()) => SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    leave(code.into())
 }
