@@ -206,12 +206,25 @@ fn frame(number: u32, seconds: f64) -> NewFrame {
 
 /// Watches so many numbered frames at 25 per second.
 fn watch(options: &WatchOptions, engine: &Numbers, frames: u32) -> Vec<Step> {
+    watch_with_time_left(options, engine, frames, 0)
+}
+
+/// The same, where between two frames there is time to work ahead so many times.
+fn watch_with_time_left(
+    options: &WatchOptions,
+    engine: &Numbers,
+    frames: u32,
+    times: usize,
+) -> Vec<Step> {
     let mut watcher = Watcher::new(options, engine.network.segments());
     let (preprocess, turns) = (Preprocess::Official, Turns::beside());
     let mut steps = Vec::new();
     for number in 0..frames {
         if watcher.push(frame(number, f64::from(number) / 25.0)) {
             steps.extend(watcher.step(engine, preprocess, &turns).unwrap());
+        }
+        for _ in 0..times {
+            watcher.ahead(engine, preprocess, &turns).unwrap();
         }
     }
     steps.extend(watcher.finish(engine, preprocess, &turns).unwrap().0);
@@ -242,6 +255,61 @@ fn a_step_makes_maps_of_the_new_frames_alone_and_of_none_twice() {
             assert_eq!(*seen, memory, "each frame has its own map");
         }
     }
+}
+
+#[test]
+fn maps_that_are_made_ahead_change_no_answer_and_leave_one_at_most_to_the_step() {
+    for (kind, every) in [
+        (MemoryKind::Official, None),
+        (MemoryKind::Official, Some(Position::Frames(8))),
+        (MemoryKind::Official, Some(Position::Frames(23))),
+        (MemoryKind::Sampled, None),
+        (MemoryKind::Sampled, Some(Position::Frames(3))),
+    ] {
+        let options = WatchOptions {
+            memory: kind,
+            every,
+            ..WatchOptions::default()
+        };
+        let (plain, busy, idle) = (Numbers::new(16), Numbers::new(16), Numbers::new(16));
+        let expected = watch(&options, &plain, 200);
+        for (engine, times) in [(&busy, 1), (&idle, 2)] {
+            let steps = watch_with_time_left(&options, engine, 200, times);
+            for (step, expected) in steps.iter().zip(&expected) {
+                assert_eq!(step.memory, expected.memory);
+                // At the end of a stream other frames are looked at than was to be expected.
+                assert!(step.is_last || step.computed == expected.computed);
+            }
+            assert_eq!(steps.len(), expected.len());
+            assert_eq!(*engine.seen.lock().unwrap(), *plain.seen.lock().unwrap());
+        }
+        // The newest frame alone has come with the step, and it is always looked at by an official memory.
+        let made = idle.made.lock().unwrap();
+        let by_then = made.iter().filter(|made| made.len() > 1);
+        assert!(by_then.count() <= 1, "{made:?}");
+    }
+}
+
+#[test]
+fn nothing_is_made_ahead_where_the_frames_of_a_step_are_not_known() {
+    let options = WatchOptions {
+        every: Some(Position::Seconds(0.8)),
+        ..WatchOptions::default()
+    };
+    let engine = Numbers::new(16);
+    watch_with_time_left(&options, &engine, 60, 2);
+    let made = engine.made.lock().unwrap();
+    let lengths: Vec<usize> = made.iter().map(Vec::len).collect();
+    assert_eq!(
+        lengths[..16],
+        [1; 16],
+        "the first step is known to take all"
+    );
+    assert_eq!(
+        lengths[16..],
+        [8, 8, 4],
+        "two steps, and the frames that are left"
+    );
 }
 
 #[test]
@@ -372,8 +440,11 @@ fn simulate(drops_oldest: bool) {
         let (ring, bell) = (Arc::clone(&ring), Arc::clone(&bell));
         thread::spawn(move || {
             for number in 0..frames {
-                // Bursts, a steady pace, and a stall.
+                // Bursts, a steady pace, and a stall. A source that waits for nobody lets a busy machine have its steps.
                 match number % 5000 {
+                    ..3000 if drops_oldest && number % 16 == 0 => {
+                        thread::sleep(Duration::from_millis(4));
+                    }
                     4000.. if number % 10 == 0 => thread::sleep(Duration::from_micros(500)),
                     3999 => thread::sleep(Duration::from_millis(50)),
                     _ => {}

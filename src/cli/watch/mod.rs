@@ -72,9 +72,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ..live.clone()
     };
     let stream = |source: &Source| {
+        let is_live = live.realtime || live.kind(source) == Kind::Live;
         let live = Live::start(source.clone(), options(source), Arc::clone(&bell));
         let watcher = Watcher::new(&args.online.options(), segments);
-        Stream::new(live, watcher)
+        Stream::new(live, watcher, is_live)
     };
     let streams = args.sources.iter().map(stream).collect();
     let mut session = Session {

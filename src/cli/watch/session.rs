@@ -48,7 +48,7 @@ impl Session<'_> {
                 self.sinks.draw(&streams, had_work)?;
                 is_idle &= !had_work;
             }
-            if is_idle {
+            if is_idle && !self.work_ahead(&mut streams)? {
                 self.bell.wait(heard, LOOK);
             }
         }
@@ -61,6 +61,19 @@ impl Session<'_> {
         self.sinks.draw(&streams, true)?;
         streams.iter().for_each(|stream| tally.add(stream));
         Ok(tally)
+    }
+
+    /// Puts a frame through the 2D net before its step is due, while all live sources are waited for. Stored ones are read at the
+    /// same time, which is work enough. Returns whether there was such a frame.
+    fn work_ahead(&self, streams: &mut [Stream]) -> anyhow::Result<bool> {
+        for stream in streams.iter_mut().filter(|stream| stream.is_live) {
+            let engine = self.recogniser.engine();
+            let preprocess = self.recogniser.preprocess();
+            if stream.watcher.ahead(engine, preprocess, &self.turns)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Gives a source its turn. Returns whether it had anything to do.

@@ -24,6 +24,8 @@ pub(super) struct Stream {
     first: Option<Instant>,
     pub(super) last: Option<Instant>,
     pub(super) is_over: bool,
+    /// Whether its frames come by the clock.
+    pub(super) is_live: bool,
     /// The last step.
     row: Option<StepRow>,
     pub(super) segments: Segments,
@@ -45,7 +47,7 @@ pub(super) enum Fed {
 }
 
 impl Stream {
-    pub(super) fn new(live: Live, watcher: Watcher) -> Self {
+    pub(super) fn new(live: Live, watcher: Watcher, is_live: bool) -> Self {
         Self {
             name: live.source().to_string(),
             live,
@@ -57,6 +59,7 @@ impl Stream {
             first: None,
             last: None,
             is_over: false,
+            is_live,
             row: None,
             segments: Segments::default(),
             recent: VecDeque::new(),

@@ -84,6 +84,15 @@ impl<T> Memory<T> {
         self.steps += 1;
     }
 
+    /// The places of those that would be in the memory after [`Memory::take`], if it were given `count` frames now.
+    pub fn chosen(&self, count: usize) -> Vec<usize> {
+        match self.kind {
+            MemoryKind::Official if self.slots.is_empty() => even_places(count, self.size),
+            MemoryKind::Official => even_places(count, self.half()),
+            MemoryKind::Sampled => self.drawn(count).1,
+        }
+    }
+
     fn half(&self) -> usize {
         self.size / 2
     }
@@ -115,15 +124,22 @@ impl<T> Memory<T> {
     }
 
     fn take_sample(&mut self, queue: Vec<T>) {
-        let mut draws = Draws::new(self.seed, &[MEMORY, self.steps]);
-        let old: Vec<T> = self.slots.drain(..).flatten().collect();
-        let new = match old.is_empty() {
-            true => self.size,
-            false => self.half().min(queue.len()),
-        };
-        let mut frames = sampled(old, self.size - new, &mut draws);
-        frames.extend(sampled(queue, new, &mut draws));
+        let (old, new) = self.drawn(queue.len());
+        let mut frames = picked(self.slots.drain(..).flatten().collect(), &old);
+        frames.extend(picked(queue, &new));
         self.slots = vec![frames];
+    }
+
+    /// The places of the old frames and of `count` new ones that a sampled memory draws in this step.
+    fn drawn(&self, count: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut draws = Draws::new(self.seed, &[MEMORY, self.steps]);
+        let old = self.frames().count();
+        let new = match old {
+            0 => self.size,
+            _ => self.half().min(count),
+        };
+        let old = drawn_places(old, self.size - new, &mut draws);
+        (old, drawn_places(count, new, &mut draws))
     }
 }
 
@@ -139,32 +155,35 @@ fn slot_lengths(size: usize) -> Vec<usize> {
     lengths
 }
 
-/// `count` of the items, evenly spread from the first to the last: `rint(linspace(0, len - 1, count))`, halves to the even
-/// number. All of them where there are no more.
+/// `count` of the items, evenly spread from the first to the last.
 fn thinned<T>(items: Vec<T>, count: usize) -> Vec<T> {
-    if items.len() <= count {
-        return items;
-    }
-    let last = (items.len() - 1) as f64;
-    let step = last / (count.max(2) - 1) as f64;
-    let places: Vec<usize> = (0..count)
-        .map(|place| (place as f64 * step).round_ties_even() as usize)
-        .collect();
+    let places = even_places(items.len(), count);
     picked(items, &places)
 }
 
-/// `count` of the items, each as likely as the others, in their order. All of them where there are no more.
-fn sampled<T>(items: Vec<T>, count: usize, draws: &mut Draws) -> Vec<T> {
-    if items.len() <= count {
-        return items;
+/// `count` of `len` places, from the first to the last: `rint(linspace(0, len - 1, count))`, halves to the even number. All of them
+/// where there are no more.
+fn even_places(len: usize, count: usize) -> Vec<usize> {
+    if len <= count {
+        return (0..len).collect();
     }
-    let mut places: Vec<usize> = (0..items.len()).collect();
+    let step = (len - 1) as f64 / (count.max(2) - 1) as f64;
+    let place = |index| (index as f64 * step).round_ties_even() as usize;
+    (0..count).map(place).collect()
+}
+
+/// `count` of `len` places in their order, each as likely as the others. All of them where there are no more.
+fn drawn_places(len: usize, count: usize, draws: &mut Draws) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..len).collect();
+    if len <= count {
+        return places;
+    }
     for place in 0..count {
-        places.swap(place, place + draws.below(items.len() - place));
+        places.swap(place, place + draws.below(len - place));
     }
     places.truncate(count);
     places.sort_unstable();
-    picked(items, &places)
+    places
 }
 
 /// The items at these places, which ascend.
@@ -292,6 +311,26 @@ mod tests {
         for (age, expected) in [8.0, 4.0, 2.0, 1.0].into_iter().enumerate() {
             let mean = ages[age] as f64 / 2000.0;
             assert!((mean - expected).abs() < 0.1, "age {age}: {mean}");
+        }
+    }
+
+    #[test]
+    fn what_a_memory_will_choose_is_known_before_it_does() {
+        for kind in MemoryKind::ALL {
+            for size in [4, 10, 16] {
+                let mut memory = Memory::new(*kind, size, 5);
+                let mut number = 0;
+                for count in [size, size, size / 2, 2 * size, size + 3, size - 1, 40, 3] {
+                    let queue: Vec<usize> = (number..number + count).collect();
+                    number += count;
+                    let chosen = memory.chosen(count).into_iter();
+                    let chosen: Vec<usize> = chosen.map(|place| queue[place]).collect();
+                    memory.take(queue.clone());
+                    let frames = memory.frames().copied();
+                    let new: Vec<usize> = frames.filter(|frame| queue.contains(frame)).collect();
+                    assert_eq!(new, chosen, "{kind}, {size}, {count}");
+                }
+            }
         }
     }
 

@@ -27,7 +27,7 @@ pub struct Step {
     pub seconds: (f64, f64),
     /// The frames that the network looked at, in order; those of a stream that is too short repeat.
     pub memory: Vec<u64>,
-    /// Frames that went through the 2D net.
+    /// Frames that went through the 2D net since the last step.
     pub computed: usize,
     /// Scores of the step alone.
     pub scores: Scores,
@@ -41,7 +41,7 @@ pub struct Step {
     pub is_last: bool,
     /// When the newest frame arrived.
     pub arrived: Instant,
-    /// The network's time.
+    /// The network's time, with what it did before the step was due.
     pub forward: Duration,
 }
 
