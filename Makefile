@@ -25,8 +25,7 @@ build: setup decoder ## build the release binary, target/release/eco
 # Without libtorch, which would make each start of the worker longer than its work.
 .PHONY: decoder
 decoder: ## build the worker that decodes videos, target/release/eco-decode, where FFmpeg's headers are installed
-	@$(if $(LIBAV),$(CARGO) build --release --no-default-features --features $(LIBAV) --bin eco-decode --target-dir target/cpu)
-	@$(if $(LIBAV),install -D -m 755 target/cpu/release/eco-decode $(ECO)-decode)
+	@$(if $(LIBAV),$(CARGO) build --release --no-default-features --features $(LIBAV) --bin eco-decode)
 
 .PHONY: build-cpu
 build-cpu: ## build eco without libtorch (nothing to fetch): target/cpu/release/eco
@@ -39,7 +38,7 @@ demo: build ## classify the example clips with the embedded demo weights
 .PHONY: test
 test: setup-full decoder ## run every test against PyTorch
 	@scripts/test.sh $(CARGO) test --release
-	@$(if $(LIBAV),$(CARGO) test --release --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
+	@$(if $(LIBAV),$(CARGO) test --no-default-features --features $(LIBAV) --target-dir target/cpu --bin eco-decode --test video_decoders)
 
 .PHONY: bench
 bench: build setup-full ## measure eco beside PyTorch, ONNX Runtime and OpenVINO

@@ -65,9 +65,9 @@ impl Winograd {
         })
     }
 
-    /// Whether this CPU has the instructions that make the engine fast: AVX2 and FMA, or AVX-512.
+    /// Whether this CPU has the instructions that make the engine fast: AVX2 and FMA, AVX-512, or NEON.
     pub fn is_fast_here() -> bool {
-        Isa::detect().is_wide()
+        Isa::detect().is_fast()
     }
 
     /// Features of some clips. `fill` puts the maps of their frames, and what the tail makes of these, into the room that it

@@ -34,9 +34,10 @@ impl Isa {
         }
     }
 
-    /// Whether vectors have eight floats or more and multiply-add is one instruction.
-    pub fn is_wide(self) -> bool {
-        !matches!(self, Self::Portable) && self.panel() >= 16
+    /// Whether multiply-add is one instruction, as it is with AVX2, AVX-512 and NEON.
+    pub fn is_fast(self) -> bool {
+        let is_neon = cfg!(target_arch = "aarch64");
+        !matches!(self, Self::Portable) && (is_neon || self.panel() >= 16)
     }
 
     /// Output channels of one panel of a matrix product: two vectors.
