@@ -3,10 +3,10 @@
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::buffer::{Buffer, LINE, Span};
+use crate::engine::cpu::buffer::{Buffer, LINE, Span};
 use super::kind::*;
-use super::simd::{Isa, Simd, WithSimd, kernel, load, store};
-use super::threads::Crew;
+use crate::engine::cpu::simd::{Isa, Simd, WithSimd, kernel, load, store};
+use crate::engine::cpu::threads::Crew;
 use super::transforms::filter;
 use super::view::Layout;
 use std::ops::Range;

@@ -69,6 +69,9 @@ const COLUMNS: [Column; 21] = [
     ("engine", |line| {
         field(line.answer(), |answer| answer.engine.as_str())
     }),
+    ("precision", |line| {
+        field(line.answer(), |answer| answer.precision.as_str())
+    }),
     ("logits", |line| {
         field(line.answer().and_then(|a| a.logits.as_deref()), list)
     }),

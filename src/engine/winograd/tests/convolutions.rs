@@ -1,8 +1,8 @@
 //! Each kind of convolution, with and without a max pool.
 
 use super::super::convolution::Kind;
-use super::super::simd::Isa;
-use super::super::threads::{self, Crew};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{self, Crew};
 use super::super::view::Shape;
 use super::problem::Problem;
 use super::{OUTPUTS, Random, forms, name, relative_error, units};

@@ -1,10 +1,10 @@
 //! Pools that are steps of their own.
 
-use super::super::buffer::LINE;
+use crate::engine::cpu::buffer::LINE;
 use super::super::gemm::Epilogue;
 use super::super::pooling::{average, max};
-use super::super::simd::Isa;
-use super::super::threads::Crew;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::Crew;
 use super::super::view::{Shape, View};
 use super::{Random, forms, name};
 use crate::network::{Window, window};
