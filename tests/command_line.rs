@@ -274,8 +274,19 @@ fn bfloat16_on_a_cpu_takes_amx() {
     let folder = folder();
     clip(folder.path(), "clip", 4);
     let args = [
-        "classify", "clip", "--weights", "demo", "--device", "cpu", "--segments", "4", "--precision", "bf16", "--format",
-        "json", "-v",
+        "classify",
+        "clip",
+        "--weights",
+        "demo",
+        "--device",
+        "cpu",
+        "--segments",
+        "4",
+        "--precision",
+        "bf16",
+        "--format",
+        "json",
+        "-v",
     ];
     let (code, stdout, stderr) = eco(folder.path(), args);
     if precisions(Device::Cpu).contains(&Precision::Bf16) {

@@ -4,7 +4,8 @@ use super::finding::{Finding, Running};
 use super::inputs::{clips, distance, first};
 use super::{Options, Result};
 use crate::engine::{
-    self, ClipBatch, Device, Engine, EngineChoice, EngineOptions, Precision, Winograd, build, precisions,
+    self, ClipBatch, Device, Engine, EngineChoice, EngineOptions, Precision, Winograd, build,
+    precisions,
 };
 use crate::recipe::Architecture;
 use crate::weights::Weights;

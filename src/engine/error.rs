@@ -1,6 +1,6 @@
+use super::cpu;
 use super::device::Device;
 use super::precision::Precision;
-use super::cpu;
 use crate::network;
 use crate::weights::UnusableWeights;
 
@@ -20,10 +20,14 @@ pub enum Error {
     #[error("the winograd engine runs on the CPU, not on {0}; the libtorch engine does")]
     Device(Device),
     /// These are for GPUs: no engine has them on the CPU.
-    #[error("precision {0} is for CUDA devices; a CPU computes in fp32, one with AMX-BF16 in bf16 too")]
+    #[error(
+        "precision {0} is for CUDA devices; a CPU computes in fp32, one with AMX-BF16 in bf16 too"
+    )]
     Precision(Precision),
     /// On the CPU one engine alone computes in bfloat16.
-    #[error("the {0} engine computes in fp32 on a CPU; for bf16 there is an engine of its own, which auto takes")]
+    #[error(
+        "the {0} engine computes in fp32 on a CPU; for bf16 there is an engine of its own, which auto takes"
+    )]
     Bf16(&'static str),
     /// This program was built without the `libtorch` feature.
     #[error("this eco was built without libtorch, which {0} needs")]

@@ -205,7 +205,11 @@ impl Sinks {
 
     fn segment(&mut self, segment: Option<Segment>) -> anyhow::Result<()> {
         if let (Some((_, page)), Some(segment)) = (&mut self.report, segment) {
-            let row = segment.row(self.engine.each_ref().map(String::as_str), &self.labels, self.topk);
+            let row = segment.row(
+                self.engine.each_ref().map(String::as_str),
+                &self.labels,
+                self.topk,
+            );
             page.add_several(&row, &segment.pictures(), segment.steps())?;
         }
         Ok(())

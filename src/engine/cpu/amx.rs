@@ -71,7 +71,10 @@ impl Amx {
     /// # Panics
     /// When `rows` is neither 14 nor 16.
     pub fn configure(self, rows: usize) -> Configured {
-        assert!(rows == 14 || rows == ROWS, "there is no configuration for {rows} rows");
+        assert!(
+            rows == 14 || rows == ROWS,
+            "there is no configuration for {rows} rows"
+        );
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         if !self.emulated {
             static WHOLE: Configuration = Configuration::new(ROWS);

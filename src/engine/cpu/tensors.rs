@@ -18,7 +18,11 @@ impl<'a> Tensors<'a> {
     ///
     /// # Errors
     /// Tensors that cannot be read, or have another length.
-    pub(crate) fn weights_of(&self, parts: &[Part], per_output: usize) -> Result<Vec<Cow<'a, [f32]>>> {
+    pub(crate) fn weights_of(
+        &self,
+        parts: &[Part],
+        per_output: usize,
+    ) -> Result<Vec<Cow<'a, [f32]>>> {
         parts
             .iter()
             .map(|part| self.weight(part, per_output))

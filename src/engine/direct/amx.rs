@@ -13,13 +13,24 @@ use crate::engine::cpu::amx::{Amx, Configured};
 use std::ops::Range;
 
 /// This thread's registers. The unit keeps the sums from one call to the next.
-pub(super) struct Sums(Configured);
+pub(super) struct Sums {
+    _prepared: Configured,
+    rows: usize,
+}
 
 impl Unit for Amx {
     type Registers = Sums;
 
     fn configure(self, rows: usize) -> Sums {
-        Sums(Self::configure(self, rows))
+        let prepared = Self::configure(self, rows);
+        assert!(
+            !prepared.is_emulated(),
+            "that is the emulation of another engine"
+        );
+        Sums {
+            _prepared: prepared,
+            rows,
+        }
     }
 }
 
@@ -148,6 +159,7 @@ impl Registers for Sums {
 
     fn add(&mut self, block: &Block, operands: &Operands<'_>, steps: Range<usize>) {
         operands.check(block);
+        assert_eq!(operands.rows, self.rows);
         let all = operands.steps.len();
         if steps.is_empty() {
             return;
@@ -169,7 +181,10 @@ impl Registers for Sums {
                 filters: operands.filters[steps.start * REGISTER..].as_ptr(),
                 register: all * REGISTER * size_of::<f32>(),
                 // A few more or less than there are: nothing is read.
-                next: operands.next.as_ptr().wrapping_byte_add(steps.start * 64 * 6),
+                next: operands
+                    .next
+                    .as_ptr()
+                    .wrapping_byte_add(steps.start * 64 * 6),
             };
             let tall = matches!(block, Block::Tall(..));
             // SAFETY: the registers are prepared. The steps are not empty; with each of them, all tiles lie in the input, as

@@ -77,13 +77,16 @@ impl Compiler<'_> {
                 if parts.iter().any(|part| !part.outputs.is_multiple_of(PANEL)) {
                     return Err(no_kernel());
                 }
-                let how = if max_pool.is_some() { Cut::Rows } else { Cut::Shortest };
+                let how = if max_pool.is_some() {
+                    Cut::Rows
+                } else {
+                    Cut::Shortest
+                };
                 // What the convolution itself makes: the pool makes less of it.
                 let grid = self.made(*window, step.from, to.part.grid, max_pool.is_some());
                 let tiling = match (*axes, *window, from) {
                     (2, STEM, None) if is_image(step.from) => Tiling::stem(grid),
-                    (2, POINTWISE | SAME | HALF, Some(from))
-                    | (3, SAME | HALF, Some(from)) => {
+                    (2, POINTWISE | SAME | HALF, Some(from)) | (3, SAME | HALF, Some(from)) => {
                         Tiling::new(*axes, *window, from.part, grid, how)
                     }
                     _ => return Err(no_kernel()),
@@ -126,7 +129,8 @@ impl Compiler<'_> {
             return to;
         }
         let [frames, height, width] = from.extents;
-        let extent = |extent: usize| (extent + 2 * window.padding - window.kernel) / window.stride + 1;
+        let extent =
+            |extent: usize| (extent + 2 * window.padding - window.kernel) / window.stride + 1;
         Grid {
             extents: [frames, extent(height), extent(width)],
             ..to

@@ -144,7 +144,7 @@ impl Convolution {
         if let Hands::Alone(scratch) = hands {
             return self.tiles(unit, isa, job, [0..tiles, 0..panels], scratch, job.next);
         }
-        let blocks = self.blocks(tiles, hands.threads());
+        let blocks = self.blocks(tiles, job.item, hands.threads());
         let shares = match self.order {
             Order::Wide => 1,
             Order::Tall { .. } => panels,
@@ -163,18 +163,14 @@ impl Convolution {
         });
     }
 
-    /// In how many blocks all threads take so many tiles.
-    fn blocks(&self, tiles: usize, threads: usize) -> usize {
+    /// In how many blocks all threads take so many tiles, of items with so many words.
+    fn blocks(&self, tiles: usize, item: usize, threads: usize) -> usize {
         let tasks = threads * TASKS_PER_THREAD;
         let panels = match self.order {
             Order::Wide => 1,
             Order::Tall { .. } => self.panels(),
         };
-        // Rows of neighbouring tiles overlap: of each, what lies between it and the next is its own.
-        let each = match &self.tiling.tiles[..] {
-            [first, .., last] => (last.from - first.from) / (self.tiling.tiles.len() - 1),
-            _ => 0,
-        };
+        let each = item / self.tiling.tiles.len();
         let blocks = (tiles * each).div_ceil(BLOCK_WORDS);
         let blocks = blocks.max(tasks.div_ceil(panels));
         blocks.clamp(1, tiles.div_ceil(GROUP).max(1))
@@ -203,14 +199,22 @@ impl Convolution {
                 for first in panels.clone().step_by(2) {
                     let last = panels.end.min(first + 2);
                     let following = last..panels.end.min(last + 2);
-                    let next = if following.is_empty() { next } else { self.panel(following) };
+                    let next = if following.is_empty() {
+                        next
+                    } else {
+                        self.panel(following)
+                    };
                     work.wide(&mut registers, tiles.clone(), first..last, scratch, next);
                 }
             }
             Order::Tall { depth } => {
                 for panel in panels.clone() {
                     let following = panel + 1..panels.end.min(panel + 2);
-                    let next = if following.is_empty() { next } else { self.panel(following) };
+                    let next = if following.is_empty() {
+                        next
+                    } else {
+                        self.panel(following)
+                    };
                     for first in tiles.clone().step_by(depth * GROUP) {
                         let round = first..tiles.end.min(first + depth * GROUP);
                         work.tall(&mut registers, round, panel, scratch, next);
@@ -231,7 +235,7 @@ struct Work<'a> {
     job: &'a Job<'a>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Every tile by two panels, or by one.
     fn wide(
         &self,
@@ -271,9 +275,10 @@ impl Work<'_> {
         let Scratch { now, before, .. } = scratch;
         let groups = tiles.len().div_ceil(GROUP);
         let parts = before.left().div_ceil(2 * groups);
-        let filters = self.convolution.panel(panel..panel + 1).split_at(
-            self.convolution.tiling.steps.len() * REGISTER,
-        );
+        let filters = self
+            .convolution
+            .panel(panel..panel + 1)
+            .split_at(self.convolution.tiling.steps.len() * REGISTER);
         let sums = now.begin(tiles.len());
         // What is fetched in the steps of one product.
         let fetched = self.convolution.tiling.steps.len() * 6 * LINE;
@@ -351,10 +356,13 @@ impl Work<'_> {
         };
         sums.finished += 1;
         let (item, tile) = self.tile(tile);
-        let whole = |(span, part): (Span<'_>, Part)| Lines {
-            span,
-            first: part.start([item, tile.frame, panel]) + tile.line,
-            steps: Lines::ROW,
+        let whole = |place: Option<(Span<'a>, Part)>| {
+            let (span, part) = place?;
+            Some(Lines {
+                span,
+                first: part.start([item, tile.frame, panel]) + tile.line,
+                steps: Lines::ROW,
+            })
         };
         let (span, part) = self.job.output;
         let grid = part.grid;
@@ -365,8 +373,8 @@ impl Work<'_> {
             channel: panel * PANEL,
             sums: &sums.memory[at * SUMS..][..SUMS],
             tile,
-            residual: self.job.residual.map(whole),
-            raw: self.job.raw.map(whole),
+            residual: whole(self.job.residual),
+            raw: whole(self.job.raw),
             output: Lines {
                 span,
                 first: part.start([item, tile.frame, panel]) + tile.to - rounds * grid.pitch(),

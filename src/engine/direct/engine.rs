@@ -190,7 +190,8 @@ impl<U: Unit> Engine for Direct<U> {
         let mut values = Vec::with_capacity(count * self.network.map_len());
         for (frame, map) in lines.chunks_exact(part.grid.frame() * LINE).enumerate() {
             values.extend(pixels(map, part));
-            values.extend_from_slice(&pooled[frame * self.frames.pooled()..][..self.frames.pooled()]);
+            values
+                .extend_from_slice(&pooled[frame * self.frames.pooled()..][..self.frames.pooled()]);
         }
         Ok(Maps::new(values, count))
     }

@@ -82,14 +82,29 @@ impl WithSimd for Finish<'_> {
                 }
                 if let Some(raw) = &self.raw {
                     let sums = [s.add_f32s(low, bias[0]), s.add_f32s(high, bias[1])];
-                    let words = if is_pixel { narrow(s, sums) } else { s.splat_f32s(0.0) };
+                    let words = if is_pixel {
+                        narrow(s, sums)
+                    } else {
+                        s.splat_f32s(0.0)
+                    };
                     // SAFETY: as above; the lines of a tile and a panel are one thread's.
                     unsafe { raw.span.store::<S>(raw.word(pixel) + word, words) }
                 }
-                let values = [finishers[0].activate(s, low), finishers[1].activate(s, high)];
-                let words = if is_pixel { narrow(s, values) } else { s.splat_f32s(0.0) };
+                let values = [
+                    finishers[0].activate(s, low),
+                    finishers[1].activate(s, high),
+                ];
+                let words = if is_pixel {
+                    narrow(s, values)
+                } else {
+                    s.splat_f32s(0.0)
+                };
                 // SAFETY: as above.
-                unsafe { self.output.span.store::<S>(self.output.word(pixel) + word, words) }
+                unsafe {
+                    self.output
+                        .span
+                        .store::<S>(self.output.word(pixel) + word, words)
+                }
             }
         }
     }

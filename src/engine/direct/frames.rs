@@ -99,7 +99,10 @@ impl<U: Unit> FrameNet<U> {
             let frames = input.len() / FRAME_LEN;
             let rest = tail.input(frames, &mut memory.tail);
             let rest = rest.chunks_exact_mut(rest.len() / frames).map(Some);
-            let targets = maps.by_ref().zip(rest).map(|(map, rest)| Target { map, rest });
+            let targets = maps
+                .by_ref()
+                .zip(rest)
+                .map(|(map, rest)| Target { map, rest });
             self.run_frames(input, targets.collect(), crew, &mut memory.frames);
             let mut hands = Hands::All(crew);
             tail.run(self.unit, self.isa, &mut hands, frames, &mut memory.tail);

@@ -98,9 +98,10 @@ impl Layout {
     /// Lays out the values of a plan. A map whose halves have no rows of whole tiles lies apart if nothing but convolutions with
     /// stride 2 reads it.
     pub(super) fn new(plan: &Plan) -> Self {
-        let in_time = plan.steps.iter().any(|step| {
-            matches!(step.operator, Operator::Convolution { axes: 3, .. })
-        });
+        let in_time = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.operator, Operator::Convolution { axes: 3, .. }));
         let mut values = Values {
             all: Vec::new(),
             held: vec![None; plan.buffers],
@@ -140,7 +141,8 @@ impl Layout {
             })
             .collect();
         let mut memories = Vec::new();
-        let mut place = |value: usize, place: plan::Place| values.place(value, place, in_time, &mut memories);
+        let mut place =
+            |value: usize, place: plan::Place| values.place(value, place, in_time, &mut memories);
         let input = place(input, plan.input);
         let mut places = Vec::new();
         for (step, (from, to, raw, residual)) in plan.steps.iter().zip(steps) {
@@ -175,7 +177,10 @@ impl Values {
     ) -> Option<Place> {
         let value = &self.all[value];
         let is_whole = |channels: usize| channels.is_multiple_of(CHANNELS);
-        if ![place.width, place.first, place.channels].into_iter().all(is_whole) {
+        if ![place.width, place.first, place.channels]
+            .into_iter()
+            .all(is_whole)
+        {
             return None;
         }
         let [_, _, width] = place.extents;
@@ -185,7 +190,9 @@ impl Values {
             in_time,
             apart: value.may_be_apart && value.is_halved && !width.div_ceil(2).is_multiple_of(14),
         };
-        let memory = memories.iter().position(|memory| *memory == (place.buffer, grid));
+        let memory = memories
+            .iter()
+            .position(|memory| *memory == (place.buffer, grid));
         let memory = memory.unwrap_or_else(|| {
             memories.push((place.buffer, grid));
             memories.len() - 1

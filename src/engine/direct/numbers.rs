@@ -54,11 +54,7 @@ fn rounded<S: Simd>(s: S, number: S::f32s) -> S::u32s {
         s.splat_u32s(1),
     );
     let sum = s.add_u32s(bits, s.add_u32s(s.splat_u32s(0x7fff), odd));
-    s.select_u32s(
-        s.equal_f32s(number, number),
-        sum,
-        s.splat_u32s(NAN << 16),
-    )
+    s.select_u32s(s.equal_f32s(number, number), sum, s.splat_u32s(NAN << 16))
 }
 
 /// [`numbers`] in vectors.

@@ -89,25 +89,25 @@ impl Program {
     ) {
         let memory = &memory.0;
         for (index, step) in self.steps.iter().enumerate() {
-            let source = step.from.map_or(self.memories.len() - 1, |place| place.memory);
+            let source = step
+                .from
+                .map_or(self.memories.len() - 1, |place| place.memory);
             let input = memory[source].borrow();
             let residual = step.residual.map(|place| memory[place.memory].borrow());
             let mut output = memory[step.to.memory].borrow_mut();
             let mut raw = step.raw.map(|place| memory[place.memory].borrow_mut());
-            let written = |place: Option<Place>, buffer: Option<&mut Buffer>| {
-                let (place, buffer) = place.zip(buffer)?;
-                Some((Span::new(buffer), place.part))
-            };
-            let read = |place: Option<Place>, buffer: Option<&Buffer>| {
-                let (place, buffer) = place.zip(buffer)?;
-                Some((Span::shared(buffer), place.part))
-            };
             let job = Job {
                 input: &input,
                 item: self.memories[source] * LINE,
                 output: (Span::new(&mut output), step.to.part),
-                raw: written(step.raw, raw.as_deref_mut()),
-                residual: read(step.residual, residual.as_deref()),
+                raw: step
+                    .raw
+                    .zip(raw.as_mut())
+                    .map(|(place, buffer)| (Span::new(buffer), place.part)),
+                residual: step
+                    .residual
+                    .zip(residual.as_ref())
+                    .map(|(place, buffer)| (Span::shared(buffer), place.part)),
                 next: self.steps.get(index + 1).map_or(&[], Step::first_filters),
             };
             match (&step.layer, step.from) {
@@ -115,7 +115,14 @@ impl Program {
                 (Layer::Pooled(layer), _) => layer.run(unit, isa, hands, items, &job),
                 (Layer::Average(epilogue), Some(from)) => {
                     let average = Pool::Average(epilogue);
-                    pool(isa, hands, items, average, (job.input, from.part), job.output);
+                    pool(
+                        isa,
+                        hands,
+                        items,
+                        average,
+                        (job.input, from.part),
+                        job.output,
+                    );
                 }
                 (Layer::Max(window), Some(from)) => {
                     let max = Pool::Max(*window);

@@ -143,7 +143,9 @@ impl Tiling {
         let count = self.steps.len();
         for step in 0..count {
             let next = (step / block + 1) * block % count;
-            let offsets = self.steps[next..next + block].iter().map(|step| step.offset);
+            let offsets = self.steps[next..next + block]
+                .iter()
+                .map(|step| step.offset);
             let lowest = offsets.min().unwrap_or(0);
             self.steps[step].ahead = lowest + step % block * self.ahead * LINE;
         }

@@ -1,10 +1,10 @@
 //! Up to the last stage, for training that stage alone.
 
 use super::compile::Compiler;
-use crate::engine::cpu::error::Error;
 use super::frames::{FrameMemory, FrameNet};
-use crate::engine::cpu::simd::Isa;
 use super::steps::{Memory, Program};
+use crate::engine::cpu::error::Error;
+use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::threads::{Crew, pool};
 use crate::engine::error::Result;
 use crate::engine::interface::ClipBatch;

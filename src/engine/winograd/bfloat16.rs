@@ -8,9 +8,9 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::amx::{CHUNK, PARTS, ROWS, Registers};
-use crate::engine::cpu::buffer::{LINE, Span};
 use super::filters;
 use super::products::{Product, Products};
+use crate::engine::cpu::buffer::{LINE, Span};
 use crate::engine::cpu::simd::{FAR, Isa, Simd, WithSimd, kernel, prefetch, store};
 use pulp::bytemuck::cast;
 

@@ -1,11 +1,11 @@
 //! The compiled network, and how clips go through it.
 
 use super::compile::Compiler;
-use crate::engine::cpu::error::Error;
 use super::frames::{FrameMemory, FrameNet, parts};
+use super::steps::{Memory, Program};
+use crate::engine::cpu::error::Error;
 use crate::engine::cpu::head::{Classifier, mean};
 use crate::engine::cpu::simd::Isa;
-use super::steps::{Memory, Program};
 use crate::engine::cpu::threads::{Crew, pool, share};
 use crate::engine::device::Device;
 use crate::engine::error::Result;
@@ -58,7 +58,9 @@ impl Winograd {
             frames: FrameNet::compile(&compiler, plans)?,
             volume: compiler.program(&plans.volume)?,
             features: plans.features.clone(),
-            classifier: compiler.tensors.classifier(&plans.head, [network.features(), network.classes()])?,
+            classifier: compiler
+                .tensors
+                .classifier(&plans.head, [network.features(), network.classes()])?,
             network,
             pool,
             shared: Mutex::default(),

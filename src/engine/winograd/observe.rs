@@ -1,8 +1,8 @@
 //! A forward pass whose blocks are looked at.
 
 use super::engine::Winograd;
-use crate::engine::cpu::error::Error;
 use super::steps::{Memory, Program};
+use crate::engine::cpu::error::Error;
 use crate::engine::cpu::threads::Crew;
 use crate::engine::error::Result;
 use crate::engine::interface::{ClipBatch, Observed};

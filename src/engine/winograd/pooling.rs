@@ -1,9 +1,9 @@
 //! Pools on channels-last activations.
 
 use super::gemm::Epilogue;
+use super::view::View;
 use crate::engine::cpu::simd::{Isa, Simd, WithSimd, larger, load, store};
 use crate::engine::cpu::threads::Crew;
-use super::view::View;
 use crate::network::{Window, window};
 use std::ops::Range;
 

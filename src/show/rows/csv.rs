@@ -29,7 +29,7 @@ struct Line<'a> {
 
 type Column = (&'static str, fn(&Line) -> String);
 
-const COLUMNS: [Column; 21] = [
+const COLUMNS: [Column; 22] = [
     ("clip", |line| line.row.clip().text()),
     ("start_frame", |line| {
         field(line.range(), |range| range.start_frame)

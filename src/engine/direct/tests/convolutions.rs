@@ -93,7 +93,12 @@ fn neither_threads_nor_vectors_change_a_bit() {
         for isa in forms() {
             for threads in [1, 2, 5] {
                 let found = problem.run(emulation(), isa, threads, &input);
-                assert_eq!(found, expected, "{problem:?}, {}, {threads} threads", name(isa));
+                assert_eq!(
+                    found,
+                    expected,
+                    "{problem:?}, {}, {threads} threads",
+                    name(isa)
+                );
             }
         }
     }
@@ -138,7 +143,13 @@ fn the_stem_agrees_with_a_direct_one() {
         chunks: OUTPUTS / CHANNELS,
     };
     let isa = Isa::detect();
-    let filters = pack(isa, Crew::Alone, CHANNELS, image::TAPS, &[&image::regrouped(&weights)]);
+    let filters = pack(
+        isa,
+        Crew::Alone,
+        CHANNELS,
+        image::TAPS,
+        &[&image::regrouped(&weights)],
+    );
     let epilogue = Epilogue::bias(&[0.5; OUTPUTS]);
     let stem = Convolution::new(Tiling::stem(to.grid), filters, epilogue, true);
     let mut input = Buffer::zeroed(image::WORDS);
@@ -156,7 +167,8 @@ fn the_stem_agrees_with_a_direct_one() {
     let found = taken(to, 1, &output);
 
     let round = |value: f32| f32::from_bits(nearest(value) << 16);
-    let [frame, weights] = [frame, weights].map(|all| all.into_iter().map(round).collect::<Vec<f32>>());
+    let [frame, weights] =
+        [frame, weights].map(|all| all.into_iter().map(round).collect::<Vec<f32>>());
     let mut expected = Vec::new();
     for n in 0..MADE * MADE * OUTPUTS {
         let (y, x, o) = (n / OUTPUTS / MADE, n / OUTPUTS % MADE, n % OUTPUTS);

@@ -50,7 +50,9 @@ impl Registers for Sums {
                 let at = (register * all + steps.start + k) * REGISTER;
                 let filters = &operands.filters[at..][..REGISTER];
                 let sums = &mut self.sums[register..];
-                let tiles = tiles.iter().map(|tile| &operands.input[tile + step.offset..]);
+                let tiles = tiles
+                    .iter()
+                    .map(|tile| &operands.input[tile + step.offset..]);
                 self.isa.run(Products {
                     filters,
                     tiles: &tiles.collect::<Vec<_>>(),
@@ -70,7 +72,11 @@ impl Registers for Sums {
                 Block::Tall(..) => index * SUMS,
                 Block::Wide(..) => index / 2 * SUMS + index % 2 * LINE,
             };
-            for (row, from) in self.sums[index].chunks_exact(LINE).take(self.rows).enumerate() {
+            for (row, from) in self.sums[index]
+                .chunks_exact(LINE)
+                .take(self.rows)
+                .enumerate()
+            {
                 sums[at + row * panel..][..LINE].copy_from_slice(from);
             }
         }
@@ -91,7 +97,7 @@ impl WithSimd for Products<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let filters = numbers(s, self.filters);
+        let filters: [[f32; REGISTER]; 2] = numbers(s, self.filters);
         for (tile, sums) in self.tiles.iter().zip(self.sums) {
             for row in 0..self.rows {
                 let pixels: [[f32; LINE]; 2] = numbers(s, &tile[row * self.stride..][..LINE]);

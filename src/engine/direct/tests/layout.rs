@@ -18,7 +18,10 @@ fn plans(architecture: Architecture) -> Vec<Plan> {
 #[test]
 #[cfg_attr(miri, ignore = "takes too long")]
 fn whoever_reads_a_value_finds_it_where_it_was_written() {
-    for plan in Architecture::ALL.iter().flat_map(|&architecture| plans(architecture)) {
+    for plan in Architecture::ALL
+        .iter()
+        .flat_map(|&architecture| plans(architecture))
+    {
         let layout = Layout::new(&plan);
         for (at, places) in layout.steps.iter().enumerate() {
             for read in [places.from, places.residual].into_iter().flatten() {
@@ -27,7 +30,9 @@ fn whoever_reads_a_value_finds_it_where_it_was_written() {
                     .flat_map(|places| [places.to, places.raw])
                     .chain([layout.input])
                     .flatten()
-                    .filter(|written| written.memory == read.memory && written.part.grid == read.part.grid)
+                    .filter(|written| {
+                        written.memory == read.memory && written.part.grid == read.part.grid
+                    })
                     .map(|written| written.part.first)
                     .collect();
                 assert!(!written.is_empty(), "step {at}");
@@ -37,7 +42,10 @@ fn whoever_reads_a_value_finds_it_where_it_was_written() {
             }
         }
         for places in &layout.steps {
-            for place in [places.from, places.to, places.raw, places.residual].into_iter().flatten() {
+            for place in [places.from, places.to, places.raw, places.residual]
+                .into_iter()
+                .flatten()
+            {
                 assert_eq!(layout.memories[place.memory].1, place.part.grid);
             }
         }
@@ -66,7 +74,8 @@ fn maps_that_are_halved_to_parts_of_tiles_lie_apart() {
     for plan in plans(Architecture::Full) {
         let layout = Layout::new(&plan);
         for (step, places) in plan.steps.iter().zip(&layout.steps) {
-            let is_half = matches!(&step.operator, Operator::Convolution { window, .. } if *window == HALF);
+            let is_half =
+                matches!(&step.operator, Operator::Convolution { window, .. } if *window == HALF);
             let reads = [places.from, places.residual].into_iter().flatten();
             for place in reads.filter(|place| place.part.grid.apart) {
                 assert!(is_half && place.part.chunks == place.part.grid.chunks);

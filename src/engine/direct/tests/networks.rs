@@ -53,7 +53,9 @@ fn distance(found: &[f32], expected: &[f32]) -> f64 {
 
 fn first_class(logits: &[f32]) -> usize {
     let classes = 0..logits.len();
-    classes.max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap()
+    classes
+        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+        .unwrap()
 }
 
 /// Logits within the tolerance, and the first class of every clip. Prints the distance.
@@ -75,7 +77,12 @@ fn both_networks_are_near_float32() {
         let batch = clips(1, 1, 4);
         let found = engine(&weights, 4, 2).run(&batch).unwrap();
         let expected = winograd(&weights, 4).run(&batch).unwrap();
-        check(&format!("{architecture}, N 4"), &found.logits, &expected.logits, 1);
+        check(
+            &format!("{architecture}, N 4"),
+            &found.logits,
+            &expected.logits,
+            1,
+        );
         let error = distance(&found.features, &expected.features);
         assert!(error < TOLERANCE, "{architecture}: features {error:.1e}");
     }
@@ -123,12 +130,21 @@ fn the_unit_and_its_emulation_give_the_same_bits() {
         let network = weights.network(Some(4)).unwrap();
         let unit = Direct::compile(amx, network, &weights, 2).unwrap();
         let emulated = engine(&weights, 4, 2).run(&batch).unwrap();
-        assert_eq!(unit.run(&batch).unwrap().logits, emulated.logits, "{architecture}");
+        assert_eq!(
+            unit.run(&batch).unwrap().logits,
+            emulated.logits,
+            "{architecture}"
+        );
     }
 }
 
 /// Weights of a seed, in a file: convolutions as those that are made up, batch norms that change something, so many classes.
-fn drawn(seed: u64, architecture: Architecture, classes: usize, folder: &std::path::Path) -> Weights {
+fn drawn(
+    seed: u64,
+    architecture: Architecture,
+    classes: usize,
+    folder: &std::path::Path,
+) -> Weights {
     let network = crate::network::Network::new(architecture, classes, 16).unwrap();
     let mut random = Random(seed);
     let tensors = network.state_dict().into_iter().map(|spec| {
@@ -140,13 +156,20 @@ fn drawn(seed: u64, architecture: Architecture, classes: usize, folder: &std::pa
                 let around = f32::from(is_part("weight") || is_part("running_var"));
                 around + 0.1 * noise.clamp(-3.0, 3.0)
             });
-            tensor.data = values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>().into();
+            tensor.data = values
+                .flat_map(f32::to_le_bytes)
+                .collect::<Vec<u8>>()
+                .into();
         }
         (spec, tensor)
     });
     let tensors: Vec<_> = tensors.collect();
     let views = tensors.iter().map(|(spec, tensor)| {
-        let kind = if spec.is_counter() { Dtype::I64 } else { Dtype::F32 };
+        let kind = if spec.is_counter() {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
         let view = TensorView::new(kind, spec.shape.clone(), &tensor.data).unwrap();
         (spec.name.clone(), view)
     });

@@ -11,7 +11,9 @@ fn floats() -> Vec<f32> {
         0x0000, 0x0001, 0x007f, 0x0080, 0x3f80, 0x3f81, 0x7f7f, 0x7f80, 0x7fc0, 0x7f81,
     ];
     let ends = [0x0000, 0x0001, 0x7fff, 0x8000, 0x8001, 0xffff];
-    let both = halves.iter().flat_map(|half| ends.map(|end| half << 16 | end));
+    let both = halves
+        .iter()
+        .flat_map(|half| ends.map(|end| half << 16 | end));
     both.flat_map(|bits: u32| [bits, bits | 1 << 31].map(f32::from_bits))
         .collect()
 }
@@ -51,7 +53,12 @@ fn vectors_make_the_same_words() {
         run(isa, &all, &mut found);
         for (&float, found) in all.iter().zip(&found) {
             let expected = word(float, -float);
-            assert_eq!(found.to_bits(), expected.to_bits(), "{float:e}, {}", name(isa));
+            assert_eq!(
+                found.to_bits(),
+                expected.to_bits(),
+                "{float:e}, {}",
+                name(isa)
+            );
             let back = numbers(expected).map(nearest);
             assert_eq!(back, [nearest(float), nearest(-float)]);
         }

@@ -28,7 +28,14 @@ fn part(extents: [usize; 3], first: usize) -> Part {
     }
 }
 
-fn pooled(isa: Isa, threads: usize, what: Pool<'_>, from: Part, to: Part, input: &[f32]) -> Vec<f32> {
+fn pooled(
+    isa: Isa,
+    threads: usize,
+    what: Pool<'_>,
+    from: Part,
+    to: Part,
+    input: &[f32],
+) -> Vec<f32> {
     let source = laid(from, ITEMS, input);
     let mut output = Buffer::zeroed((ITEMS * to.grid.item() + SLACK) * LINE);
     let span = Span::new(&mut output);
@@ -79,7 +86,12 @@ fn a_max_pool_takes_the_pixels_under_each_window_whatever_its_stride_and_padding
             for isa in forms() {
                 for threads in [1, 3] {
                     let found = pooled(isa, threads, Pool::Max(window), from, to, &input);
-                    assert_eq!(found, expected, "{window:?}, {height}x{width}, {}", name(isa));
+                    assert_eq!(
+                        found,
+                        expected,
+                        "{window:?}, {height}x{width}, {}",
+                        name(isa)
+                    );
                 }
             }
         }
@@ -123,10 +135,11 @@ fn an_average_pool_counts_the_padding_and_ends_with_its_epilogue() {
         let (item, y, x) = (pixel / side / side, pixel / side % side, pixel % side);
         let window = window(3).padding(1);
         let rows = under(window, y, side);
-        let pixels = rows.flat_map(|y| {
-            under(window, x, side).map(move |x| (item * side + y) * side + x)
-        });
-        let sum: f64 = pixels.map(|pixel| f64::from(input[pixel * channels + c])).sum();
+        let pixels =
+            rows.flat_map(|y| under(window, x, side).map(move |x| (item * side + y) * side + x));
+        let sum: f64 = pixels
+            .map(|pixel| f64::from(input[pixel * channels + c]))
+            .sum();
         let value = sum / 9.0 * f64::from(epilogue.scale[c]) + f64::from(epilogue.shift[c]);
         value.max(f64::from(epilogue.floor[c]))
     };
@@ -137,7 +150,10 @@ fn an_average_pool_counts_the_padding_and_ends_with_its_epilogue() {
                 let expected = average(n);
                 // Half of the last bit of eight, and what float32 adds up.
                 let limit = expected.abs() / 256.0 + 1e-5;
-                assert!((f64::from(*value) - expected).abs() <= limit, "{value} {expected}");
+                assert!(
+                    (f64::from(*value) - expected).abs() <= limit,
+                    "{value} {expected}"
+                );
             }
         }
     }

@@ -56,7 +56,11 @@ impl Problem {
         } = self.window;
         let extent = |extent: usize| (extent + 2 * padding - kernel) / stride + 1;
         let [frames, height, width] = self.extents;
-        let frames = if self.axes == 3 { extent(frames) } else { frames };
+        let frames = if self.axes == 3 {
+            extent(frames)
+        } else {
+            frames
+        };
         [frames, extent(height), extent(width)]
     }
 
@@ -117,11 +121,20 @@ impl Problem {
         let pixels = self.items * self.made().iter().product::<usize>();
         let spread = ((self.chunks[0] * CHANNELS * self.taps()) as f32).sqrt();
         let values = self.values(6, pixels * self.chunks[1] * PANEL);
-        values.iter().map(|value| f32::from_bits(nearest(spread * value) << 16)).collect()
+        values
+            .iter()
+            .map(|value| f32::from_bits(nearest(spread * value) << 16))
+            .collect()
     }
 
     /// Raw sums and activations, if the border is zero: found by the unit on so many threads.
-    pub(super) fn run<U: Unit>(&self, unit: U, isa: Isa, threads: usize, input: &[f32]) -> [Vec<f32>; 2] {
+    pub(super) fn run<U: Unit>(
+        &self,
+        unit: U,
+        isa: Isa,
+        threads: usize,
+        input: &[f32],
+    ) -> [Vec<f32>; 2] {
         let [chunks, panels] = self.chunks;
         // The channels lie among others: a chunk before the input, and one before and behind the output.
         let from = Part {
@@ -140,7 +153,11 @@ impl Problem {
             chunks: panels,
         };
         let convolved = self.grid(panels, self.convolved(), self.apart[1]);
-        let how = if self.is_pooled { Cut::Rows } else { Cut::Shortest };
+        let how = if self.is_pooled {
+            Cut::Rows
+        } else {
+            Cut::Shortest
+        };
         let made = if self.is_pooled { convolved } else { to.grid };
         let tiling = Tiling::new(self.axes, self.window, from, made, how);
         let inputs = chunks * CHANNELS;
@@ -157,7 +174,9 @@ impl Problem {
                 item: from.grid.item() * LINE,
                 output: (Span::new(&mut output), to),
                 raw: self.has_residual.then_some((Span::new(&mut raw), beside)),
-                residual: self.has_residual.then_some((Span::shared(&residual), beside)),
+                residual: self
+                    .has_residual
+                    .then_some((Span::shared(&residual), beside)),
                 next: &[],
             };
             with_hands(threads, |hands| match self.is_pooled {
@@ -165,7 +184,10 @@ impl Problem {
                 false => convolution.run(unit, isa, hands, self.items, &job),
             });
         }
-        [taken(beside, self.items, &raw), taken(to, self.items, &output)]
+        [
+            taken(beside, self.items, &raw),
+            taken(to, self.items, &output),
+        ]
     }
 
     /// The same in float64, each value rounded once.
@@ -183,7 +205,12 @@ impl Problem {
         let (mut raw, mut activation) = (Vec::new(), Vec::new());
         let places = (0..self.items * frames * height * width).map(|n| {
             let (y, x) = (n / width % height, n % width);
-            (n / width / height / frames, n / width / height % frames, y, x)
+            (
+                n / width / height / frames,
+                n / width / height % frames,
+                y,
+                x,
+            )
         });
         for (item, t, y, x) in places {
             for o in 0..outputs {
@@ -297,6 +324,9 @@ pub(super) fn taken(part: Part, items: usize, lines: &[f32]) -> Vec<f32> {
             rest[words].fill(0.0);
         }
     }
-    assert!(rest.iter().all(|word| word.to_bits() == 0), "the border is written");
+    assert!(
+        rest.iter().all(|word| word.to_bits() == 0),
+        "the border is written"
+    );
     values
 }

@@ -1,5 +1,6 @@
 //! The emulation beside the unit, where there is one, and beside float64 everywhere.
 
+use super::super::numbers::{numbers, word};
 use super::super::packing::REGISTER;
 use super::super::unit::{Block, Operands, Registers, SUMS, Step, Unit};
 use super::Emulation;
@@ -7,7 +8,6 @@ use crate::engine::cpu::amx::Amx;
 use crate::engine::cpu::buffer::{Buffer, LINE};
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::testing::{Random, forms, name};
-use super::super::numbers::{numbers, word};
 
 const ROWS: usize = 14;
 /// Steps; one more than are cut in equal parts.
@@ -28,7 +28,8 @@ fn words(seed: u64, count: usize) -> Buffer {
 fn blocks(stride: usize) -> Vec<Block> {
     let tiles = |count: usize| (0..count).map(move |tile| tile * ROWS * stride);
     let tall = (1..=6).map(|count| Block::tall(tiles(count)));
-    tall.chain((1..=4).map(|registers| Block::Wide(LINE, registers))).collect()
+    tall.chain((1..=4).map(|registers| Block::Wide(LINE, registers)))
+        .collect()
 }
 
 /// All sums of a block, its steps in two calls.
@@ -80,9 +81,12 @@ fn the_emulation_is_near_float64_in_every_form() {
             let found = sums(Emulation(isa), block, operands);
             let (tiles, registers) = block.sides();
             let (mut error, mut length) = (0.0, 0.0);
-            for (tile, register) in (0..tiles.len()).flat_map(|t| (0..registers).map(move |r| (t, r))) {
+            for (tile, register) in
+                (0..tiles.len()).flat_map(|t| (0..registers).map(move |r| (t, r)))
+            {
                 let at = tile * SUMS + register / 2 * SUMS + register % 2 * LINE;
-                for (row, column) in (0..operands.rows).flat_map(|r| (0..LINE).map(move |c| (r, c))) {
+                for (row, column) in (0..operands.rows).flat_map(|r| (0..LINE).map(move |c| (r, c)))
+                {
                     let sum = f32::from_bits(found[at + row * 2 * LINE + column]);
                     let expected = product(operands, tiles[tile], register, row, column);
                     error += (f64::from(sum) - expected).powi(2);
@@ -99,7 +103,13 @@ fn the_emulation_is_near_float64_in_every_form() {
 }
 
 /// A sum in float64.
-fn product(operands: &Operands<'_>, tile: usize, register: usize, row: usize, column: usize) -> f64 {
+fn product(
+    operands: &Operands<'_>,
+    tile: usize,
+    register: usize,
+    row: usize,
+    column: usize,
+) -> f64 {
     let mut sum = 0.0;
     for (k, step) in operands.steps.iter().enumerate() {
         for pair in 0..LINE {

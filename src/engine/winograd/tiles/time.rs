@@ -5,14 +5,14 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::super::amx::Registers;
-use crate::engine::cpu::buffer::{LINE, Span};
 use super::super::filters::PIECE;
 use super::super::kind::*;
 use super::super::products::{Product, Products, Vectors};
-use crate::engine::cpu::simd::{Isa, NEAR, Simd, WithSimd, kernel, load, prefetch};
-use crate::engine::cpu::threads::{Crew, PerThread, share};
 use super::super::transforms::{input, output};
 use super::{Block, Point, upto};
+use crate::engine::cpu::buffer::{LINE, Span};
+use crate::engine::cpu::simd::{Isa, NEAR, Simd, WithSimd, kernel, load, prefetch};
+use crate::engine::cpu::threads::{Crew, PerThread, share};
 use std::ops::Range;
 
 impl Block<'_> {
