@@ -102,17 +102,20 @@ impl WithSimd for Products<'_> {
             for row in 0..self.rows {
                 let pixels: [[f32; LINE]; 2] = numbers(s, &tile[row * self.stride..][..LINE]);
                 for lane in (0..LINE).step_by(S::F32_LANES) {
-                    let mut chains = [s.splat_f32s(0.0); 2];
-                    for pair in 0..ROWS {
-                        for half in 0..2 {
-                            let pixel = s.splat_f32s(pixels[half][pair]);
-                            let filter = load::<S>(&filters[half], pair * LINE + lane);
-                            chains[half] = s.mul_add_f32s(pixel, filter, chains[half]);
-                        }
+                    let (mut even, mut odd) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
+                    let of_filters = filters[0]
+                        .chunks_exact(LINE)
+                        .zip(filters[1].chunks_exact(LINE));
+                    let of_pixels = pixels[0].iter().zip(&pixels[1]);
+                    for (pixel, filter) in of_pixels.zip(of_filters) {
+                        even =
+                            s.mul_add_f32s(s.splat_f32s(*pixel.0), load::<S>(filter.0, lane), even);
+                        odd =
+                            s.mul_add_f32s(s.splat_f32s(*pixel.1), load::<S>(filter.1, lane), odd);
                     }
                     let at = row * LINE + lane;
                     let sum = load::<S>(sums, at);
-                    let both = s.add_f32s(chains[0], chains[1]);
+                    let both = s.add_f32s(even, odd);
                     store::<S>(sums, at, s.add_f32s(sum, both));
                 }
             }
