@@ -10,6 +10,7 @@ use super::super::unit::{Block, GROUP, Operands, Registers, SUMS, Unit};
 use crate::engine::cpu::amx::ROWS;
 use crate::engine::cpu::buffer::LINE;
 use crate::engine::cpu::simd::{Isa, Simd, WithSimd, load, store};
+use pulp::bytemuck::cast;
 use std::ops::Range;
 
 /// The emulated unit.
@@ -98,20 +99,20 @@ impl WithSimd for Products<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let filters: [[f32; REGISTER]; 2] = numbers(s, self.filters);
+        let (filter_evens, _) = S::as_simd_f32s(&filters[0]);
+        let (filter_odds, _) = S::as_simd_f32s(&filters[1]);
+        let vectors = LINE / S::F32_LANES;
         for (tile, sums) in self.tiles.iter().zip(self.sums) {
             for row in 0..self.rows {
                 let pixels: [[f32; LINE]; 2] = numbers(s, &tile[row * self.stride..][..LINE]);
                 for lane in (0..LINE).step_by(S::F32_LANES) {
                     let (mut even, mut odd) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
-                    let of_filters = filters[0]
-                        .chunks_exact(LINE)
-                        .zip(filters[1].chunks_exact(LINE));
-                    let of_pixels = pixels[0].iter().zip(&pixels[1]);
-                    for (pixel, filter) in of_pixels.zip(of_filters) {
+                    // Plain loops: builds for tests inline little.
+                    for pair in 0..ROWS {
+                        let at = pair * vectors + lane / S::F32_LANES;
                         even =
-                            s.mul_add_f32s(s.splat_f32s(*pixel.0), load::<S>(filter.0, lane), even);
-                        odd =
-                            s.mul_add_f32s(s.splat_f32s(*pixel.1), load::<S>(filter.1, lane), odd);
+                            s.mul_add_f32s(s.splat_f32s(pixels[0][pair]), filter_evens[at], even);
+                        odd = s.mul_add_f32s(s.splat_f32s(pixels[1][pair]), filter_odds[at], odd);
                     }
                     let at = row * LINE + lane;
                     let sum = load::<S>(sums, at);
@@ -127,12 +128,14 @@ impl WithSimd for Products<'_> {
 #[inline(always)]
 fn numbers<S: Simd, const N: usize>(s: S, words: &[f32]) -> [[f32; N]; 2] {
     let mut numbers = [[0.0; N]; 2];
-    let smallest = s.splat_f32s(f32::MIN_POSITIVE);
+    let exponent = s.splat_u32s(0x7f80_0000);
+    let zero = s.splat_u32s(0);
     for at in (0..N).step_by(S::F32_LANES) {
         let halves = widen(s, load::<S>(words, at));
         for half in 0..2 {
-            let is_small = s.less_than_f32s(s.abs_f32s(halves[half]), smallest);
-            let number = s.select_f32s(is_small, s.splat_f32s(0.0), halves[half]);
+            let bits: S::u32s = cast(halves[half]);
+            let is_small = s.equal_u32s(s.and_u32s(bits, exponent), zero);
+            let number = cast(s.select_u32s(is_small, zero, bits));
             store::<S>(&mut numbers[half], at, number);
         }
     }
