@@ -80,10 +80,18 @@ pub(super) struct Operands<'a> {
     /// All steps.
     pub steps: &'a [Step],
     /// Lines of pixels to fetch in each step.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", not(miri))),
+        allow(dead_code, reason = "there is no unit to fetch for")
+    )]
     pub ahead: usize,
     /// Filters, a register per step; those of a second register, and so on, follow.
     pub filters: &'a [f32],
     /// What is read soon after, to be fetched into the second-level cache.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", not(miri))),
+        allow(dead_code, reason = "there is no unit to fetch for")
+    )]
     pub next: &'a [f32],
 }
 

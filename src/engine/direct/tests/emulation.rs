@@ -4,6 +4,11 @@
 //! is added to the sum so far. A bfloat16 number below the smallest normal one is zero to the unit. (So would a sum of products
 //! that small be, which is left out here: no network comes near it.)
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "iterators are slow in builds that inline little"
+)]
+
 use super::super::numbers::widen;
 use super::super::packing::REGISTER;
 use super::super::unit::{Block, GROUP, Operands, Registers, SUMS, Unit};
@@ -107,7 +112,6 @@ impl WithSimd for Products<'_> {
                 let pixels: [[f32; LINE]; 2] = numbers(s, &tile[row * self.stride..][..LINE]);
                 for lane in (0..LINE).step_by(S::F32_LANES) {
                     let (mut even, mut odd) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
-                    // Plain loops: builds for tests inline little.
                     for pair in 0..ROWS {
                         let at = pair * vectors + lane / S::F32_LANES;
                         even =
