@@ -3,14 +3,14 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use eco::engine::winograd::amx::Amx;
-use eco::engine::winograd::buffer::{Buffer, LINE};
+use eco::engine::cpu::amx::Amx;
+use eco::engine::cpu::buffer::{Buffer, LINE};
+use eco::engine::cpu::simd::Isa;
+use eco::engine::cpu::threads::Crew;
 use eco::engine::winograd::convolution::{Convolution, Job};
 use eco::engine::winograd::filters;
 use eco::engine::winograd::gemm::{Epilogue, Gemm};
 use eco::engine::winograd::kind::Kind;
-use eco::engine::winograd::simd::Isa;
-use eco::engine::winograd::threads::Crew;
 use eco::engine::winograd::tiles::Block;
 use eco::engine::winograd::view::{Shape, View};
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use driver::{clip, folder, output};
+use eco::engine::{Device, Precision, precisions};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -254,12 +255,55 @@ fn an_error_names_the_flag_that_helps() {
     let demo = ["classify", "clip", "--weights", "demo", "--device", "cpu"];
     for (args, flag) in [
         (&["--window", "1s"][..], "--fps RATE"),
-        (&["--precision", "bf16"], "--device cuda"),
+        (&["--precision", "fp16"], "--device cuda"),
+        (
+            &["--engine", "winograd", "--precision", "bf16"],
+            "leave --engine",
+        ),
         (&["--ffmpeg", "nowhere", "clip.mp4"], "--ffmpeg PATH"),
     ] {
         let (_, _, stderr) = eco(folder.path(), demo.iter().chain(args));
         assert!(stderr.contains(flag), "{args:?}: {stderr}");
     }
+}
+
+/// Where the CPU has no AMX, the one error says what is missing and what to use; where it has, the answer says what it was
+/// computed with.
+#[test]
+fn bfloat16_on_a_cpu_takes_amx() {
+    let folder = folder();
+    clip(folder.path(), "clip", 4);
+    let args = [
+        "classify",
+        "clip",
+        "--weights",
+        "demo",
+        "--device",
+        "cpu",
+        "--segments",
+        "4",
+        "--precision",
+        "bf16",
+        "--format",
+        "json",
+        "-v",
+    ];
+    let (code, stdout, stderr) = eco(folder.path(), args);
+    if precisions(Device::Cpu).contains(&Precision::Bf16) {
+        assert_eq!(code, 0, "{stderr}");
+        let rows: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(
+            (&rows[0]["engine"], &rows[0]["precision"]),
+            (&"direct".into(), &"bf16".into())
+        );
+        assert!(stderr.contains("direct on cpu"), "{stderr}");
+        return;
+    }
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    for part in ["AMX-BF16, which", "fp32", "--device cuda"] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+    assert_eq!(stderr.matches("AMX").count(), 1, "{stderr}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 use common::{Tensors, made_once, relative_l2, script};
 use eco::engine::{
     BeforeLastStage, ClipBatch, Device, Engine, EngineChoice, EngineKind, EngineOptions, Libtorch,
-    Observed, Output, Precision, Winograd, build,
+    Observed, Output, Precision, Winograd, build, precisions,
 };
 use eco::recipe::Architecture;
 use eco::weights::Weights;
@@ -314,18 +314,31 @@ fn a_clip_has_the_same_answer_in_any_place_with_any_threads_and_every_time() {
 }
 
 #[test]
-fn half_precision_is_refused_on_a_cpu() {
-    for &choice in EngineChoice::ALL {
+fn fewer_bits_are_refused_on_a_cpu_except_bfloat16_by_the_engine_that_has_it() {
+    let error = |choice, precision| {
         let made = built(&EngineOptions {
             choice,
-            precision: Precision::Bf16,
+            precision,
             ..EngineOptions::default()
         });
-        let error = made.err().unwrap().to_string();
-        assert_eq!(
-            error,
-            "precision bf16 is for CUDA devices; a CPU computes in fp32"
-        );
+        made.err().map(|error| error.to_string())
+    };
+    for &choice in EngineChoice::ALL {
+        for precision in [Precision::Fp16, Precision::Tf32] {
+            let message = format!(
+                "precision {precision} is for CUDA devices; a CPU computes in fp32, one with AMX-BF16 in bf16 too"
+            );
+            assert_eq!(error(choice, precision), Some(message));
+        }
+    }
+    for choice in [EngineChoice::Libtorch, EngineChoice::Winograd] {
+        let error = error(choice, Precision::Bf16).unwrap();
+        let expected = format!("the {choice} engine computes in fp32 on a CPU");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    match error(EngineChoice::Auto, Precision::Bf16) {
+        None => assert!(precisions(Device::Cpu).contains(&Precision::Bf16)),
+        Some(error) => assert!(error.contains("AMX-BF16, which"), "{error}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use eco::clip::{Position, Turns};
-use eco::engine::{ClipBatch, Device, Engine, EngineKind, Maps, Output, Result};
+use eco::engine::{ClipBatch, Device, Engine, EngineKind, Maps, Output, Precision, Result};
 use eco::network::Network;
 use eco::random::Draws;
 use eco::recipe::{Architecture, FRAME_SIZE, Preprocess};
@@ -159,6 +159,10 @@ impl Engine for Numbers {
 
     fn device(&self) -> Device {
         Device::Cpu
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::Fp32
     }
 
     fn network(&self) -> &Network {

@@ -36,6 +36,7 @@ fn prediction(clip: &str) -> Prediction {
             forward_ms: 182.25,
         }),
         engine: "libtorch".into(),
+        precision: "fp32".into(),
         decoder: None,
     }
 }

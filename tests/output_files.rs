@@ -35,6 +35,7 @@ fn row(clip: &str) -> Prediction {
         logits: None,
         timings: Some(Timings::default()),
         engine: "libtorch".into(),
+        precision: "fp32".into(),
         decoder: None,
     }
 }
@@ -57,7 +58,8 @@ fn write_table(path: &Path, content: Content) {
     let columns = ["left", "right, \"up\"", "down"]
         .map(str::to_owned)
         .to_vec();
-    let mut table = ValuesFile::create(path, content, columns).unwrap();
+    let table = ValuesFile::create(path, content, columns).unwrap();
+    let mut table = table.computed_in("bf16");
     table
         .add(&Row::Answer(row("a, b")), &[0.1, 1.0e-30, 16_777_217.0])
         .unwrap();
@@ -93,6 +95,7 @@ fn a_safetensors_table_carries_the_names_of_its_clips() {
     let about = metadata.metadata().as_ref().unwrap();
     assert_eq!(about["clips"], r#"["a, b","c"]"#);
     assert_eq!(about["ranges"], "[null,[8,16]]");
+    assert_eq!(about["precision"], "bf16");
     assert_eq!(about["columns"], r#"["left","right, \"up\"","down"]"#);
 }
 
@@ -121,7 +124,7 @@ print(a.tolist(), a.dtype, a.flags['C_CONTIGUOUS'])";
     let names = fs::read_to_string(folder.path().join("scores.clips.json")).unwrap();
     assert_eq!(
         names,
-        "{\"clips\":[\"a, b\",\"c\"],\"ranges\":[null,[8,16]],\"rows\":[0,1]}\n"
+        "{\"clips\":[\"a, b\",\"c\"],\"precision\":\"bf16\",\"ranges\":[null,[8,16]],\"rows\":[0,1]}\n"
     );
 }
 

@@ -41,6 +41,7 @@ fn answer(clip: &str, label: &str, score: f32, forward_ms: f64) -> Row {
             forward_ms,
         }),
         engine: "libtorch".into(),
+        precision: "fp32".into(),
         decoder: None,
     })
 }

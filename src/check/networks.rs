@@ -5,6 +5,7 @@ use super::inputs::{clips, distance, first};
 use super::{Options, Result};
 use crate::engine::{
     self, ClipBatch, Device, Engine, EngineChoice, EngineOptions, Precision, Winograd, build,
+    precisions,
 };
 use crate::recipe::Architecture;
 use crate::weights::Weights;
@@ -41,14 +42,6 @@ pub(super) fn check(options: &Options, found: &mut dyn FnMut(Finding)) -> Result
     Ok(())
 }
 
-/// What a device computes with.
-fn precisions(device: Device) -> &'static [Precision] {
-    match device {
-        Device::Cpu => &[Precision::Fp32],
-        Device::Cuda(_) => Precision::ALL,
-    }
-}
-
 fn check_precision(
     options: &Options,
     weights: &Weights,
@@ -63,7 +56,11 @@ fn check_precision(
         network,
         weights,
         &EngineOptions {
-            choice: EngineChoice::Libtorch,
+            // On the CPU, bfloat16 has an engine of its own.
+            choice: match (options.device, precision) {
+                (Device::Cpu, Precision::Bf16) => EngineChoice::Auto,
+                _ => EngineChoice::Libtorch,
+            },
             device: options.device,
             precision: *precision,
             threads: options.threads,

@@ -33,6 +33,7 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     let mut settings = Facts::default();
     let runs = format!("{} on {}", engine.kind(), engine.device());
     settings.add("Engine", Some(runs));
+    settings.add("Precision", Some(engine.precision()));
     settings.add("Threads", Some(recogniser.threads()));
     settings.add("Views per batch", Some(recogniser.batch()));
     settings.add("Segments", Some(engine.segments()));

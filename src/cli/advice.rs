@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::clip::ClipError;
-use crate::engine::{self, DeviceError};
+use crate::engine::{self, DeviceError, cpu};
 use crate::recognise::{Answer, Outcome, RecogniseError};
 use crate::weights::LoadError;
 use crate::weights::locate::LocateError;
@@ -72,7 +72,10 @@ fn for_engine(error: &engine::Error) -> Option<&'static str> {
         engine::Error::OutOfMemory(_) => {
             Some("a smaller --batch takes less, and so does --precision fp16")
         }
-        engine::Error::Precision(_) => Some("leave --precision out, or use --device cuda"),
+        engine::Error::Precision(_) | engine::Error::Cpu(cpu::Error::NoAmx(_)) => {
+            Some("leave --precision out, or use --device cuda")
+        }
+        engine::Error::Bf16(_) => Some("leave --engine or --precision out, or use --device cuda"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use super::advice;
 use super::say::say;
-use crate::engine;
+use crate::engine::{self, cpu};
 use crate::recognise::{InputError, RecogniseError};
 use crate::text::is_broken_pipe;
 use crate::weights::locate::LocateError;
@@ -146,9 +146,11 @@ pub(super) fn code_of_class(class: ErrorClass) -> u8 {
 
 fn code_of_engine(error: &engine::Error) -> Option<u8> {
     match error {
-        engine::Error::Device(_) | engine::Error::Precision(_) | engine::Error::NoLibtorch(_) => {
-            Some(USAGE)
-        }
+        engine::Error::Device(_)
+        | engine::Error::Precision(_)
+        | engine::Error::Bf16(_)
+        | engine::Error::Cpu(cpu::Error::NoAmx(_))
+        | engine::Error::NoLibtorch(_) => Some(USAGE),
         _ => None,
     }
 }

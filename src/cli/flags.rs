@@ -128,7 +128,7 @@ pub(super) struct EngineFlags {
     /// The engine: libtorch (any device), winograd (CPUs), or auto (winograd on a CPU with AVX2 and FMA, else libtorch)
     #[arg(long, value_parser = one_of(EngineChoice::ALL, EngineChoice::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub engine: EngineChoice,
-    /// Number format of the computation: fp32, or on a GPU tf32, fp16 or bf16
+    /// Number format of the computation: fp32; bf16 on a GPU, or on a CPU with AMX; tf32 or fp16 on a GPU
     #[arg(long, value_parser = one_of(Precision::ALL, Precision::name), default_value_t, hide_possible_values = true, help_heading = RUNNING)]
     pub precision: Precision,
     /// Views per batch [default: 1 on the CPU, 8 on a GPU]

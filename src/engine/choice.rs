@@ -1,6 +1,8 @@
 //! Which engine runs the network: chosen before anything is read, so that each makes of the weights only what it needs.
 
+use super::cpu::amx::Amx;
 use super::device::Device;
+use super::direct;
 use super::error::{Error, Result};
 use super::interface::{ClipBatch, Engine, EngineKind, Observed};
 use super::precision::Precision;
@@ -12,7 +14,7 @@ use crate::weights::Weights;
 /// Which engine the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
-    /// The Winograd engine on a CPU with AVX2 and FMA, libtorch elsewhere.
+    /// The Winograd engine on a CPU with AVX2 and FMA, libtorch elsewhere; in bfloat16 on a CPU, direct convolutions on AMX.
     #[default]
     Auto,
     /// PyTorch's library: any device.
@@ -66,6 +68,11 @@ impl EngineOptions {
         match self.choice {
             EngineChoice::Winograd => EngineKind::Winograd,
             EngineChoice::Libtorch => EngineKind::Libtorch,
+            EngineChoice::Auto
+                if self.device == Device::Cpu && self.precision == Precision::Bf16 =>
+            {
+                EngineKind::Direct
+            }
             EngineChoice::Auto if !cfg!(feature = "libtorch") => EngineKind::Winograd,
             EngineChoice::Auto
                 if self.device == Device::Cpu && Winograd::is_fast_here() && !few =>
@@ -77,32 +84,41 @@ impl EngineOptions {
     }
 }
 
+/// What the engines compute with on a device of this machine.
+pub fn precisions(device: Device) -> &'static [Precision] {
+    match device {
+        Device::Cpu if Amx::detect().is_some() => &[Precision::Fp32, Precision::Bf16],
+        Device::Cpu => &[Precision::Fp32],
+        Device::Cuda(_) => Precision::ALL,
+    }
+}
+
 /// The engine that runs `network` with the tensors of `weights`, which are not needed afterwards.
 ///
 /// # Errors
-/// Winograd on another device than the CPU, half precision on a CPU, libtorch in a program without it, and what making the
-/// engine reports.
+/// Winograd on another device than the CPU, another precision than an engine has on a CPU, libtorch in a program without it, and
+/// what making the engine reports.
 pub fn build(
     network: Network,
     weights: &Weights,
     options: &EngineOptions,
 ) -> Result<Box<dyn Engine>> {
     let EngineOptions {
-        device, precision, ..
+        device,
+        precision,
+        threads,
+        ..
     } = *options;
-    if device == Device::Cpu && precision != Precision::Fp32 {
-        return Err(Error::Precision(precision));
-    }
-    if options.kind() == EngineKind::Libtorch {
-        return libtorch(network, weights, device, precision);
-    }
-    match device {
-        Device::Cpu => Ok(Box::new(Winograd::compile(
-            network,
-            weights,
-            options.threads,
-        )?)),
-        Device::Cuda(_) => Err(Error::Device(device)),
+    let kind = options.kind();
+    match (device, precision, kind) {
+        (Device::Cpu, Precision::Bf16, EngineKind::Direct) => {
+            direct::compile(network, weights, threads)
+        }
+        (Device::Cpu, Precision::Bf16, _) => Err(Error::Bf16(kind.name())),
+        (Device::Cpu, Precision::Tf32 | Precision::Fp16, _) => Err(Error::Precision(precision)),
+        (_, _, EngineKind::Libtorch) => libtorch(network, weights, device, precision),
+        (Device::Cpu, ..) => Ok(Box::new(Winograd::compile(network, weights, threads)?)),
+        (Device::Cuda(_), ..) => Err(Error::Device(device)),
     }
 }
 

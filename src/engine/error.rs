@@ -1,6 +1,6 @@
+use super::cpu;
 use super::device::Device;
 use super::precision::Precision;
-use super::winograd;
 use crate::network;
 use crate::weights::UnusableWeights;
 
@@ -13,15 +13,22 @@ pub enum Error {
     /// A tensor cannot be read.
     #[error(transparent)]
     Weights(#[from] UnusableWeights),
-    /// The Winograd engine refuses.
+    /// An engine of the CPU refuses.
     #[error(transparent)]
-    Winograd(#[from] winograd::Error),
+    Cpu(#[from] cpu::Error),
     /// The Winograd engine computes on the CPU only.
     #[error("the winograd engine runs on the CPU, not on {0}; the libtorch engine does")]
     Device(Device),
-    /// Fewer bits are for GPUs: libtorch lacks some operators for them on the CPU, and the Winograd engine all.
-    #[error("precision {0} is for CUDA devices; a CPU computes in fp32")]
+    /// These are for GPUs: no engine has them on the CPU.
+    #[error(
+        "precision {0} is for CUDA devices; a CPU computes in fp32, one with AMX-BF16 in bf16 too"
+    )]
     Precision(Precision),
+    /// On the CPU one engine alone computes in bfloat16.
+    #[error(
+        "the {0} engine computes in fp32 on a CPU; for bf16 there is an engine of its own, which auto takes"
+    )]
+    Bf16(&'static str),
     /// This program was built without the `libtorch` feature.
     #[error("this eco was built without libtorch, which {0} needs")]
     NoLibtorch(&'static str),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use super::error::{Error, Result};
+use super::precision::Precision;
 use crate::network::{Module, Network};
 use crate::recipe::{CHANNELS, FRAME_SIZE};
 use crate::text::names;
@@ -19,11 +20,14 @@ pub enum EngineKind {
     Libtorch,
     /// Winograd convolutions on the CPU in float32.
     Winograd,
+    /// Direct convolutions on the CPU in bfloat16, on AMX.
+    Direct,
 }
 
 names!(EngineKind {
     Libtorch = "libtorch",
     Winograd = "winograd",
+    Direct = "direct",
 });
 
 /// Preprocessed clips side by side: `[clips, segments, 3, 224, 224]`, row-major.
@@ -167,6 +171,9 @@ pub trait Engine: Send {
 
     /// Where it runs.
     fn device(&self) -> Device;
+
+    /// What it computes with.
+    fn precision(&self) -> Precision;
 
     /// What it runs.
     fn network(&self) -> &Network;

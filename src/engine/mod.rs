@@ -1,12 +1,14 @@
 //! Engines: ways to run the network on a device, all with one interface.
 //!
-//! An engine is chosen first ([`EngineOptions`]) and then made from the weights by [`build`]: the CPU engine compiles the
-//! plan of the network, `libtorch` makes tensors of its own. Without the Cargo feature `libtorch` there is the CPU engine
-//! alone.
+//! An engine is chosen first ([`EngineOptions`]) and then made from the weights by [`build`]: those of the CPU, `winograd` in
+//! float32 and `direct` in bfloat16, compile the plan of the network, `libtorch` makes tensors of its own. Without the Cargo
+//! feature `libtorch` there are those of the CPU alone. What they have in common is in `cpu`.
 
 mod choice;
+pub mod cpu;
 mod cuda;
 mod device;
+mod direct;
 mod error;
 mod interface;
 #[cfg(feature = "libtorch")]
@@ -15,7 +17,7 @@ mod plan;
 mod precision;
 pub mod winograd;
 
-pub use choice::{EngineChoice, EngineOptions, bound_libtorch_threads, build, observe};
+pub use choice::{EngineChoice, EngineOptions, bound_libtorch_threads, build, observe, precisions};
 pub use device::{Device, DeviceError, DeviceRequest, Memory};
 pub use error::{Error, Result};
 pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed, Output};

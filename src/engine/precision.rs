@@ -10,7 +10,7 @@ pub enum Precision {
     Tf32,
     /// 16 bits with a 10-bit fraction: for GPUs.
     Fp16,
-    /// 16 bits with the range of 32.
+    /// 16 bits with the range of 32: for GPUs, and for CPUs with AMX.
     Bf16,
 }
 

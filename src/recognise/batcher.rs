@@ -239,7 +239,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
-    use crate::engine::{Device, EngineKind, Maps};
+    use crate::engine::{Device, EngineKind, Maps, Precision};
     use crate::network::Network;
     use crate::recipe::Architecture;
 
@@ -268,6 +268,10 @@ mod tests {
 
         fn device(&self) -> Device {
             Device::Cpu
+        }
+
+        fn precision(&self) -> Precision {
+            Precision::Fp32
         }
 
         fn network(&self) -> &Network {

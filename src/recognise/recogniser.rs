@@ -145,6 +145,7 @@ impl Recogniser {
             options: shown,
             labels: &self.labels,
             engine: self.engine.kind().to_string(),
+            precision: self.engine.precision(),
             parts: self.options().selects_parts(),
         };
         maker.row(answer)

@@ -149,6 +149,9 @@ pub struct Prediction {
     pub timings: Option<Timings>,
     /// What ran the network.
     pub engine: String,
+    /// What it computed with.
+    #[serde(default)]
+    pub precision: String,
     /// What decoded the source, `libav` or `ffmpeg`, where it is a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoder: Option<String>,

@@ -6,6 +6,7 @@ use super::{
     Answer, ClipName, FrameRange, Labels, Outcome, Prediction, Row, RowError, Scores, Timings,
 };
 use crate::clip::{ClipError, Loaded};
+use crate::engine::Precision;
 
 /// What rows show.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub(super) struct RowMaker<'a> {
     pub labels: &'a Labels,
     /// The engine's name.
     pub engine: String,
+    /// What it computes with.
+    pub precision: Precision,
     /// Whether answers are about parts of clips, so that rows state the part.
     pub parts: bool,
 }
@@ -111,6 +114,7 @@ impl RowMaker<'_> {
                 forward_ms: rounded(forward.as_secs_f64() * 1e3, 1e3),
             }),
             engine: self.engine.clone(),
+            precision: self.precision.to_string(),
             decoder: loaded
                 .decoder
                 .as_ref()

@@ -55,7 +55,8 @@ enum Form {
 ///
 /// A safetensors file holds one float32 tensor; its metadata has `clips`, a JSON list with the path of each line, `rows`, a list of
 /// the rows of the output that they belong to, from 0, and `ranges`, a list of `[first frame, frame after the last]` or `null`, when a line is a part of a clip. A .npy file cannot
-/// carry names: they are in a JSON file beside it, `NAME.clips.json` for `NAME.npy`.
+/// carry names: they are in a JSON file beside it, `NAME.clips.json` for `NAME.npy`. Either says what the network computed with, as
+/// `precision`, if that is given.
 #[derive(Debug)]
 pub struct ValuesFile {
     target: NewFile,
@@ -67,6 +68,8 @@ pub struct ValuesFile {
     values: BufWriter<File>,
     clips: Vec<String>,
     ranges: Vec<Option<[usize; 2]>>,
+    /// What the network computed with, where that is said.
+    precision: Option<String>,
     /// Which row of the output each line of values belongs to.
     rows: Vec<usize>,
     /// Rows of the output so far.
@@ -95,6 +98,7 @@ impl ValuesFile {
             values: scratch(path)?,
             clips: Vec::new(),
             ranges: Vec::new(),
+            precision: None,
             rows: Vec::new(),
             seen: 0,
         })
@@ -123,6 +127,15 @@ impl ValuesFile {
         write().map_err(|source| self.target.failed(source))
     }
 
+    /// Says what the network computed with, such as `fp32`.
+    #[must_use]
+    pub fn computed_in(self, precision: impl std::fmt::Display) -> Self {
+        Self {
+            precision: Some(precision.to_string()),
+            ..self
+        }
+    }
+
     /// Counts a row that has no values.
     pub fn skip(&mut self) {
         self.seen += 1;
@@ -136,7 +149,10 @@ impl ValuesFile {
         self.assemble()
             .map_err(|source| self.target.failed(source))?;
         if let Some(mut names) = self.names {
-            let list = serde_json::json!({ "clips": self.clips, "ranges": self.ranges, "rows": self.rows });
+            let mut list = serde_json::json!({ "clips": self.clips, "ranges": self.ranges, "rows": self.rows });
+            if let Some(precision) = &self.precision {
+                list["precision"] = precision.as_str().into();
+            }
             writeln!(names, "{list}").map_err(|source| names.failed(source))?;
             names.finish()?;
         }
@@ -197,6 +213,9 @@ impl ValuesFile {
         ]);
         if self.ranges.iter().any(Option::is_some) {
             about.insert("ranges".to_owned(), json(serde_json::json!(self.ranges)));
+        }
+        if let Some(precision) = &self.precision {
+            about.insert("precision".to_owned(), precision.clone());
         }
         let shape = vec![self.clips.len(), self.columns.len()];
         let bytes = shape.iter().product::<usize>() * size_of::<f32>();

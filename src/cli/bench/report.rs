@@ -49,6 +49,7 @@ pub(super) struct Report {
     classes: usize,
     weights: String,
     engine: String,
+    precision: String,
     device: String,
     threads: usize,
     segments: usize,
@@ -75,6 +76,7 @@ impl Report {
             classes: weights.classes(),
             weights: weights.source().to_string(),
             engine: engine.kind().to_string(),
+            precision: engine.precision().to_string(),
             device: engine.device().to_string(),
             threads: recogniser.threads(),
             segments: engine.segments(),
@@ -126,12 +128,13 @@ impl Report {
         let threads = counted(self.threads, "thread", "threads");
         let Self {
             engine,
+            precision,
             device,
             segments,
             batch,
             ..
         } = self;
-        format!("{engine} on {device}, {threads}, {segments} segments, batch {batch}")
+        format!("{engine} on {device}, {precision}, {threads}, {segments} segments, batch {batch}")
     }
 
     /// One JSON object on standard output.
@@ -151,6 +154,7 @@ impl Report {
                 self.network.clone(),
                 self.weights.clone(),
                 self.engine.clone(),
+                self.precision.clone(),
                 self.device.clone(),
                 self.threads.to_string(),
                 self.segments.to_string(),
@@ -168,10 +172,11 @@ impl Report {
     }
 }
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
     "network",
     "weights",
     "engine",
+    "precision",
     "device",
     "threads",
     "segments",

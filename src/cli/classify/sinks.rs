@@ -60,6 +60,8 @@ impl Sinks {
             let labels = recogniser.labels().all(weights.classes());
             ValuesFile::create(path, Content::Scores, labels)
         });
+        let precision = recogniser.engine().precision();
+        let computed = |file: ValuesFile| file.computed_in(precision);
         Ok(Self {
             rows: match &output {
                 Some(file) => flags.format.writer(file.clone(), TextStyle::default()),
@@ -70,8 +72,8 @@ impl Sinks {
             clips,
             written: 0,
             notes: Vec::new(),
-            features: features.transpose()?,
-            scores: scores.transpose()?,
+            features: features.transpose()?.map(computed),
+            scores: scores.transpose()?.map(computed),
             sheet: flags.sheet.clone(),
         })
     }

@@ -25,8 +25,8 @@ pub(super) struct Sinks {
     events: Vec<EventFile>,
     report: Option<(PathBuf, ReportPage)>,
     overlay: Option<Overlay>,
-    /// The engine's name, for the report.
-    engine: String,
+    /// The engine's name and what it computes with, for the report.
+    engine: [String; 2],
     labels: Labels,
     topk: usize,
     names_sources: bool,
@@ -65,7 +65,10 @@ impl Sinks {
             events: events.collect::<Result<_, _>>()?,
             report: report.transpose()?,
             overlay: overlay.transpose()?,
-            engine: recogniser.engine().kind().to_string(),
+            engine: [
+                recogniser.engine().kind().to_string(),
+                recogniser.engine().precision().to_string(),
+            ],
             labels: recogniser.labels().clone(),
             topk: output.topk,
             names_sources: args.sources.len() > 1,
@@ -202,7 +205,11 @@ impl Sinks {
 
     fn segment(&mut self, segment: Option<Segment>) -> anyhow::Result<()> {
         if let (Some((_, page)), Some(segment)) = (&mut self.report, segment) {
-            let row = segment.row(&self.engine, &self.labels, self.topk);
+            let row = segment.row(
+                self.engine.each_ref().map(String::as_str),
+                &self.labels,
+                self.topk,
+            );
             page.add_several(&row, &segment.pictures(), segment.steps())?;
         }
         Ok(())

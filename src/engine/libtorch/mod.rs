@@ -157,6 +157,10 @@ impl Engine for Libtorch {
         self.device
     }
 
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
     fn network(&self) -> &Network {
         &self.network
     }

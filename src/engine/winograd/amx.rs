@@ -7,102 +7,21 @@
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::buffer::LINE;
-use std::marker::PhantomData;
+use crate::engine::cpu::amx::{Amx, Configured};
+use crate::engine::cpu::buffer::LINE;
 
-/// Rows of a register. The left matrix has a multiple of it.
-pub const ROWS: usize = 16;
-/// Numbers along the depth that are multiplied at a time.
-pub const CHUNK: usize = 2 * LINE;
+pub use crate::engine::cpu::amx::{CHUNK, ROWS};
+
 /// Parts of a float.
 pub const PARTS: usize = 3;
 
-/// Leave to use the unit. A value exists only where the process may use the unit, or where it is emulated, for tests.
-#[derive(Clone, Copy, Debug)]
-pub struct Amx {
-    emulated: bool,
-}
+/// This thread's registers, all of them with 16 rows.
+pub struct Registers(Configured);
 
-impl Amx {
-    /// Asks for the unit. It is there if the processor has it, with AVX-512, and the system is Linux 5.16 or later.
-    pub fn detect() -> Option<Self> {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
-        {
-            use std::arch::x86_64::{__cpuid, __cpuid_count};
-            // AMX-TILE and AMX-BF16, in EDX of leaf 7.
-            const FEATURES: u32 = 1 << 24 | 1 << 22;
-            // The arguments of arch_prctl(2): ARCH_REQ_XCOMP_PERM, and the state of the registers.
-            const PERMISSION: [libc::c_ulong; 2] = [0x1023, 18];
-            let [code, state] = PERMISSION;
-            let vectors = matches!(pulp::Arch::new(), pulp::Arch::V4(_));
-            #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
-            // SAFETY: every x86-64 processor has the instruction.
-            let present =
-                unsafe { __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & FEATURES == FEATURES };
-            // SAFETY: the call changes nothing but the permission.
-            if vectors
-                && present
-                && unsafe { libc::syscall(libc::SYS_arch_prctl, code, state) } == 0
-            {
-                return Some(Self { emulated: false });
-            }
-        }
-        None
-    }
-
-    /// The same in plain Rust; sums are added up in another order.
-    #[cfg(test)]
-    pub fn emulated() -> Self {
-        Self { emulated: true }
-    }
-
-    /// Prepares this thread's registers, until the answer is dropped.
-    pub fn configure(self) -> Registers {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if !self.emulated {
-            #[repr(align(64))]
-            struct Configuration([u8; 64]);
-            /// Palette 1. Eight registers of 64 bytes per row, 16 bits each from byte 16 on, and 16 rows, from byte 48 on.
-            static WHOLE: Configuration = {
-                let mut bytes = [0; 64];
-                bytes[0] = 1;
-                let mut register = 0;
-                while register < 8 {
-                    bytes[16 + 2 * register] = (LINE * size_of::<f32>()) as u8;
-                    bytes[48 + register] = ROWS as u8;
-                    register += 1;
-                }
-                Configuration(bytes)
-            };
-            // SAFETY: the unit is there (an Amx exists), and this is a valid configuration of it.
-            unsafe {
-                std::arch::asm!(
-                    "ldtilecfg [{}]",
-                    in(reg) WHOLE.0.as_ptr(),
-                    options(nostack, preserves_flags, readonly),
-                );
-            }
-        }
-        Registers {
-            emulated: self.emulated,
-            thread: PhantomData,
-        }
-    }
-}
-
-/// This thread's registers, prepared.
-pub struct Registers {
-    emulated: bool,
-    thread: PhantomData<*const ()>,
-}
-
-impl Drop for Registers {
-    fn drop(&mut self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if !self.emulated {
-            // SAFETY: the unit is there.
-            unsafe { std::arch::asm!("tilerelease", options(nostack, preserves_flags, nomem)) }
-        }
+impl Registers {
+    /// Prepares them.
+    pub fn new(amx: Amx) -> Self {
+        Self(amx.configure(ROWS))
     }
 }
 
@@ -214,7 +133,7 @@ impl Registers {
         let (rows, chunks) = (c.len() / columns, b.len() / (PARTS * LINE * columns));
         assert!(rows.is_multiple_of(ROWS) && rows <= 2 * ROWS && chunks > 0);
         assert!((PARTS * chunks - 1) * plane + rows * LINE <= a.len());
-        if self.emulated {
+        if self.0.is_emulated() {
             return emulate(a, plane, b, c, columns, add);
         }
         assert!(columns == 2 * LINE);

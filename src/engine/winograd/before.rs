@@ -1,11 +1,11 @@
 //! Up to the last stage, for training that stage alone.
 
 use super::compile::Compiler;
-use super::error::Error;
 use super::frames::{FrameMemory, FrameNet};
-use super::simd::Isa;
 use super::steps::{Memory, Program};
-use super::threads::{Crew, pool};
+use crate::engine::cpu::error::Error;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{Crew, pool};
 use crate::engine::error::Result;
 use crate::engine::interface::ClipBatch;
 use crate::engine::plan::Plans;

@@ -8,10 +8,10 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::amx::{CHUNK, PARTS, ROWS, Registers};
-use super::buffer::{LINE, Span};
 use super::filters;
 use super::products::{Product, Products};
-use super::simd::{FAR, Isa, Simd, WithSimd, kernel, prefetch, store};
+use crate::engine::cpu::buffer::{LINE, Span};
+use crate::engine::cpu::simd::{FAR, Isa, Simd, WithSimd, kernel, prefetch, store};
 use pulp::bytemuck::cast;
 
 impl Products for Registers {

@@ -1,23 +1,22 @@
 //! From the plan of a network and its tensors to the compiled network.
 
-use super::amx::Amx;
 use super::convolution::Convolution;
-use super::error::Error;
 use super::filters;
-use super::gemm::Epilogue;
-use super::head::Classifier;
 use super::image::{DEPTH_CHANNELS, DEPTH_SIDE};
 use super::kind::Kind;
 use super::pointwise::Pointwise;
 use super::pooling::AVERAGE;
-use super::simd::Isa;
 use super::steps::{Layer, Program, Step};
-use super::threads::Crew;
+use crate::engine::cpu::amx::Amx;
+use crate::engine::cpu::epilogue::Epilogue;
+use crate::engine::cpu::error::Error;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::tensors::Tensors;
+use crate::engine::cpu::threads::Crew;
 use crate::engine::error::Result;
 use crate::engine::plan::{self, Operator, Part, Place, Plan, Then};
-use crate::network::{BATCH_NORM_EPSILON, Window, window};
+use crate::network::{Window, window};
 use crate::weights::Weights;
-use std::borrow::Cow;
 
 /// The stem, which is computed as a 4x4 convolution of the space-to-depth image.
 const STEM: Window = window(7).stride(2).padding(3);
@@ -35,7 +34,7 @@ pub(super) struct Compiler<'a> {
     /// The threads that share the work.
     pub pool: &'a rayon::ThreadPool,
     /// The tensors.
-    pub weights: &'a Weights,
+    pub tensors: Tensors<'a>,
 }
 
 impl<'a> Compiler<'a> {
@@ -45,7 +44,7 @@ impl<'a> Compiler<'a> {
             isa: Isa::detect(),
             amx: Amx::detect(),
             pool,
-            weights,
+            tensors: Tensors(weights),
         }
     }
 }
@@ -109,7 +108,7 @@ impl Compiler<'_> {
             }
             Operator::MaxPool { window } => Layer::Max(*window),
             Operator::AveragePool { window, part } if *window == AVERAGE => {
-                Layer::Average(self.epilogue(part)?)
+                Layer::Average(self.tensors.epilogue(part)?)
             }
             Operator::AveragePool { part, .. } => {
                 return Err(Error::NoKernel(part.convolution.clone()).into());
@@ -124,26 +123,10 @@ impl Compiler<'_> {
         })
     }
 
-    /// The linear layer called `name`, from `features` values to `classes`.
-    ///
-    /// # Errors
-    /// Tensors that cannot be read.
-    pub(super) fn classifier(
-        &self,
-        name: &str,
-        [features, classes]: [usize; 2],
-    ) -> Result<Classifier> {
-        let read = |part: &str, len| self.tensor(&format!("{name}.{part}"), len);
-        Ok(Classifier {
-            weight: read("weight", classes * features)?.into_owned(),
-            bias: read("bias", classes)?.into_owned(),
-        })
-    }
-
     /// The 7x7 stride-2 stem as a 4x4 convolution of the space-to-depth image, its eighth row and column zero.
     fn stem(&self, part: &Part) -> Result<Convolution> {
         let outputs = part.outputs;
-        let weights = self.weight(part, 3 * 7 * 7)?;
+        let weights = self.tensors.weight(part, 3 * 7 * 7)?;
         let mut regrouped = vec![0.0; outputs * 12 * 16];
         for (row, line) in weights.chunks_exact(7).enumerate() {
             let (output, colour, y) = (row / 21, row / 7 % 3, row % 7);
@@ -152,16 +135,16 @@ impl Compiler<'_> {
                 regrouped[((output * 12 + channel) * 4 + y / 2) * 4 + x / 2] = weight;
             }
         }
-        Ok(self.convolution(Kind::Stem, 12, &[&regrouped], self.epilogue(part)?))
+        Ok(self.convolution(Kind::Stem, 12, &[&regrouped], self.tensors.epilogue(part)?))
     }
 
     /// Convolutions of one input, side by side.
     fn tiles(&self, kind: Kind, parts: &[Part], inputs: usize) -> Result<Convolution> {
         let [space, time] = kind.axes();
         let taps = time.taps * space.taps * space.taps;
-        let weights = self.weights_of(parts, inputs * taps)?;
+        let weights = self.tensors.weights_of(parts, inputs * taps)?;
         let weights: Vec<&[f32]> = weights.iter().map(|weights| &**weights).collect();
-        Ok(self.convolution(kind, inputs, &weights, self.side_by_side(parts)?))
+        Ok(self.convolution(kind, inputs, &weights, self.tensors.side_by_side(parts)?))
     }
 
     fn convolution(
@@ -173,7 +156,7 @@ impl Compiler<'_> {
     ) -> Convolution {
         let transform = || filters::transform(self.isa, Crew::All, kind, inputs, weights);
         let filters = self.pool.install(transform);
-        self.weights.release_pages();
+        self.tensors.0.release_pages();
         Convolution {
             kind,
             inputs,
@@ -186,7 +169,7 @@ impl Compiler<'_> {
 
     /// 1x1 convolutions of one input, side by side.
     fn pointwise(&self, parts: &[Part], from: Place) -> Result<Layer> {
-        let weights = self.weights_of(parts, from.channels)?;
+        let weights = self.tensors.weights_of(parts, from.channels)?;
         let weights: Vec<&[f32]> = weights.iter().map(|weights| &**weights).collect();
         let epilogue = match parts {
             [
@@ -194,71 +177,11 @@ impl Compiler<'_> {
                     then: Then::Pool, ..
                 },
             ] => None,
-            parts => Some(self.side_by_side(parts)?),
+            parts => Some(self.tensors.side_by_side(parts)?),
         };
         let inputs = from.channels;
         let pack = || Pointwise::new(self.isa, Crew::All, inputs, &weights, epilogue);
         Ok(Layer::Pixels(self.pool.install(pack)))
-    }
-
-    fn weights_of(&self, parts: &[Part], per_output: usize) -> Result<Vec<Cow<'_, [f32]>>> {
-        parts
-            .iter()
-            .map(|part| self.weight(part, per_output))
-            .collect()
-    }
-
-    fn weight(&self, part: &Part, per_output: usize) -> Result<Cow<'_, [f32]>> {
-        self.tensor(
-            &format!("{}.weight", part.convolution),
-            part.outputs * per_output,
-        )
-    }
-
-    fn side_by_side(&self, parts: &[Part]) -> Result<Epilogue> {
-        let mut epilogue = Epilogue::default();
-        for part in parts {
-            epilogue.append(self.epilogue(part)?);
-        }
-        Ok(epilogue)
-    }
-
-    /// The bias of a convolution, then its batch norm as `x * scale + shift`, and ReLU.
-    fn epilogue(&self, part: &Part) -> Result<Epilogue> {
-        let outputs = part.outputs;
-        let bias = self.tensor(&format!("{}.bias", part.convolution), outputs)?;
-        let mut epilogue = Epilogue::bias(&bias);
-        let Then::NormRelu(norm) = &part.then else {
-            return Ok(epilogue);
-        };
-        let get = |name: &str| self.tensor(&format!("{norm}.{name}"), outputs);
-        let (weight, bias) = (get("weight")?, get("bias")?);
-        let (mean, variance) = (get("running_mean")?, get("running_var")?);
-        for i in 0..outputs {
-            let deviation = (f64::from(variance[i]) + BATCH_NORM_EPSILON).sqrt();
-            let scale = f64::from(weight[i]) / deviation;
-            epilogue.scale[i] = scale as f32;
-            // The mean of a sum without the convolution's bias.
-            let mean = f64::from(mean[i]) - f64::from(epilogue.bias[i]);
-            epilogue.shift[i] = (f64::from(bias[i]) - mean * scale) as f32;
-            epilogue.floor[i] = 0.0;
-        }
-        Ok(epilogue)
-    }
-
-    /// The float32 values of the tensor `name`, of which there are `expected`.
-    fn tensor(&self, name: &str, expected: usize) -> Result<Cow<'_, [f32]>> {
-        let values = self.weights.floats(name)?;
-        if values.len() != expected {
-            let (name, found) = (name.to_owned(), values.len());
-            return Err(Error::Length {
-                name,
-                found,
-                expected,
-            }
-            .into());
-        }
-        Ok(values)
     }
 }
 

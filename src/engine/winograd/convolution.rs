@@ -1,10 +1,10 @@
 //! A convolution by tiles, as it is planned: what it consists of, and its extents.
 
-use super::amx::Amx;
-use super::buffer::{Buffer, LINE};
 use super::gemm::Epilogue;
 pub use super::kind::Kind;
 use super::view::{Shape, View};
+use crate::engine::cpu::amx::Amx;
+use crate::engine::cpu::buffer::{Buffer, LINE};
 
 /// A convolution ready to run.
 pub struct Convolution {

@@ -1,16 +1,17 @@
 //! The compiled network, and how clips go through it.
 
 use super::compile::Compiler;
-use super::error::Error;
 use super::frames::{FrameMemory, FrameNet, parts};
-use super::head::{Classifier, mean};
-use super::simd::Isa;
 use super::steps::{Memory, Program};
-use super::threads::{Crew, pool, share};
+use crate::engine::cpu::error::Error;
+use crate::engine::cpu::head::{Classifier, mean};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{Crew, pool, share};
 use crate::engine::device::Device;
 use crate::engine::error::Result;
 use crate::engine::interface::{ClipBatch, Engine, EngineKind, Maps, Output};
 use crate::engine::plan::{Plans, Pooled};
+use crate::engine::precision::Precision;
 use crate::network::Network;
 use crate::weights::Weights;
 use std::ops::Range;
@@ -58,6 +59,7 @@ impl Winograd {
             volume: compiler.program(&plans.volume)?,
             features: plans.features.clone(),
             classifier: compiler
+                .tensors
                 .classifier(&plans.head, [network.features(), network.classes()])?,
             network,
             pool,
@@ -133,6 +135,10 @@ impl Engine for Winograd {
 
     fn device(&self) -> Device {
         Device::Cpu
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::Fp32
     }
 
     fn network(&self) -> &Network {

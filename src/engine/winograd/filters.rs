@@ -3,12 +3,12 @@
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::buffer::{Buffer, LINE, Span};
 use super::kind::*;
-use super::simd::{Isa, Simd, WithSimd, kernel, load, store};
-use super::threads::Crew;
 use super::transforms::filter;
 use super::view::Layout;
+use crate::engine::cpu::buffer::{Buffer, LINE, Span};
+use crate::engine::cpu::simd::{Isa, Simd, WithSimd, kernel, load, store};
+use crate::engine::cpu::threads::Crew;
 use std::ops::Range;
 
 /// Inputs per piece: the filters made of a piece's taps stay in the first-level cache.

@@ -1,11 +1,11 @@
 //! The 2D net: frames to maps.
 
 use super::compile::Compiler;
-use super::head::mean;
 use super::image::{DEPTH_FRAME, space_to_depth};
-use super::simd::Isa;
 use super::steps::{Memory, Program};
-use super::threads::{Crew, PerThread};
+use crate::engine::cpu::head::mean;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{Crew, PerThread};
 use crate::engine::error::Result;
 use crate::engine::interface::FRAME_LEN;
 use crate::engine::plan::Plans;

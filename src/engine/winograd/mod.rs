@@ -16,34 +16,24 @@ pub mod amx;
 mod before;
 #[doc(hidden)]
 pub mod bfloat16;
-#[doc(hidden)]
-pub mod buffer;
 mod compile;
 #[doc(hidden)]
 pub mod convolution;
 mod engine;
-mod error;
 #[doc(hidden)]
 pub mod filters;
 mod frames;
 #[doc(hidden)]
 pub mod gemm;
-mod head;
 mod image;
 #[doc(hidden)]
 pub mod kind;
-#[cfg(all(target_os = "linux", not(miri)))]
-mod large_pages;
 mod observe;
 mod pointwise;
 mod pooling;
 #[doc(hidden)]
 pub mod products;
-#[doc(hidden)]
-pub mod simd;
 mod steps;
-#[doc(hidden)]
-pub mod threads;
 #[doc(hidden)]
 pub mod tiles;
 mod transforms;
@@ -55,4 +45,3 @@ mod tests;
 
 pub use before::BeforeLastStage;
 pub use engine::Winograd;
-pub use error::Error;

@@ -1,9 +1,9 @@
 //! A forward pass whose blocks are looked at.
 
 use super::engine::Winograd;
-use super::error::Error;
 use super::steps::{Memory, Program};
-use super::threads::Crew;
+use crate::engine::cpu::error::Error;
+use crate::engine::cpu::threads::Crew;
 use crate::engine::error::Result;
 use crate::engine::interface::{ClipBatch, Observed};
 use crate::engine::plan::{Plan, Plans};

@@ -1,10 +1,10 @@
 //! 1x1 convolutions: matrix products on the activation as it lies.
 
-use super::buffer::Buffer;
 use super::gemm::{Epilogue, Gemm};
-use super::simd::Isa;
-use super::threads::Crew;
 use super::view::View;
+use crate::engine::cpu::buffer::Buffer;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::Crew;
 
 /// One or more 1x1 convolutions of the same input, their output channels side by side.
 pub(super) struct Pointwise {

@@ -1,9 +1,9 @@
 //! Pools on channels-last activations.
 
 use super::gemm::Epilogue;
-use super::simd::{Isa, Simd, WithSimd, floor_at, load, store};
-use super::threads::Crew;
 use super::view::View;
+use crate::engine::cpu::simd::{Isa, Simd, WithSimd, larger, load, store};
+use crate::engine::cpu::threads::Crew;
 use crate::network::{Window, window};
 use std::ops::Range;
 
@@ -118,10 +118,4 @@ impl WithSimd for Row<'_> {
             }
         }
     }
-}
-
-/// The larger one, NaN if either is NaN.
-#[inline(always)]
-fn larger<S: Simd>(s: S, a: S::f32s, b: S::f32s) -> S::f32s {
-    s.select_f32s(s.equal_f32s(a, a), floor_at(s, b, a), a)
 }

@@ -2,7 +2,7 @@
 
 use super::filters::{self, PIECE};
 use super::gemm::Gemm;
-use super::simd::{Isa, Simd, store};
+use crate::engine::cpu::simd::{Isa, Simd, store};
 use std::ops::Range;
 
 /// What computes products: packs the left matrix, a row of numbers per point, tile and step, and multiplies it by filters.

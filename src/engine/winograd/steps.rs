@@ -1,13 +1,13 @@
 //! A network as a list of steps from one place in memory to another.
 
-use super::buffer::Buffer;
 use super::convolution::{Convolution, Job};
 use super::gemm::Epilogue;
 use super::pointwise::Pointwise;
 use super::pooling::{average, max};
-use super::simd::Isa;
-use super::threads::Crew;
 use super::view::{Shape, View};
+use crate::engine::cpu::buffer::Buffer;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::Crew;
 use crate::engine::plan::Place;
 use crate::network::Window;
 use std::cell::RefCell;

@@ -8,13 +8,13 @@
 mod space;
 mod time;
 
-use super::buffer::{Buffer, LINE};
 use super::convolution::{Convolution, Job};
 use super::filters;
 use super::gemm::Gemm;
-use super::simd::Isa;
-use super::threads::{Crew, share};
 use super::view::{Layout, Shape};
+use crate::engine::cpu::buffer::{Buffer, LINE};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{Crew, share};
 use std::ops::Range;
 
 /// Floats of transformed inputs or products per block of one thread: they stay in the second-level cache. Larger blocks read the

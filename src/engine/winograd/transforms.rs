@@ -2,7 +2,7 @@
 //! tile, `N`, and no more: that would cost time.
 
 use super::algorithm::{Axis, MOST, Matrix};
-use super::simd::Simd;
+use crate::engine::cpu::simd::Simd;
 
 type V<S> = <S as Simd>::f32s;
 

@@ -1,6 +1,6 @@
 //! Activations, channels last, in borrowed memory.
 
-use super::buffer::Span;
+use crate::engine::cpu::buffer::Span;
 use std::ops::Deref;
 
 /// Extents of an activation. A 2-D layer takes each frame as an item of one frame.

@@ -245,6 +245,7 @@ mod tests {
             logits: None,
             timings: Some(Timings::default()),
             engine: String::new(),
+            precision: String::new(),
             decoder: None,
         })
     }

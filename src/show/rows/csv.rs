@@ -29,7 +29,7 @@ struct Line<'a> {
 
 type Column = (&'static str, fn(&Line) -> String);
 
-const COLUMNS: [Column; 21] = [
+const COLUMNS: [Column; 22] = [
     ("clip", |line| line.row.clip().text()),
     ("start_frame", |line| {
         field(line.range(), |range| range.start_frame)
@@ -68,6 +68,9 @@ const COLUMNS: [Column; 21] = [
     }),
     ("engine", |line| {
         field(line.answer(), |answer| answer.engine.as_str())
+    }),
+    ("precision", |line| {
+        field(line.answer(), |answer| answer.precision.as_str())
     }),
     ("logits", |line| {
         field(line.answer().and_then(|a| a.logits.as_deref()), list)

@@ -104,7 +104,7 @@ impl Segment {
     }
 
     /// The row of the report: the span of all its steps, with the mean of their averaged scores and the frames of the surest.
-    pub fn row(&self, engine: &str, labels: &Labels, topk: usize) -> Row {
+    pub fn row(&self, [engine, precision]: [&str; 2], labels: &Labels, topk: usize) -> Row {
         let mut order: Vec<usize> = (0..self.sums.len()).collect();
         order.sort_by(|&a, &b| self.sums[b].total_cmp(&self.sums[a]));
         order.truncate(topk);
@@ -136,6 +136,7 @@ impl Segment {
             }),
             given: Given::default(),
             engine: engine.to_owned(),
+            precision: precision.to_owned(),
             decoder: None,
         })
     }
@@ -194,7 +195,7 @@ mod tests {
         }
         found.extend(segments.finish());
         let span = |segment: &Segment| {
-            let Row::Answer(row) = segment.row("winograd", &labels, 1) else {
+            let Row::Answer(row) = segment.row(["winograd", "fp32"], &labels, 1) else {
                 panic!("a segment has an answer");
             };
             (

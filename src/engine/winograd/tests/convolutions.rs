@@ -1,11 +1,11 @@
 //! Each kind of convolution, with and without a max pool.
 
 use super::super::convolution::Kind;
-use super::super::simd::Isa;
-use super::super::threads::{self, Crew};
 use super::super::view::Shape;
 use super::problem::Problem;
 use super::{OUTPUTS, Random, forms, name, relative_error, units};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{self, Crew};
 
 const KINDS: [Kind; 6] = [
     Kind::Stem,

@@ -1,12 +1,12 @@
 //! Pools that are steps of their own.
 
-use super::super::buffer::LINE;
 use super::super::gemm::Epilogue;
 use super::super::pooling::{average, max};
-use super::super::simd::Isa;
-use super::super::threads::Crew;
 use super::super::view::{Shape, View};
 use super::{Random, forms, name};
+use crate::engine::cpu::buffer::LINE;
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::Crew;
 use crate::network::{Window, window};
 
 /// Rows, columns and channels that are no multiple of a window, a vector or a block of rows.

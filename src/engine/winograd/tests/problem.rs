@@ -1,15 +1,15 @@
 //! A convolution in both ways: by tiles, and directly in float64.
 
-use super::super::amx::Amx;
-use super::super::buffer::{Buffer, LINE};
 use super::super::convolution::{Convolution, Job, Kind};
 use super::super::filters;
 use super::super::gemm::Epilogue;
-use super::super::simd::Isa;
-use super::super::threads::Crew;
 use super::super::tiles::Block;
 use super::super::view::{Shape, View};
 use super::{CHANNELS, OUTPUTS, Random, TOLERANCE, name, relative_error};
+use crate::engine::cpu::amx::Amx;
+use crate::engine::cpu::buffer::{Buffer, LINE};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::Crew;
 
 /// A convolution problem: input `[items, frames, height, width, inputs]`, weights `[outputs, inputs, time, r, r]`.
 pub(super) struct Problem {

@@ -2,10 +2,10 @@
 
 use super::super::gemm::{Epilogue, Gemm};
 use super::super::pointwise::Pointwise;
-use super::super::simd::Isa;
-use super::super::threads::{self, Crew};
 use super::super::view::{Shape, View};
 use super::{OUTPUTS, Random, forms, name, relative_error};
+use crate::engine::cpu::simd::Isa;
+use crate::engine::cpu::threads::{self, Crew};
 
 #[test]
 fn gemm_agrees_with_float64_for_any_number_of_rows() {

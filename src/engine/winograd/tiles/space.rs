@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code, reason = "a kernel")]
 
-use super::super::buffer::{LINE, Span};
 use super::super::convolution::Job;
 use super::super::kind::*;
-use super::super::simd::{Isa, Simd, WithSimd, floor_at, is_portable, kernel, load};
-use super::super::threads::Crew;
 use super::super::transforms::{input, output};
 use super::super::view::{Shape, View};
 use super::{Block, Tile};
+use crate::engine::cpu::buffer::{LINE, Span};
+use crate::engine::cpu::simd::{Isa, Simd, WithSimd, floor_at, is_portable, kernel, load};
+use crate::engine::cpu::threads::Crew;
 use std::ops::Range;
 
 impl Block<'_> {

@@ -5,14 +5,14 @@
 #![allow(unsafe_code, reason = "a kernel")]
 
 use super::super::amx::Registers;
-use super::super::buffer::{LINE, Span};
 use super::super::filters::PIECE;
 use super::super::kind::*;
 use super::super::products::{Product, Products, Vectors};
-use super::super::simd::{Isa, NEAR, Simd, WithSimd, kernel, load, prefetch};
-use super::super::threads::{Crew, PerThread, share};
 use super::super::transforms::{input, output};
 use super::{Block, Point, upto};
+use crate::engine::cpu::buffer::{LINE, Span};
+use crate::engine::cpu::simd::{Isa, NEAR, Simd, WithSimd, kernel, load, prefetch};
+use crate::engine::cpu::threads::{Crew, PerThread, share};
 use std::ops::Range;
 
 impl Block<'_> {
@@ -67,7 +67,7 @@ impl Block<'_> {
                 let panels = panels.clone();
                 for_time!(self.convolution.kind, |T, M| match self.convolution.amx {
                     Some(amx) => {
-                        let registers = amx.configure();
+                        let registers = Registers::new(amx);
                         self.multiply_point::<T, M, _>(isa, &registers, &point, panels, own, y);
                     }
                     None => self.multiply_point::<T, M, _>(isa, &Vectors, &point, panels, own, y),

@@ -83,7 +83,7 @@ macro_rules! kernel {
         }
     };
 }
-pub(super) use kernel;
+pub(crate) use kernel;
 
 /// Asserts a condition that unsafe code rests on, in debug builds and in unit tests, those of release builds included.
 macro_rules! bound {
@@ -93,7 +93,7 @@ macro_rules! bound {
         }
     };
 }
-pub(super) use bound;
+pub(crate) use bound;
 
 /// Whether this is the portable form, known when a kernel is compiled.
 #[inline(always)]
@@ -111,6 +111,12 @@ pub fn floor_at<S: Simd>(s: S, x: S::f32s, floor: S::f32s) -> S::f32s {
         // If either is NaN, x86 takes the second operand and ARM gives NaN.
         s.max_f32s(floor, x)
     }
+}
+
+/// The larger one, NaN if either is NaN.
+#[inline(always)]
+pub fn larger<S: Simd>(s: S, a: S::f32s, b: S::f32s) -> S::f32s {
+    s.select_f32s(s.equal_f32s(a, a), floor_at(s, b, a), a)
 }
 
 /// The vector at `at` of a slice.

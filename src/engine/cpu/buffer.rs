@@ -89,6 +89,17 @@ impl<'a> Span<'a> {
         }
     }
 
+    /// How many floats there are.
+    #[inline(always)]
+    pub fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
     /// Prefetches the cache line of position `at`, which may lie beyond the end.
     #[inline(always)]
     pub fn prefetch(self, at: usize) {

@@ -1,3 +1,4 @@
+use super::amx::Missing;
 use crate::engine::plan::Unplanned;
 
 /// Why the engine cannot be made.
@@ -17,8 +18,11 @@ pub enum Error {
     #[error(transparent)]
     Unplanned(#[from] Unplanned),
     /// The network has a convolution that this engine does not compute.
-    #[error("the winograd engine has no kernel for {0}")]
+    #[error("the CPU engine has no kernel for {0}")]
     NoKernel(String),
+    /// There is no unit for bfloat16 here.
+    #[error("precision bf16 on a CPU needs AMX-BF16, {0}; fp32 runs on every CPU")]
+    NoAmx(Missing),
     /// The system starts no more threads.
     #[error("cannot start the engine's threads: {0}")]
     Threads(String),

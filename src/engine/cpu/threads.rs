@@ -95,6 +95,6 @@ impl<T> PerThread<T> {
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
     let builder = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
-        .thread_name(|i| format!("winograd-{i}"));
+        .thread_name(|i| format!("network-{i}"));
     builder.build()
 }

@@ -1,7 +1,7 @@
 //! The end of the network: features, and the linear layer.
 
 /// The linear layer.
-pub(super) struct Classifier {
+pub(crate) struct Classifier {
     /// `[classes, features]`.
     pub weight: Vec<f32>,
     /// `[classes]`.
@@ -10,7 +10,7 @@ pub(super) struct Classifier {
 
 impl Classifier {
     /// Logits of each clip's features, `[clips, features]` to `[clips, classes]`.
-    pub(super) fn logits(&self, features: &[f32]) -> Vec<f32> {
+    pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
         let len = self.weight.len() / self.bias.len();
         let rows = |clip| {
             self.weight
@@ -34,7 +34,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Mean over the pixels of `[pixels, channels]`.
-pub(super) fn mean(pixels: &[f32], channels: usize) -> Vec<f32> {
+pub(crate) fn mean(pixels: &[f32], channels: usize) -> Vec<f32> {
     let mut sums = vec![0.0; channels];
     for pixel in pixels.chunks_exact(channels) {
         for (sum, value) in sums.iter_mut().zip(pixel) {
