@@ -60,6 +60,24 @@ fn ids_and_line_numbers_go_through_in_order_whatever_becomes_of_a_clip() {
 }
 
 #[test]
+fn a_tab_without_an_id_is_an_error_row_and_the_rest_goes_on() {
+    let folder = folder();
+    let good = clip(folder.path(), "a", 1);
+    let good = good.display();
+    let input = format!("{good}\tx\n{good}\t\n{good}\t \r\n{good} \n");
+    let (code, stdout, stderr) = answered(&[], &input);
+    assert_eq!(code, 1, "{stderr}");
+    let rows = lines(&stdout);
+    assert_eq!(field(&rows, "line"), [1, 2, 3, 4]);
+    for row in &rows[1..3] {
+        let error = row["error"].as_str().unwrap();
+        assert!(error.contains("no id after its tab"), "{error}");
+    }
+    // Without a tab there is no id to be missed.
+    assert!(rows[0].get("top").is_some() && rows[3].get("top").is_some());
+}
+
+#[test]
 fn who_wants_to_be_told_of_failures_says_so() {
     let folder = folder();
     let good = clip(folder.path(), "a", 1);

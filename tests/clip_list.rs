@@ -395,6 +395,53 @@ fn a_stream_is_understood_as_it_comes() {
     assert!(matches!(&entries[..], [Err(ClipError::List { .. })]));
 }
 
+#[test]
+fn addresses_and_names_in_archives_are_paths_with_or_without_labels() {
+    let folder = folder();
+    fs::write(folder.path().join("a.tar"), "").unwrap();
+    let hidden = "https://host/a.mp4?\u{2026}";
+    let list = "https://host/a.mp4?key=1,2;3 4\na.tar/x/1.mp4 5\n20417 6\n";
+    let expected = [
+        format!("{hidden} - 4"),
+        "a.tar/x/1.mp4 - 5".to_owned(),
+        "20417.webm - 6".to_owned(),
+    ];
+    assert_eq!(clips(folder.path(), "list", list), expected);
+    let table = "path,label\nhttps://host/a.mp4?key=1,growing\na.tar/x/1.mp4,shrinking\n";
+    let expected = [
+        format!("{hidden} - \"growing\""),
+        "a.tar/x/1.mp4 - \"shrinking\"".to_owned(),
+    ];
+    assert_eq!(clips(folder.path(), "table", table), expected);
+    assert_eq!(
+        clips(folder.path(), "plain", "a.tar/x/1.mp4\na.tar/x/2.mp4\n").len(),
+        2
+    );
+    // Lines alone say nothing about the lines behind them.
+    let inside = folder.path().join("a.tar/x");
+    let clip = folder.path().join("20417");
+    let lines = format!(
+        "https://host/a?k=1,2\n{}\n{} 7\n",
+        inside.display(),
+        clip.display()
+    );
+    let streamed: Vec<ClipEntry> = streamed(lines, Separator::Line)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(streamed[0].path, Path::new("https://host/a?\u{2026}"));
+    assert_eq!(streamed[1].path, inside);
+    assert_eq!(streamed[2].label, Some(Label::Index(7)));
+    // A line that an error quotes.
+    let error = read(
+        folder.path(),
+        "table",
+        format!("{table}https://host/b?key=1\n"),
+    )
+    .unwrap_err();
+    assert!(!error.to_string().contains("key"), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn paths_in_a_list_need_not_be_utf8() {

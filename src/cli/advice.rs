@@ -43,6 +43,7 @@ fn for_clip(error: &ClipError) -> Option<&'static str> {
         ClipError::SeveralSeries { .. } => Some("--frames PATTERN chooses one"),
         ClipError::NoFrameRate { .. } => Some("--fps RATE gives one"),
         ClipError::FfmpegMissing { .. } => Some("--ffmpeg PATH says where it is"),
+        ClipError::ArchiveAsList { .. } => Some("--tar reads one from standard input"),
         ClipError::Libav { .. } => Some("--decoder auto or --decoder ffmpeg decodes it"),
         _ => None,
     }

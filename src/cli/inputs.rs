@@ -3,14 +3,15 @@
 use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::say::say;
-use super::values::one_of;
+use super::values::{one_of, parse_above_zero};
 use crate::clip::{
     self, ClipEntry, Decoder, DecoderChoice, Finder, Found, List, NamePattern, OpenOptions,
-    Separator, read_list, read_stream,
+    Separator, clips_from, clips_of, is_archive, read_list, read_stream,
 };
 use crate::recognise::{MAX_WORKERS, Options, workers};
 
@@ -32,6 +33,10 @@ pub(super) struct ClipFlags {
     /// The ffmpeg program, or the folder it is in [default: the one on PATH]; videos need it
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     ffmpeg: Option<PathBuf>,
+    /// A video of which nothing comes for so long (10s, 500ms) has failed; while it is decoded, four times its length more
+    /// [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_patience, help_heading = "Input")]
+    timeout: Option<Duration>,
     #[command(flatten)]
     decoder: DecoderFlags,
 }
@@ -70,10 +75,15 @@ impl ClipFlags {
 
     /// How clips are opened.
     pub(super) fn open_options(&self) -> OpenOptions {
+        let decoder = self.decoder.decoder();
         OpenOptions {
             ffmpeg: self.ffmpeg.clone(),
             threads: None,
-            decoder: self.decoder.decoder(),
+            patience: self.timeout,
+            decoder: match self.timeout {
+                Some(patience) => decoder.with_patience(patience),
+                None => decoder,
+            },
             rate: self.fps,
             frames: self.frames.clone(),
         }
@@ -88,6 +98,22 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a time above zero.
+fn parse_patience(text: &str) -> Result<Duration, String> {
+    let seconds = parse_above_zero(text)?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// What is on standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stdin {
+    /// Lines that name clips.
+    #[default]
+    Lines,
+    /// A tar archive of clips.
+    Archive,
+}
+
 /// Clips in the order they were given.
 pub(super) struct Inputs {
     /// Read as the work goes on: standard input may never end.
@@ -100,9 +126,14 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Reads the list and looks into the directories; standard input is left for later.
-    pub(super) fn new(named: &[PathBuf], flags: &ClipFlags, quiet: bool) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        named: &[PathBuf],
+        flags: &ClipFlags,
+        stdin: Stdin,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         let lists: Vec<PathBuf> = flags.list.iter().cloned().collect();
-        Self::all(named, &lists, flags, quiet)
+        Self::all(named, &lists, flags, stdin, quiet)
     }
 
     /// The same with these lists instead of the flag's.
@@ -110,6 +141,7 @@ impl Inputs {
         named: &[PathBuf],
         lists: &[PathBuf],
         flags: &ClipFlags,
+        stdin: Stdin,
         quiet: bool,
     ) -> anyhow::Result<Self> {
         let separator = match flags.null {
@@ -136,14 +168,34 @@ impl Inputs {
             .flat_map(|entry| expanded(entry, &mut finder, quiet))
             .collect();
         let videos = videos(known.iter().flatten());
+        let holds_archives = known.iter().flatten().any(|entry| is_archive(&entry.path));
+        let total = (!holds_archives).then_some(known.len());
+        let known = known
+            .into_iter()
+            .flat_map(move |entry| looked_into(entry, quiet));
         let Some(after) = after else {
             return Ok(Self {
-                total: Some(known.len()),
+                total,
                 videos,
-                entries: Box::new(known.into_iter()),
+                entries: Box::new(known),
             });
         };
-        if io::stdin().is_terminal() {
+        let is_terminal = io::stdin().is_terminal();
+        if stdin == Stdin::Archive {
+            if is_terminal {
+                anyhow::bail!("standard input is a terminal, and --tar reads an archive from it");
+            }
+            let archive = clips_from(io::stdin(), told(quiet)).map(Ok);
+            let rest = paths(after)
+                .flat_map(move |entry| expanded(entry, &mut finder, quiet))
+                .flat_map(move |entry| looked_into(entry, quiet));
+            return Ok(Self {
+                entries: Box::new(known.chain(archive).chain(rest)),
+                total: None,
+                videos,
+            });
+        }
+        if is_terminal {
             say(format_args!(
                 "eco: reading paths from the terminal, one per line; end with Ctrl-D"
             ));
@@ -151,9 +203,10 @@ impl Inputs {
         let stdin = read_stream(BufReader::new(io::stdin()), separator);
         let rest = stdin
             .chain(paths(after))
-            .flat_map(move |entry| expanded(entry, &mut finder, quiet));
+            .flat_map(move |entry| expanded(entry, &mut finder, quiet))
+            .flat_map(move |entry| looked_into(entry, quiet));
         Ok(Self {
-            entries: Box::new(known.into_iter().chain(rest)),
+            entries: Box::new(known.chain(rest)),
             total: None,
             videos,
         })
@@ -220,7 +273,29 @@ impl Inputs {
 }
 
 fn paths(paths: Vec<PathBuf>) -> impl Iterator<Item = clip::Result<ClipEntry>> {
-    paths.into_iter().map(|path| Ok(path.into()))
+    paths.into_iter().map(|path| Ok(ClipEntry::named(path)))
+}
+
+/// The clips in an archive, found as they are asked for; any other entry is itself.
+fn looked_into(
+    entry: clip::Result<ClipEntry>,
+    quiet: bool,
+) -> Box<dyn Iterator<Item = clip::Result<ClipEntry>> + Send> {
+    match entry {
+        Ok(entry) if entry.stored.is_none() && is_archive(&entry.path) => {
+            Box::new(clips_of(entry, told(quiet)).map(Ok))
+        }
+        entry => Box::new(std::iter::once(entry)),
+    }
+}
+
+/// Tells the user what may surprise.
+fn told(quiet: bool) -> impl Fn(String) + Send + 'static {
+    move |note| {
+        if !quiet {
+            say(format_args!("eco: {note}"));
+        }
+    }
 }
 
 /// The clips behind an entry. What cannot be found stays, so that loading it gives the error where the answer would be.
@@ -230,8 +305,8 @@ fn expanded(
     quiet: bool,
 ) -> Vec<clip::Result<ClipEntry>> {
     let entry = match entry {
-        Ok(entry) => entry,
-        Err(error) => return vec![Err(error)],
+        Ok(entry) if entry.stored.is_none() => entry,
+        other => return vec![other],
     };
     let Ok(Found { clips, note }) = finder.find(entry.clone()) else {
         return vec![Ok(entry)];

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
-use super::inputs::{ClipFlags, Inputs};
+use super::inputs::{ClipFlags, Inputs, Stdin};
 use super::say::say;
 use super::values::one_of;
-use crate::clip::{ClipEntry, Label};
+use crate::clip::{ClipEntry, Label, Stored};
 use crate::recognise::evaluation::TruthError;
 use crate::text::names;
 
@@ -87,14 +87,27 @@ impl Labelled {
                 .collect::<anyhow::Result<Vec<_>>>()?
                 .concat(),
         );
-        let inputs = Inputs::all(&rest, &lists, clips, quiet)?;
+        let inputs = Inputs::all(&rest, &lists, clips, Stdin::Lines, quiet)?;
         let mut clips = Vec::new();
         let mut without = Vec::new();
         for entry in inputs.entries {
             let entry = entry?;
+            match &entry.stored {
+                // Two of them may be shown alike, and what is behind one may be another clip tomorrow.
+                Some(Stored::Address(address)) => {
+                    let message = format!(
+                        "{address} is an address, which only classify reads: fetch the clip"
+                    );
+                    return Err(Failure::usage(anyhow!(message)));
+                }
+                Some(Stored::Unreadable(reason)) => {
+                    return Err(anyhow!("{}: {reason}", entry.path.display()).into());
+                }
+                _ => {}
+            }
             match entry.label.clone() {
                 Some(label) => clips.push((entry, label)),
-                None if !entry.path.exists() => {
+                None if entry.stored.is_none() && !entry.path.exists() => {
                     return Err(anyhow!("{} does not exist", entry.path.display()).into());
                 }
                 None => without.push(entry.path),

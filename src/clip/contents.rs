@@ -94,7 +94,8 @@ impl Contents {
     }
 }
 
-fn is_hidden(name: &OsStr) -> bool {
+/// Whether an entry of this name is nobody's clip.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".")
         || SYSTEM_ENTRIES

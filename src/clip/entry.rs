@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::address::Address;
 use super::frame_dir::FrameDir;
+use super::stored::Stored;
 
 /// One clip to classify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClipEntry {
-    /// A directory of frames or a video file.
+    /// A directory of frames or a video file; or, if it is neither, what it is called.
     pub path: PathBuf,
     /// Number of frames, where a list states it.
     pub stated_frames: Option<usize>,
@@ -23,6 +25,29 @@ pub struct ClipEntry {
     pub given: Given,
     /// The frames, where the directory has been listed to see that it is a clip.
     pub frames: Option<Arc<FrameDir>>,
+    /// Where it is, if it is no directory or file of its own.
+    pub stored: Option<Stored>,
+}
+
+impl ClipEntry {
+    /// The clip that users name so: a path or, unless there is a file of that name, an address.
+    pub fn named(name: PathBuf) -> Self {
+        match Address::of(&name) {
+            None => name.into(),
+            Some(address) => ClipEntry {
+                stored: Some(Stored::Address(address.clone())),
+                ..PathBuf::from(address.to_string()).into()
+            },
+        }
+    }
+
+    /// The same without where it is, which is of no use once it has been loaded, and may be kept for it alone.
+    pub(super) fn in_name(&self) -> Self {
+        ClipEntry {
+            stored: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// Where the input names a clip, and what else it says there.
@@ -54,6 +79,7 @@ impl From<PathBuf> for ClipEntry {
             group: None,
             given: Given::default(),
             frames: None,
+            stored: None,
         }
     }
 }

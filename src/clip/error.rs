@@ -126,6 +126,32 @@ pub enum ClipError {
         path: PathBuf,
     },
 
+    /// An archive, or a clip in one, cannot be read.
+    #[error("{}: {reason}", archive(path))]
+    Archive {
+        /// The archive or the clip; `-` for a stream.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A list is an archive.
+    #[error("line {line} of the list is in the middle of a tar archive")]
+    ArchiveAsList {
+        /// The line, from 1.
+        line: usize,
+    },
+
+    /// An address is of a scheme that is not read.
+    #[error(
+        "{} is not read: addresses are https:// or http://, which storage services give for what they keep (presigned URLs)",
+        path.display()
+    )]
+    Scheme {
+        /// The address, without its secrets.
+        path: PathBuf,
+    },
+
     /// `ffmpeg` or `ffprobe` was not found.
     #[error(
         "videos need the program {program}, which is not in {searched}; install it (apt install \
@@ -305,6 +331,13 @@ pub enum ClipError {
         /// The length of the buffer that was passed.
         actual: usize,
     },
+}
+
+fn archive(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "the archive on standard input".to_owned(),
+        false => path.display().to_string(),
+    }
 }
 
 fn did_you_mean(similar: Option<&Path>) -> String {

@@ -1,5 +1,6 @@
 //! Finding a clip's frames: the image files of a directory, in natural order.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::contents::Contents;
@@ -48,6 +49,19 @@ impl FrameDir {
     /// As [`FrameDir::list`], and [`ClipError::NoMatch`].
     pub fn list_matching(path: &Path, pattern: Option<&NamePattern>) -> Result<FrameDir> {
         Self::of(path, Contents::read(path)?, pattern)
+    }
+
+    /// The frames of these names, which are in an archive.
+    pub(super) fn of_names(
+        path: &Path,
+        images: Vec<OsString>,
+        pattern: Option<&NamePattern>,
+    ) -> Result<FrameDir> {
+        let contents = Contents {
+            images,
+            ..Contents::default()
+        };
+        Self::of(path, contents, pattern)
     }
 
     pub(super) fn of(

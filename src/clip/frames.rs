@@ -216,12 +216,20 @@ pub fn load_views(
     crops: Crops,
 ) -> Result<Vec<Frames>> {
     let cut = Cut::Crops(crops);
-    load_in_turn(paths, views, preprocess, cut, &Turns::beside())
+    load_in_turn(
+        paths,
+        &|index| read(&paths[index]),
+        views,
+        preprocess,
+        cut,
+        &Turns::beside(),
+    )
 }
 
-/// As [`load_views`], with any cut, when it is decoding's turn.
+/// As [`load_views`], with any cut, when it is decoding's turn. `read` gives the bytes of the frame at an index.
 pub(super) fn load_in_turn(
     paths: &[PathBuf],
+    read: &(dyn Fn(usize) -> Result<Vec<u8>> + Sync),
     views: &[Vec<usize>],
     preprocess: Preprocess,
     cut: Cut,
@@ -233,7 +241,7 @@ pub(super) fn load_in_turn(
             index,
             frames: paths.len(),
         })?;
-        let bytes = read(path)?;
+        let bytes = read(index)?;
         turns.decode(|| {
             let image = decode_bytes(&bytes, path)?;
             Ok(Cropped::new(&image, index, Some(path), preprocess, &[cut]))

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::entry::ClipEntry;
-use super::error::Result;
+use super::error::{ClipError, Result};
 use super::frame_dir::FrameDir;
 use super::opened::OpenOptions;
 use super::reading::read_error;
+use super::stored::{Part, Stored};
 
 /// A hash of where a clip lies and of the size and the time of its files: it changes when the clip does. Nothing is decoded.
 ///
@@ -19,6 +20,9 @@ use super::reading::read_error;
 /// A clip that is not there, or a directory that is none.
 pub fn identity(entry: &ClipEntry, options: &OpenOptions) -> Result<[u8; 32]> {
     let path = &entry.path;
+    if let Some(stored) = &entry.stored {
+        return stored_identity(path, stored);
+    }
     let place = fs::canonicalize(path).map_err(|error| read_error(path, error))?;
     let mut hash = Sha256::new();
     add(&mut hash, place.as_os_str().as_encoded_bytes());
@@ -49,6 +53,31 @@ pub fn identity(entry: &ClipEntry, options: &OpenOptions) -> Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
+/// The same of a clip in an archive: of its name, of the archive's place, size and time, and of where its bytes are.
+fn stored_identity(path: &Path, stored: &Stored) -> Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    add(&mut hash, path.as_os_str().as_encoded_bytes());
+    let mut part = |part: &Part| {
+        let holder = part.holder.path();
+        let place = fs::canonicalize(holder).map_err(|error| read_error(holder, error))?;
+        add(&mut hash, place.as_os_str().as_encoded_bytes());
+        add(&mut hash, &stamp(holder)?);
+        add(&mut hash, &part.start.to_le_bytes());
+        add(&mut hash, &part.length.to_le_bytes());
+        Ok(())
+    };
+    match stored {
+        Stored::Video(video) => part(video)?,
+        Stored::Frames { frames, .. } => frames.iter().try_for_each(|frame| part(&frame.part))?,
+        Stored::Address(_) | Stored::Unreadable(_) => {
+            return Err(ClipError::NotAClip {
+                path: path.to_path_buf(),
+            });
+        }
+    }
+    Ok(hash.finalize().into())
+}
+
 /// Length and bytes, so that no two lists of parts are the same.
 fn add(hash: &mut Sha256, bytes: &[u8]) {
     hash.update((bytes.len() as u64).to_le_bytes());
@@ -69,6 +98,39 @@ fn stamp(path: &Path) -> Result<[u8; 24]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clip::archive::clips_of;
+
+    #[test]
+    fn a_clip_in_an_archive_that_changes_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        let write = |bytes: &[u8]| {
+            let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+            for name in ["a.mp4", "b/1.jpg", "b/2.jpg"] {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(bytes.len() as u64);
+                builder.append_data(&mut header, name, bytes).unwrap();
+            }
+            builder.finish().unwrap();
+        };
+        let all = || -> Vec<[u8; 32]> {
+            let clips = clips_of(path.clone().into(), |_| {});
+            let options = OpenOptions::default();
+            clips
+                .map(|clip| identity(&clip, &options).unwrap())
+                .collect()
+        };
+        write(b"abc");
+        let first = all();
+        assert_eq!(all(), first);
+        assert_eq!(first.len(), 2);
+        assert_ne!(first[0], first[1]);
+        write(&[7; 600]);
+        let second = all();
+        assert!(!second.iter().any(|identity| first.contains(identity)));
+        let address = ClipEntry::named("https://host/a.mp4".into());
+        assert!(identity(&address, &OpenOptions::default()).is_err());
+    }
 
     #[test]
     fn a_clip_that_changes_is_another_one() {

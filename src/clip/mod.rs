@@ -6,6 +6,8 @@
 //! which write themselves as the network's input. [`load_ahead`] runs all of it for many clips, ahead of the network. [`live`]
 //! gives the frames of a stream as they come.
 
+mod address;
+mod archive;
 mod augment;
 mod class_dir;
 mod contents;
@@ -35,11 +37,14 @@ pub mod resample;
 pub mod rgb;
 mod series;
 mod skipped;
+mod stored;
 pub mod timeline;
 mod turns;
 pub mod video;
 mod walk;
 
+pub use address::Address;
+pub use archive::{archive_around, clips_from, clips_of, is_archive};
 pub use augment::augment;
 pub use crops::Crops;
 pub use cut::Cut;
@@ -56,6 +61,7 @@ pub use pipeline::{
     Augmented, Item, LoadOptions, Loaded, Looks, Pipeline, load_ahead, load_clip, load_each_ahead,
 };
 pub use position::{ParsePositionError, Position};
+pub use stored::{Holder, Part, Stored, StoredFrame};
 pub use timeline::{Sliding, Timeline};
 pub use turns::Turns;
 pub use video::decoder::{DecodedBy, Decoder, DecoderChoice};

@@ -1,36 +1,43 @@
 //! One clip, whatever it is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::archive;
 use super::crops::Crops;
 use super::cut::Cut;
-use super::decode::decode;
+use super::decode::{MAX_FILE_BYTES, decode_bytes, read};
 use super::entry::ClipEntry;
 use super::error::{ClipError, Result};
 use super::extensions::{FRAME_EXTENSIONS, has_extension};
 use super::frame_dir::FrameDir;
-use super::frames::{Cropped, Frames, assemble, load_in_turn, load_views};
+use super::frames::{Cropped, Frames, assemble, load_in_turn};
 use super::pattern::NamePattern;
 use super::reading::read_error;
 use super::rgb::Image;
+use super::stored::{Part, Stored, StoredFrame};
 use super::timeline::Timeline;
 use super::turns::Turns;
 use super::video::Wanted as WantedFrame;
 use super::video::decoder::{DecodedBy, Decoder};
+use super::video::input::Input;
 use super::video::reader::{Video, VideoOptions, Worked};
 use crate::recipe::Preprocess;
 
 /// A clip that has been looked at, so that its number of frames is known.
 #[derive(Clone, Debug)]
 pub enum Clip {
-    /// A directory of image files, and the rate they were taken at, where that is known.
+    /// A directory of image files, or as many in an archive, and the rate they were taken at, where that is known.
     FrameDir {
         /// The files.
         listed: Arc<FrameDir>,
+        /// Where each of them is, if they are no files of their own.
+        parts: Option<Arc<[Part]>>,
         /// Frames per second.
         rate: Option<f64>,
     },
@@ -46,6 +53,8 @@ pub struct OpenOptions {
     pub ffmpeg: Option<PathBuf>,
     /// Threads that decode a video; by default ffmpeg decides.
     pub threads: Option<usize>,
+    /// How long the ffmpeg program may be silent; by default a minute.
+    pub patience: Option<Duration>,
     /// What decodes videos.
     pub decoder: Decoder,
     /// Frames per second of frame directories, for positions in seconds.
@@ -81,25 +90,100 @@ impl Clip {
     /// # Errors
     /// As [`Clip::open`].
     pub fn of(entry: &ClipEntry, options: &OpenOptions) -> Result<Clip> {
-        match &entry.frames {
-            None => Clip::open(&entry.path, options),
-            Some(listed) => Ok(Clip::FrameDir {
+        match (&entry.stored, &entry.frames) {
+            (Some(stored), _) => Clip::stored(&entry.path, stored, options),
+            (None, None) => Clip::open(&entry.path, options),
+            (None, Some(listed)) => Ok(Clip::FrameDir {
                 listed: Arc::clone(listed),
+                parts: None,
                 rate: options.rate,
             }),
         }
     }
 
-    /// Opens a directory of frames or a video.
+    /// Opens a clip that is no directory or file of its own.
+    fn stored(path: &Path, stored: &Stored, options: &OpenOptions) -> Result<Clip> {
+        match stored {
+            Stored::Video(part) if part.length == 0 => Err(empty(path)),
+            Stored::Video(part) => {
+                // Whether it is still the file in which the part was found.
+                part.open(path)?;
+                Clip::video(Input::part(path, part.clone()), options)
+            }
+            Stored::Frames { folder, frames } => Clip::frames(path, folder, frames, options),
+            Stored::Address(address) if matches!(&*address.scheme(), "http" | "https") => {
+                Clip::video(Input::address(path, address.clone()), options)
+            }
+            Stored::Address(_) => Err(ClipError::Scheme {
+                path: path.to_path_buf(),
+            }),
+            Stored::Unreadable(reason) => Err(ClipError::Archive {
+                path: path.to_path_buf(),
+                reason: reason.to_string(),
+            }),
+        }
+    }
+
+    /// The clip of these frames of an archive.
+    fn frames(
+        path: &Path,
+        folder: &Path,
+        frames: &[StoredFrame],
+        options: &OpenOptions,
+    ) -> Result<Clip> {
+        let names = frames.iter().map(|frame| frame.name.clone()).collect();
+        let mut listed = FrameDir::of_names(path, names, options.frames.as_ref())?;
+        let known: HashMap<&OsStr, &Part> = frames
+            .iter()
+            .map(|frame| (&*frame.name, &frame.part))
+            .collect();
+        if known.len() < frames.len() {
+            return Err(ClipError::Archive {
+                path: path.to_path_buf(),
+                reason: "several of its frames have the same name".to_owned(),
+            });
+        }
+        let part = |frame: &PathBuf| known.get(frame.file_name()?).copied().cloned();
+        let parts: Option<Arc<[Part]>> = listed.frames.iter().map(part).collect();
+        for frame in &mut listed.frames {
+            *frame = folder.join(frame.file_name().unwrap_or_default());
+        }
+        Ok(Clip::FrameDir {
+            listed: Arc::new(listed),
+            parts,
+            rate: options.rate,
+        })
+    }
+
+    fn video(input: Input, options: &OpenOptions) -> Result<Clip> {
+        let options = VideoOptions {
+            ffmpeg: options.ffmpeg.as_deref(),
+            threads: options.threads,
+            patience: options.patience,
+            decoder: &options.decoder,
+        };
+        Ok(Clip::Video(Box::new(Video::open_with(input, &options)?)))
+    }
+
+    /// Opens a directory of frames, a video, or a clip in an archive, whose path is `ARCHIVE/NAME`.
     ///
     /// # Errors
     /// Those of [`FrameDir::list`] and [`Video::open`]; [`ClipError::NotFound`],
-    /// [`ClipError::SingleImage`], [`ClipError::NotAClip`], [`ClipError::FfmpegMissing`].
+    /// [`ClipError::SingleImage`], [`ClipError::NotAClip`], [`ClipError::FfmpegMissing`], [`ClipError::Archive`].
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Clip> {
-        let metadata = fs::metadata(path).map_err(|error| read_error(path, error))?;
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                let archive = archive::archive_around(path);
+                let archive = archive.ok_or_else(|| read_error(path, error))?;
+                let stored = archive::find(&archive, path)?;
+                return Clip::stored(path, &stored, options);
+            }
+        };
         if metadata.is_dir() {
             return Ok(Clip::FrameDir {
                 listed: Arc::new(FrameDir::list_matching(path, options.frames.as_ref())?),
+                parts: None,
                 rate: options.rate,
             });
         }
@@ -114,20 +198,18 @@ impl Clip {
             });
         }
         if metadata.len() == 0 {
-            let reason = "the file is empty".to_owned();
-            return Err(ClipError::Video {
+            return Err(empty(path));
+        }
+        if archive::is_archive(path) {
+            return Err(ClipError::Archive {
                 path: path.to_path_buf(),
-                reason,
+                reason: "it is an archive of clips, not a clip: a clip in it is called by its path, a slash and its name"
+                    .to_owned(),
             });
         }
         // ffprobe would say so too, but as one of many reasons not to understand a file.
         fs::File::open(path).map_err(|error| read_error(path, error))?;
-        let options = VideoOptions {
-            ffmpeg: options.ffmpeg.as_deref(),
-            threads: options.threads,
-            decoder: &options.decoder,
-        };
-        Ok(Clip::Video(Box::new(Video::open_with(path, &options)?)))
+        Clip::video(Input::file(path), options)
     }
 
     /// The path it was opened from.
@@ -149,7 +231,7 @@ impl Clip {
     /// When its frames are shown.
     pub fn timeline(&self) -> Timeline {
         match self {
-            Clip::FrameDir { listed, rate } => {
+            Clip::FrameDir { listed, rate, .. } => {
                 Timeline::of_frames(&listed.path, listed.frames.len(), *rate)
             }
             Clip::Video(video) => Timeline::of_video(video.path(), video.times()),
@@ -168,11 +250,18 @@ impl Clip {
     /// per crop. Each distinct frame is decoded once.
     ///
     /// # Errors
-    /// Those of [`load_views`] for a directory; for a video [`ClipError::VideoFramesMissing`],
+    /// Those of [`load_views`](super::frames::load_views) for a directory; for a video [`ClipError::VideoFramesMissing`],
     /// [`ClipError::VideoTimeout`], [`ClipError::Video`].
     pub fn load(&self, views: &Views, preprocess: Preprocess, crops: Crops) -> Result<Vec<Frames>> {
         match self {
-            Clip::FrameDir { listed, .. } => load_views(&listed.frames, views, preprocess, crops),
+            Clip::FrameDir { listed, parts, .. } => load_in_turn(
+                &listed.frames,
+                &|index| bytes(listed, parts.as_deref(), index),
+                views,
+                preprocess,
+                Cut::Crops(crops),
+                &Turns::beside(),
+            ),
             Clip::Video(_) => {
                 let wanted = Wanted {
                     views: views.clone(),
@@ -207,9 +296,11 @@ impl Clip {
     ) -> Result<()> {
         let video = match self {
             Clip::Video(video) => video,
-            Clip::FrameDir { listed, .. } => {
+            Clip::FrameDir { listed, parts, .. } => {
+                let read = |index| bytes(listed, parts.as_deref(), index);
                 for (number, Wanted { views, cut }) in answers.iter().enumerate() {
-                    let views = load_in_turn(&listed.frames, views, preprocess, *cut, turns)?;
+                    let views =
+                        load_in_turn(&listed.frames, &read, views, preprocess, *cut, turns)?;
                     let ready = Ready {
                         number,
                         views,
@@ -252,18 +343,19 @@ impl Clip {
         wanted: &[usize],
         each: &mut dyn FnMut(usize, Image) -> ControlFlow<()>,
     ) -> Result<()> {
-        let listed = match self {
+        let (listed, parts) = match self {
             Clip::Video(video) => {
                 return video.read(wanted, &mut |index, image| Ok(each(index, image)));
             }
-            Clip::FrameDir { listed, .. } => listed,
+            Clip::FrameDir { listed, parts, .. } => (listed, parts),
         };
         for &index in wanted {
             let path = listed.frames.get(index).ok_or(ClipError::IndexOutOfRange {
                 index,
                 frames: listed.frames.len(),
             })?;
-            if each(index, decode(path)?).is_break() {
+            let image = decode_bytes(&bytes(listed, parts.as_deref(), index)?, path)?;
+            if each(index, image).is_break() {
                 break;
             }
         }
@@ -280,6 +372,22 @@ impl Clip {
             Clip::FrameDir { .. } => Ok(None),
             Clip::Video(video) => Ok(Some(Clip::Video(Box::new(video.recount()?)))),
         }
+    }
+}
+
+/// The bytes of a frame of a directory, or of an archive.
+fn bytes(listed: &FrameDir, parts: Option<&[Part]>, index: usize) -> Result<Vec<u8>> {
+    let path = &listed.frames[index];
+    match parts {
+        None => read(path),
+        Some(parts) => parts[index].read(path, MAX_FILE_BYTES),
+    }
+}
+
+fn empty(path: &Path) -> ClipError {
+    ClipError::Video {
+        path: path.to_path_buf(),
+        reason: "the file is empty".to_owned(),
     }
 }
 

@@ -129,7 +129,7 @@ pub struct Loaded {
 /// One answer's frames, or why there are none.
 #[derive(Debug)]
 pub struct Item {
-    /// The clip; where a list could not be read, the list's place in the input.
+    /// The clip, without where it is stored; where a list could not be read, the list's place in the input.
     pub entry: ClipEntry,
     /// Position of the clip in the input, counted from 0.
     pub clip: usize,
@@ -392,7 +392,7 @@ impl Job {
             Ok(entry) => entry,
             Err(error) => {
                 let line = match error {
-                    ClipError::List { line, .. } => line,
+                    ClipError::List { line, .. } | ClipError::ArchiveAsList { line } => line,
                     _ => clip + 1,
                 };
                 let entry = ClipEntry {
@@ -412,7 +412,7 @@ impl Job {
         };
         let send = |outcome| {
             let item = Item {
-                entry: entry.clone(),
+                entry: entry.in_name(),
                 clip,
                 outcome,
             };

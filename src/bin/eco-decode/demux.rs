@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::ptr::null_mut;
 use std::slice;
 
+use eco::clip::video::Location;
 use eco::clip::video::inspect::Stamps;
 use ffmpeg_sys_the_third as sys;
 
@@ -88,15 +89,16 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Opens the file at a path of these bytes. With `probes`, libav* decodes its first frames to find out what the container does
+    /// Opens a file. With `probes`, libav* decodes its first frames to find out what the container does
     /// not say, as the ffmpeg program lets it do always.
-    pub(crate) fn open(file: &[u8], probes: bool) -> Result<Self, String> {
-        let url = CString::new([b"file:", file].concat()).map_err(|error| error.to_string())?;
+    pub(crate) fn open(file: &Location, probes: bool) -> Result<Self, String> {
+        let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|error| error.to_string());
+        let (url, protocols) = (text(file.url())?, text(file.protocols().into())?);
         let (mut context, mut options) = (null_mut(), null_mut());
         // SAFETY: all strings end and outlive the calls; the context is closed by libav* on failure, else by `drop`.
         unsafe {
             let whitelist = c"protocol_whitelist".as_ptr();
-            sys::av_dict_set(&mut options, whitelist, c"file".as_ptr(), 0);
+            sys::av_dict_set(&mut options, whitelist, protocols.as_ptr(), 0);
             let code =
                 sys::avformat_open_input(&mut context, url.as_ptr(), null_mut(), &mut options);
             sys::av_dict_free(&mut options);

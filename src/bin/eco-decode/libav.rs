@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::ops::ControlFlow;
 
 use eco::clip::rgb::Image;
+use eco::clip::video::Location;
 use eco::clip::video::inspect::{Inspected, Inspector, Plan};
 use eco::clip::video::serve::Decode;
 use ffmpeg_sys_the_third as sys;
@@ -21,7 +22,7 @@ const MOST_KEPT: usize = 64 << 20;
 pub(crate) struct Libav(Option<Open>);
 
 struct Open {
-    file: Vec<u8>,
+    file: Location,
     input: Input,
     /// All packets of the video, unless they are too many to be kept.
     packets: Option<Vec<Packet>>,
@@ -41,7 +42,7 @@ impl Decode for Libav {
         format!("FFmpeg {version} (libavcodec {codec}, libavformat {format})")
     }
 
-    fn open(&mut self, file: &[u8]) -> Result<Inspected, String> {
+    fn open(&mut self, file: &Location) -> Result<Inspected, String> {
         self.0 = None;
         complaints::forget();
         let mut input = Input::open(file, false)?;
@@ -55,7 +56,7 @@ impl Decode for Libav {
         let inspected =
             inspector.finish((unit.num, unit.den), (rate.num, rate.den), input.start())?;
         self.0 = Some(Open {
-            file: file.to_vec(),
+            file: file.clone(),
             input,
             packets,
         });

@@ -1,12 +1,12 @@
 //! The flags of `eco classify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
 use crate::cli::flags::{EngineFlags, LookFlags, SpeechFlags, parse_count, parse_score};
-use crate::cli::inputs::{ClipFlags, Shard};
+use crate::cli::inputs::{ClipFlags, Shard, Stdin};
 use crate::cli::outputs::{self, Output};
 use crate::cli::values::one_of;
 use crate::clip::{Position, Sliding};
@@ -19,13 +19,15 @@ use crate::text::names;
 
 /// Say what happens in clips
 ///
-/// A clip is a directory of frames (.jpg .jpeg .png .bmp .webp, taken in natural order) or a video. The answer goes to
+/// A clip is a directory of frames (.jpg .jpeg .png .bmp .webp, taken in natural order) or a video, which may be in a tar archive
+/// (clips.tar, clips.tar/NAME) or behind an address (https://...). The answer goes to
 /// standard output, one row per clip in the order of the input; everything else goes to standard error. A clip that fails
 /// becomes a row with its error, the others go on, and the exit code is 1 (--fail-when).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Directories of frames, videos, or directories of such; `-` reads paths from standard input, one per line
+    /// Directories of frames, videos, directories or tar archives of such, or addresses of videos; `-` reads paths from standard
+    /// input, one per line
     #[arg(value_name = "CLIP", required_unless_present = "list")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -48,6 +50,9 @@ pub(crate) struct Args {
     )]
     pub stride: Option<Position>,
 
+    /// Standard input is a tar archive of clips, not a list of paths
+    #[arg(long, conflicts_with = "null", help_heading = "Input")]
+    pub tar: bool,
     /// Take every Nth clip, beginning with clip I, from 0
     #[arg(long, value_name = "I/N", help_heading = "Input")]
     pub shard: Option<Shard>,
@@ -158,6 +163,7 @@ Examples:
   eco classify tests/clips/moving_left --weights demo
   eco classify frames_dir video.mp4 more_clips/ --topk 10
   eco classify match.mkv --window 2.5s --stride 1s --format csv > match.csv
+  eco classify clips-000017.tar clips-000018.tar --format jsonl
   find . -name '*.mp4' | eco classify - --format jsonl | jq .top[0].label
   eco classify --list val.txt --min-score 50% --report val.html
   eco classify --list all.txt --shard 3/16 --output 3.jsonl --skip-done --fail-when never --format jsonl";
@@ -178,7 +184,21 @@ impl Args {
                 "it is for --from, --to, --window and --stride",
             ));
         }
+        if self.tar && !self.inputs.iter().any(|path| path == Path::new("-")) {
+            return Err(useless(
+                "--tar",
+                "it is for `-`; an archive that is a file is named like a clip",
+            ));
+        }
         self.output.check()
+    }
+
+    /// What is on standard input.
+    pub(crate) fn stdin(&self) -> Stdin {
+        match self.tar {
+            true => Stdin::Archive,
+            false => Stdin::Lines,
+        }
     }
 
     /// The library's options for these flags; `clips` is the number of clips, where it is known.

@@ -97,7 +97,12 @@ struct Started {
 impl Started {
     fn new(args: &Args) -> Result<Self, Failure> {
         use_threads(args.engine.threads)?;
-        let mut inputs = Inputs::new(&args.inputs, &args.clips_from, args.speech.quiet)?;
+        let mut inputs = Inputs::new(
+            &args.inputs,
+            &args.clips_from,
+            args.stdin(),
+            args.speech.quiet,
+        )?;
         if let Some(shard) = args.shard {
             inputs = inputs.shard(shard);
         }

@@ -12,7 +12,7 @@ use crate::cli::flags::{
 };
 use crate::cli::inputs::{DecoderFlags, parse_rate};
 use crate::cli::outputs::{self, Output};
-use crate::cli::values::one_of;
+use crate::cli::values::{one_of, parse_above_zero, parse_time};
 use crate::clip::live::{LiveOptions, Overflow, RawSize, Source};
 use crate::clip::{NamePattern, OpenOptions, Position};
 use crate::recipe::Preprocess;
@@ -305,6 +305,7 @@ impl Args {
             open: OpenOptions {
                 ffmpeg: self.input.ffmpeg.clone(),
                 threads: None,
+                patience: None,
                 decoder: self.input.decoder.decoder(),
                 rate: self.input.source_fps,
                 frames: self.input.frames.clone(),
@@ -458,23 +459,6 @@ fn percent(score: f32) -> String {
 
 fn usage(message: &str) -> Failure {
     Failure::usage(anyhow!(message.to_owned()))
-}
-
-/// Parses a time: `1s`, `500ms`.
-fn parse_time(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(Position::Seconds(seconds)) => Ok(seconds),
-        _ => Err("expected a time, such as 1s or 500ms".into()),
-    }
-}
-
-/// Parses a time that is not zero.
-fn parse_above_zero(text: &str) -> Result<f64, String> {
-    const A_YEAR: f64 = 365.0 * 24.0 * 3600.0;
-    match parse_time(text)? {
-        seconds if seconds > 0.0 && seconds <= A_YEAR => Ok(seconds),
-        _ => Err("expected a time above 0, and below a year".into()),
-    }
 }
 
 /// Parses `NAME=VALUE` or `NAME`.

@@ -34,6 +34,9 @@ pub(super) fn row(record: &[u8]) -> Option<Result<Row, String>> {
     let mut parts = record.split(|&byte| byte == b'\t');
     let (path, id, end) = (parts.next()?, parts.next()?, parts.next());
     let id = str::from_utf8(id).ok().filter(|_| end.is_none())?;
+    if id.is_empty() {
+        return Some(Err("there is no id after its tab".to_owned()));
+    }
     Some(Ok(Row {
         fields: Map::from_iter([("id".to_owned(), id.into())]),
         ..Row::of(path)
@@ -91,6 +94,7 @@ mod tests {
             r#"{"id": 3}"#,
             r#"{"clip": "a.mp4", "top": []}"#,
             r#"{"clip": "a.mp4""#,
+            "a.mp4\t",
         ] {
             assert!(read(line).is_some_and(|row| row.is_err()), "{line}");
         }

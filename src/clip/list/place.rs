@@ -1,8 +1,10 @@
 //! Where the clips of a list are.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::clip::address::Address;
+use crate::clip::archive::archive_around;
 use crate::clip::extensions::{VIDEO_EXTENSIONS, has_extension};
 
 /// Extensions of videos that lists name without them.
@@ -43,6 +45,7 @@ impl Places {
             .cloned()
             .chain(inner)
             .find_map(|path| self.existing(path))
+            .or_else(|| self.elsewhere(text))
     }
 
     fn existing(&self, path: PathBuf) -> Option<PathBuf> {
@@ -52,6 +55,23 @@ impl Places {
         let beside = self.beside.as_ref()?.join(path);
         beside.exists().then_some(beside)
     }
+
+    /// An address, or a path that leads into an archive, if it can be nothing else: addresses have no blanks, and names with blanks
+    /// or separators may be more than a name.
+    pub(super) fn elsewhere(&self, text: &[u8]) -> Option<PathBuf> {
+        let path = path(text).filter(|_| !text.iter().any(u8::is_ascii_whitespace))?;
+        if path.to_str().and_then(Address::parse).is_some() {
+            return Some(path);
+        }
+        let beside = self.beside.as_ref().map(|beside| beside.join(&path));
+        let mut paths = [Some(path), beside].into_iter().flatten();
+        paths.find(|path| !has_separators(path) && archive_around(path).is_some())
+    }
+}
+
+fn has_separators(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.contains(&b',') || bytes.contains(&b';')
 }
 
 /// Bytes as a path, which need not be UTF-8 where the system's paths need not.

@@ -12,6 +12,8 @@ use super::json;
 use super::place::{self, Places};
 use super::records::{Records, Separator, utf8};
 use super::words::{Row, is_part};
+use crate::clip::address::without_secrets;
+use crate::clip::archive::archive_around;
 use crate::clip::entry::{ClipEntry, Given, Label};
 use crate::clip::error::{ClipError, Result};
 use crate::clip::reading::read_error;
@@ -175,14 +177,18 @@ pub fn read_stream<R: BufRead>(
     // Not before the first entry is asked for: the reader may have to wait for it.
     let records = std::iter::once_with(|| utf8(reader)).flat_map(move |reader| {
         let (reader, failure) = match reader {
-            Ok(reader) => (Some(Records::new(reader, separator)), None),
+            Ok(reader) => (Some(Records::new(reader, separator).keeping_tabs()), None),
             Err(error) => (None, Some(Err(error))),
         };
         failure.into_iter().chain(reader.into_iter().flatten())
     });
     let places = Places::default();
     let mut form: Option<Form> = None;
+    let mut is_over = false;
     records.filter_map(move |record| {
+        if is_over {
+            return None;
+        }
         let (place, record) = match record {
             Ok(record) => record,
             Err(source) => {
@@ -197,12 +203,20 @@ pub fn read_stream<R: BufRead>(
             return None;
         }
         if record.contains(&0) {
+            if record.windows(5).any(|bytes| bytes == b"ustar") {
+                is_over = true;
+                return Some(Err(ClipError::ArchiveAsList { line: place }));
+            }
             let reason = "it holds zero bytes, as between entries that are separated by them";
             return Some(Err(bad_entry(place, None, reason.to_owned())));
         }
         if let Some(row) = carried::row(&record) {
             let row = row.map_err(|reason| bad_entry(place, None, reason));
             return Some(row.and_then(|row| entry(row, place, &places)));
+        }
+        // It says nothing about the form of other lines.
+        if places.elsewhere(&record).is_some() {
+            return Some(entry(Row::of(&record), place, &places));
         }
         let row = match &form {
             Some(form) => form.parse(&record, &places),
@@ -265,7 +279,7 @@ fn entry(row: Row, place: usize, places: &Places) -> Result<ClipEntry> {
             line: Some(place),
             fields: row.fields,
         },
-        ..ClipEntry::from(path)
+        ..ClipEntry::named(path)
     })
 }
 
@@ -286,7 +300,10 @@ fn check_existence(list: &List) -> Result<()> {
     let [first, rest @ ..] = &list.entries[..] else {
         return Ok(());
     };
-    if rest.is_empty() || list.entries.iter().any(|entry| entry.path.exists()) {
+    let is_there = |entry: &ClipEntry| {
+        entry.stored.is_some() || entry.path.exists() || archive_around(&entry.path).is_some()
+    };
+    if rest.is_empty() || list.entries.iter().any(is_there) {
         return Ok(());
     }
     Err(ClipError::NothingListed {
@@ -300,6 +317,7 @@ fn bad_entry(place: usize, form: Option<String>, reason: String) -> ClipError {
     ClipError::List {
         line: place,
         form,
-        reason,
+        // It may quote the entry.
+        reason: without_secrets(&reason),
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct Records<R> {
     reader: R,
     separator: Separator,
     place: usize,
+    keeps_tabs: bool,
 }
 
 impl<R: BufRead> Records<R> {
@@ -28,6 +29,15 @@ impl<R: BufRead> Records<R> {
             reader,
             separator,
             place: 0,
+            keeps_tabs: false,
+        }
+    }
+
+    /// The same with a tab at the end of a line, behind which something is missing.
+    pub(super) fn keeping_tabs(self) -> Self {
+        Records {
+            keeps_tabs: true,
+            ..self
         }
     }
 }
@@ -51,7 +61,13 @@ impl<R: BufRead> Iterator for Records<R> {
                 record.pop();
             }
             if self.separator == Separator::Line {
+                let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\r');
+                let last = record.iter().rev().find(|byte| !is_blank(byte));
+                let keeps_tab = self.keeps_tabs && last == Some(&b'\t');
                 record = record.trim_ascii().to_vec();
+                if keeps_tab && !record.is_empty() {
+                    record.push(b'\t');
+                }
             }
             if !record.is_empty() {
                 return Some(Ok((self.place, record)));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::device;
+use crate::clip::address::{is_scheme, without_password};
 
 /// Where frames come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +64,6 @@ impl FromStr for Source {
     }
 }
 
-fn is_scheme(text: &str) -> bool {
-    let mut letters = text.chars();
-    letters.next().is_some_and(|c| c.is_ascii_alphabetic())
-        && letters.all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-}
-
 impl Source {
     /// Whether a connection to it may be lost and made again.
     pub fn is_network(&self) -> bool {
@@ -106,18 +101,6 @@ impl fmt::Display for Source {
             Self::Device { format, name } => write!(f, "{format}:{name}"),
             Self::Address(address) => f.write_str(&without_password(address)),
         }
-    }
-}
-
-/// `rtsp://user:password@host/path` without what stands before the `@`.
-pub(super) fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return address.to_owned();
-    };
-    let host_end = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..host_end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => address.to_owned(),
     }
 }
 

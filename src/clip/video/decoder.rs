@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::ffmpeg::PATIENCE;
-use super::protocol::{Facts, Request, Wanted};
+use super::protocol::{Facts, Location, Request, Wanted};
 use super::worker::{Failure, Worker, beside_this_program};
 use crate::clip::frames::Cropped;
 use crate::clip::turns::Turns;
@@ -149,9 +149,9 @@ impl Decoder {
     }
 
     /// Lists the packets of a file.
-    pub(super) fn list(&self, path: &Path) -> Result<Facts, Failure> {
+    pub(super) fn list(&self, file: Location) -> Result<Facts, Failure> {
         let mut worker = self.take(None).map_err(Failure::Missing)?;
-        let listed = worker.list(path, self.patience);
+        let listed = worker.list(file, self.patience);
         self.keep(worker, &listed);
         listed
     }
@@ -164,15 +164,15 @@ impl Decoder {
         turns: &Turns,
         each: &mut dyn FnMut(usize, Cropped) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let mut worker = self.take(Some(asked.path)).map_err(Failure::Missing)?;
+        let mut worker = self.take(Some(&asked.file)).map_err(Failure::Missing)?;
         let request = Request::Frames {
-            file: asked.path.as_os_str().as_encoded_bytes().to_vec(),
+            file: asked.file.clone(),
             frames: asked.frames,
             wanted: asked.wanted.to_vec(),
             preprocess: asked.preprocess,
             threads: asked.threads,
         };
-        worker.ask(asked.path, &request)?;
+        worker.ask(&asked.file, &request)?;
         for wanted in asked.wanted {
             let frame = turns.decode(|| worker.next(wanted, asked.patience));
             let frame = match frame {
@@ -195,11 +195,11 @@ impl Decoder {
         self.program.clone().or_else(beside_this_program)
     }
 
-    /// A worker: the one that has `path` open, else any, else a new one.
-    fn take(&self, path: Option<&Path>) -> Result<Worker, String> {
+    /// A worker: the one that has `file` open, else any, else a new one.
+    fn take(&self, file: Option<&Location>) -> Result<Worker, String> {
         let mut state = self.workers.lock();
         loop {
-            let has_it_open = |worker: &Worker| worker.open.as_deref() == path;
+            let has_it_open = |worker: &Worker| worker.open.as_ref() == file;
             let place = state.idle.iter().position(has_it_open);
             if let Some(place) = place.or(state.idle.len().checked_sub(1)) {
                 return Ok(state.idle.swap_remove(place));
@@ -238,7 +238,7 @@ impl Decoder {
 
 /// Which frames of a file, and how.
 pub(super) struct Asked<'a> {
-    pub(super) path: &'a Path,
+    pub(super) file: Location,
     /// How many frames the file was listed with.
     pub(super) frames: usize,
     /// Ascending, each once.

@@ -1,14 +1,13 @@
 //! The `ffmpeg` and `ffprobe` programs: where they are and how they are called.
 
 use std::env;
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::process::Process;
+use super::input::Input;
+use super::process::{Ending, Process};
 use crate::clip::error::{ClipError, Result};
 
 /// The longest silence that is waited out, whatever a video's length.
@@ -84,24 +83,37 @@ impl Ffmpeg {
     ///
     /// # Errors
     /// [`ClipError::Video`] with ffprobe's reason, [`ClipError::NoVideoFrames`], [`ClipError::VideoTimeout`].
-    pub(super) fn printed(&self, video: &Path, arguments: &[&str]) -> Result<Printed> {
+    pub(super) fn printed(&self, video: &Input, arguments: &[&str]) -> Result<Printed> {
         let (output, ending) = self
             .probe(video, arguments)?
             .output()
-            .map_err(|error| process_error(video, error, self.patience))?;
+            .map_err(|error| process_error(video.name(), error, self.patience))?;
         if ending.success() {
+            // ffprobe takes what has come for the whole video when the connection breaks.
+            let reason = ending.reason();
+            if video.is_remote() && BROKEN.iter().any(|words| reason.contains(words)) {
+                return Err(ClipError::Video {
+                    path: video.name().to_path_buf(),
+                    reason: format!("it did not come whole: {}", video.shown(reason)),
+                });
+            }
             let says_so = |complaint: &&str| CUT_OFF.iter().any(|end| complaint.ends_with(end));
             return Ok(Printed {
                 text: String::from_utf8_lossy(&output).into_owned(),
                 cut_off: ending.last_complaint().filter(says_so).map(str::to_owned),
             });
         }
-        let (path, reason) = (video.to_path_buf(), ending.reason());
+        let (path, reason) = match self.failure(video, &ending) {
+            ClipError::Video { path, reason } => (path, reason),
+            other => return Err(other),
+        };
         // What ffprobe says of a container whose header is followed by nothing.
         if reason.ends_with("End of file") {
             return Err(ClipError::NoVideoFrames { path });
         }
-        let reason = match (reason.starts_with("moov atom not found"), is_movie(video)) {
+        // Whether what is behind an address begins so is not known.
+        let has_no_index = reason.starts_with("moov atom not found") && !video.is_remote();
+        let reason = match (has_no_index, is_movie(video)) {
             (true, true) => format!(
                 "{reason} (the file is incomplete: its index, which comes last, is missing)"
             ),
@@ -113,18 +125,29 @@ impl Ffmpeg {
         Err(ClipError::Video { path, reason })
     }
 
-    fn probe(&self, video: &Path, arguments: &[&str]) -> Result<Process> {
+    /// The error of a program that failed on a video.
+    pub(super) fn failure(&self, video: &Input, ending: &Ending) -> ClipError {
+        let path = video.name().to_path_buf();
+        let reason = video.shown(ending.reason());
+        match video.is_remote() && reason.contains("timed out") {
+            true => ClipError::VideoTimeout {
+                path,
+                seconds: self.patience.as_secs(),
+            },
+            false => ClipError::Video { path, reason },
+        }
+    }
+
+    fn probe(&self, video: &Input, arguments: &[&str]) -> Result<Process> {
         let mut command = Command::new(&self.ffprobe);
         command.args([
             "-hide_banner",
             "-loglevel",
             "error",
-            "-protocol_whitelist",
-            "file",
             "-select_streams",
             "V:0",
         ]);
-        command.args(arguments).arg("-i").arg(local_file(video));
+        name(video, command.args(arguments));
         Process::start(command, self.patience)
     }
 
@@ -132,7 +155,7 @@ impl Ffmpeg {
     /// what to do with it (filters and output).
     pub(super) fn decode(
         &self,
-        video: &Path,
+        video: &Input,
         length: Duration,
         input: &[String],
         output: &[&str],
@@ -143,10 +166,12 @@ impl Ffmpeg {
         if let Some(threads) = self.threads {
             command.args(["-threads", &threads.to_string()]);
         }
-        command
-            .args(input)
-            .args(["-protocol_whitelist", "file", "-i"])
-            .arg(local_file(video));
+        if video.is_remote() {
+            // However long it takes to decode what has come. To ffprobe it would be an end like any other.
+            let microseconds = self.patience.as_micros().to_string();
+            command.args(["-rw_timeout", &microseconds]);
+        }
+        name(video, command.args(input));
         command.args(output);
         Process::start(command, self.patience_for(length))
     }
@@ -167,15 +192,33 @@ pub(super) struct Printed {
     pub(super) cut_off: Option<String>,
 }
 
+/// Adds the arguments that name a video.
+fn name(video: &Input, command: &mut Command) {
+    command.args(["-protocol_whitelist", video.protocols()]);
+    command.arg("-i").arg(video.url());
+}
+
+/// What complaints say when not all came of what is behind an address.
+const BROKEN: [&str; 9] = [
+    "prematurely",
+    "partial file",
+    "timed out",
+    "HTTP error",
+    "Failed to open",
+    "Input/output error",
+    "Connection reset",
+    "Read error",
+    "pull function",
+];
+
 /// How ffprobe's complaint ends about a file whose end is missing.
 const CUT_OFF: [&str; 2] = ["partial file", "File ended prematurely"];
 
 /// Whether a file begins with an atom that MP4 and MOV files begin with.
-fn is_movie(path: &Path) -> bool {
+fn is_movie(video: &Input) -> bool {
     const FIRST: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
-    let mut head = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && FIRST.contains(&&head[4..])
+    let head = video.head::<8>();
+    head.is_some_and(|(head, _)| FIRST.contains(&&head[4..]))
 }
 
 /// What an error while a program is read says about the video.
@@ -195,13 +238,6 @@ pub(super) fn process_error(video: &Path, error: io::Error, patience: Duration) 
             source: error,
         },
     }
-}
-
-/// A name that ffmpeg takes as a file whatever it looks like (`http://...`, `-y`, `concat:...`).
-fn local_file(path: &Path) -> OsString {
-    let mut name = OsString::from("file:");
-    name.push(path);
-    name
 }
 
 fn find_program(name: &str, directories: &[PathBuf]) -> Result<PathBuf> {

@@ -8,6 +8,7 @@ mod droppable;
 pub mod encoder;
 mod feed;
 pub mod ffmpeg;
+pub(super) mod input;
 pub mod inspect;
 mod listing;
 pub mod pam;
@@ -20,4 +21,5 @@ mod shapes;
 mod worker;
 
 pub use feed::Step;
+pub use protocol::Location;
 pub(super) use protocol::Wanted;

@@ -182,14 +182,17 @@ fn listen(stderr: impl Read, numbers: &Sender<f64>) -> Complaints {
     complaints
 }
 
-/// A message without the part of the program (`[mov,mp4 @ 0x55d0]`) or the file (`file:clip.mp4:`) it comes from.
+/// How the names of files begin that messages are about.
+const FILES: [&str; 4] = ["file:", "subfile,", "http://", "https://"];
+
+/// A message without the part of the program (`[mov,mp4 @ 0x55d0]`) or the file (`file:clip.mp4:`) that it comes from.
 fn without_place(text: &str) -> &str {
     let text = match text.split_once("] ") {
         Some((place, rest)) if place.starts_with('[') => rest,
         _ => text,
     };
     match text.rsplit_once(": ") {
-        Some((file, rest)) if file.starts_with("file:") => rest,
+        Some((file, rest)) if FILES.iter().any(|name| file.starts_with(name)) => rest,
         _ => text,
     }
 }

@@ -15,14 +15,10 @@ const MAX_MESSAGE: u32 = 1 << 28;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     /// The packets of a file: [`Reply::Opened`].
-    Open {
-        /// Its path, as bytes.
-        file: Vec<u8>,
-    },
+    Open { file: Location },
     /// Frames of a file: a [`Reply::Frame`] each, for every one of which [`Request::Next`] asks.
     Frames {
-        /// Its path, as bytes.
-        file: Vec<u8>,
+        file: Location,
         /// How many frames it was listed with.
         frames: usize,
         /// Which frames, ascending, each once, and what of each.
@@ -32,6 +28,38 @@ pub(super) enum Request {
     },
     /// The next frame. The worker computes only between this and its answer, so that others can have the processor after it.
     Next,
+}
+
+/// A file, or some of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// The file's path, as bytes.
+    pub(super) file: Vec<u8>,
+    /// Where the bytes begin and end; by default all of them are meant.
+    pub(super) part: Option<(u64, u64)>,
+}
+
+impl Location {
+    /// What FFmpeg calls it: a file whatever its name looks like (`http://...`, `-y`, `concat:...`).
+    pub fn url(&self) -> Vec<u8> {
+        [self.protocol().as_bytes(), &self.file].concat()
+    }
+
+    /// What comes before the path in [`Location::url`].
+    pub(super) fn protocol(&self) -> String {
+        match self.part {
+            None => "file:".to_owned(),
+            Some((start, end)) => format!("subfile,,start,{start},end,{end},,:file:"),
+        }
+    }
+
+    /// The protocols that FFmpeg needs for it, as it lists them.
+    pub fn protocols(&self) -> &'static str {
+        match self.part {
+            None => "file",
+            Some(_) => "subfile,file",
+        }
+    }
 }
 
 /// A frame that is wanted.
@@ -116,12 +144,17 @@ mod tests {
     #[test]
     fn messages_follow_each_other_to_the_end() {
         let mut bytes = Vec::new();
-        let file = b"a\xff".to_vec();
-        send(&mut bytes, &Request::Open { file }).unwrap();
+        let file = Location {
+            file: b"a\xff".to_vec(),
+            part: Some((3, 7)),
+        };
+        assert_eq!(file.url(), b"subfile,,start,3,end,7,,:file:a\xff");
+        let request = Request::Open { file: file.clone() };
+        send(&mut bytes, &request).unwrap();
         send(&mut bytes, &Request::Next).unwrap();
         let mut reader = &bytes[..];
         let first = receive(&mut reader).unwrap();
-        assert!(matches!(first, Some(Request::Open { file }) if file == b"a\xff"));
+        assert!(matches!(first, Some(Request::Open { file: read }) if read == file));
         assert!(matches!(receive(&mut reader).unwrap(), Some(Request::Next)));
         assert!(receive::<Request>(&mut reader).unwrap().is_none());
     }

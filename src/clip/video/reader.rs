@@ -22,6 +22,7 @@ use std::time::Duration;
 use super::avi;
 use super::decoder::{Asked, Decoder, DecoderChoice};
 use super::ffmpeg::{Ffmpeg, patience_for, process_error};
+use super::input::Input;
 use super::listing::{Listing, Origin};
 use super::pam;
 use super::process::{Ending, Process};
@@ -38,10 +39,10 @@ use crate::recipe::Preprocess;
 /// Seconds of video that are decoded in vain before a seek is tried.
 const SEEK_BEYOND: f64 = 10.0;
 
-/// A video file whose frames have been listed.
+/// A video whose frames have been listed.
 #[derive(Clone, Debug)]
 pub struct Video {
-    path: PathBuf,
+    input: Input,
     program: Program,
     listing: Listing,
     /// How ffprobe says that the file ends too early.
@@ -56,6 +57,7 @@ enum Program {
     Wanted {
         given: Option<PathBuf>,
         threads: Option<usize>,
+        patience: Option<Duration>,
     },
 }
 
@@ -63,10 +65,18 @@ impl Program {
     fn find(&self) -> Result<Ffmpeg> {
         match self {
             Program::Found(ffmpeg) => Ok(ffmpeg.clone()),
-            Program::Wanted { given, threads } => Ok(Ffmpeg {
-                threads: *threads,
-                ..Ffmpeg::find(given.as_deref())?
-            }),
+            Program::Wanted {
+                given,
+                threads,
+                patience,
+            } => {
+                let found = Ffmpeg::find(given.as_deref())?;
+                Ok(Ffmpeg {
+                    threads: *threads,
+                    patience: patience.unwrap_or(found.patience),
+                    ..found
+                })
+            }
         }
     }
 }
@@ -112,29 +122,33 @@ impl Video {
     /// [`ClipError::Video`] with ffmpeg's reason, [`ClipError::NoVideoStream`], [`ClipError::NoVideoFrames`],
     /// [`ClipError::VideoTimeout`].
     pub fn open(path: &Path, ffmpeg: &Ffmpeg) -> Result<Video> {
-        Self::list(path, ffmpeg, None)
+        Self::list(Input::file(path), ffmpeg, None)
     }
 
-    /// Lists the frames of the video at `path`, with what the options name.
+    /// Lists the frames of a video, with what the options name. What is behind an address is left to the ffmpeg program.
     ///
     /// # Errors
     /// As [`Video::open`]; [`ClipError::FfmpegMissing`], [`ClipError::Libav`].
-    pub(in crate::clip) fn open_with(path: &Path, options: &VideoOptions<'_>) -> Result<Video> {
+    pub(in crate::clip) fn open_with(input: Input, options: &VideoOptions<'_>) -> Result<Video> {
         let program = Program::Wanted {
             given: options.ffmpeg.map(Path::to_path_buf),
             threads: options.threads,
+            patience: options.patience,
         };
         let decoder = options.decoder;
         if !decoder.choice().tries_libav(options.ffmpeg) {
-            return Self::list(path, &program.find()?, None);
+            return Self::list(input, &program.find()?, None);
         }
-        let listed = decoder.list(path);
-        let listed = listed.map(|facts| Listing::of_facts(&facts, path));
+        let listed = match input.location() {
+            Some(file) => decoder.list(file),
+            None => Err(Failure::Declined("it is behind an address".to_owned())),
+        };
+        let listed = listed.map(|facts| Listing::of_facts(&facts, input.name()));
         match listed {
             Ok(Ok(listing)) => Ok(Video {
-                path: path.to_path_buf(),
                 program,
-                cut_off: avi::missing_end(path),
+                cut_off: avi::missing_end(&input),
+                input,
                 source: Source::Worker {
                     decoder: decoder.clone(),
                     frames: listing.stamps.len(),
@@ -142,37 +156,37 @@ impl Video {
                 },
                 listing,
             }),
-            Ok(Err(_)) => Self::list(path, &program.find()?, None),
+            Ok(Err(_)) => Self::list(input, &program.find()?, None),
             Err(failure) => {
-                let why = without_libav(path, decoder, failure, decoder.patience())?;
-                Self::list(path, &program.find()?, why)
+                let why = without_libav(input.name(), decoder, failure, decoder.patience())?;
+                Self::list(input, &program.find()?, why)
             }
         }
     }
 
-    fn list(path: &Path, ffmpeg: &Ffmpeg, without_libav: Option<Arc<str>>) -> Result<Video> {
+    fn list(input: Input, ffmpeg: &Ffmpeg, without_libav: Option<Arc<str>>) -> Result<Video> {
         let entries = "packet=pts_time,dts_time,duration_time,flags:\
                        stream=avg_frame_rate,codec_name:format=start_time";
-        let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
-        let listing = Listing::parse(&printed.text, path)?;
+        let printed = ffmpeg.printed(&input, &["-show_entries", entries, "-of", "compact"])?;
+        let listing = Listing::parse(&printed.text, input.name())?;
         Ok(Video {
-            path: path.to_path_buf(),
             program: Program::Found(ffmpeg.clone()),
             listing,
-            cut_off: printed.cut_off.or_else(|| avi::missing_end(path)),
+            cut_off: printed.cut_off.or_else(|| avi::missing_end(&input)),
+            input,
             source: Source::Program(without_libav),
         })
     }
 
-    /// The file.
+    /// What it is called: its path, if it is a file.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.input.name()
     }
 
     /// Says that the file is incomplete, if ffprobe or the header of an AVI file does.
     pub fn note(&self) -> Option<String> {
         let reason = self.cut_off.as_ref()?;
-        let (path, frames) = (self.path.display(), self.frame_count());
+        let (path, frames) = (self.path().display(), self.frame_count());
         Some(format!(
             "{path}: the file is incomplete ({reason}); only {frames} frames are in it"
         ))
@@ -206,7 +220,7 @@ impl Video {
             "-of",
             "default=noprint_wrappers=1:nokey=1",
         ];
-        let printed = self.patient()?.printed(&self.path, &arguments)?;
+        let printed = self.patient()?.printed(&self.input, &arguments)?;
         let count = printed
             .text
             .lines()
@@ -214,7 +228,7 @@ impl Video {
             .unwrap_or(0);
         if count == 0 {
             return Err(ClipError::NoVideoFrames {
-                path: self.path.clone(),
+                path: self.path().to_path_buf(),
             });
         }
         let mut recounted = self.clone();
@@ -251,16 +265,20 @@ impl Video {
         turns: &Turns,
         each: &mut dyn FnMut(usize, Cropped) -> ControlFlow<()>,
     ) -> Result<Worked> {
-        let (decoder, frames, threads) = match &self.source {
-            Source::Program(why) => return Ok(Worked::Left(why.clone())),
-            Source::Worker {
-                decoder,
-                frames,
-                threads,
-            } => (decoder, *frames, *threads),
+        let (decoder, frames, threads, file) = match (&self.source, self.input.location()) {
+            (Source::Program(why), _) => return Ok(Worked::Left(why.clone())),
+            (Source::Worker { .. }, None) => return Ok(Worked::Left(None)),
+            (
+                Source::Worker {
+                    decoder,
+                    frames,
+                    threads,
+                },
+                Some(file),
+            ) => (decoder, *frames, *threads, file),
         };
         let asked = Asked {
-            path: &self.path,
+            file,
             frames,
             wanted,
             preprocess,
@@ -270,7 +288,7 @@ impl Video {
         match decoder.read(&asked, turns, each) {
             Ok(()) => Ok(Worked::Done),
             Err(failure) => {
-                let why = without_libav(&self.path, decoder, failure, asked.patience)?;
+                let why = without_libav(self.path(), decoder, failure, asked.patience)?;
                 Ok(Worked::Left(why))
             }
         }
@@ -304,13 +322,13 @@ impl Video {
             match self.pass(&ffmpeg, key, shapes.as_ref(), &mut rest, each)? {
                 Stop::Done => return Ok(()),
                 Stop::Changed if shapes.is_none() => {
-                    shapes = Some(Shapes::read(&self.path, &self.patient()?)?);
+                    shapes = Some(Shapes::read(&self.input, &self.patient()?)?);
                 }
                 Stop::Short(_) if key != Key::Number => key = Key::Number,
                 Stop::Short(Some(error)) => return Err(error),
                 Stop::Short(None) | Stop::Changed => {
                     return Err(ClipError::VideoFramesMissing {
-                        path: self.path.clone(),
+                        path: self.path().to_path_buf(),
                         index: rest[0],
                     });
                 }
@@ -330,14 +348,14 @@ impl Video {
     ) -> Result<Stop> {
         let mut reader = BufReader::new(self.decode(ffmpeg, key, shapes, wanted)?);
         let patience = ffmpeg.patience_for(self.length());
-        let failed = |error| process_error(&self.path, error, patience);
+        let failed = |error| process_error(self.path(), error, patience);
         let mut starts = 0;
         while let Some(&expected) = wanted.first() {
-            let image = match pam::read_frame(&mut reader, &self.path) {
+            let image = match pam::read_frame(&mut reader, self.path()) {
                 Ok(Some(image)) => image?,
                 Ok(None) => {
                     let ending = reader.into_inner().end().map_err(failed)?;
-                    return Ok(self.ended_early(&ending, starts));
+                    return Ok(self.ended_early(ffmpeg, &ending, starts));
                 }
                 Err(error) => return Err(failed(error)),
             };
@@ -411,12 +429,12 @@ impl Video {
             "image2pipe",
             "pipe:1",
         ];
-        ffmpeg.decode(&self.path, self.length(), &input, &output)
+        ffmpeg.decode(&self.input, self.length(), &input, &output)
     }
 
     /// The output has ended before all frames came: because ffmpeg failed, because the video ended, or because ffmpeg began to
     /// count again.
-    fn ended_early(&self, ending: &Ending, starts: usize) -> Stop {
+    fn ended_early(&self, ffmpeg: &Ffmpeg, ending: &Ending, starts: usize) -> Stop {
         if starts
             + ending
                 .numbers
@@ -427,10 +445,7 @@ impl Video {
         {
             return Stop::Changed;
         }
-        let failure = (!ending.success()).then(|| ClipError::Video {
-            path: self.path.clone(),
-            reason: ending.reason(),
-        });
+        let failure = (!ending.success()).then(|| ffmpeg.failure(&self.input, ending));
         Stop::Short(failure)
     }
 }
@@ -440,6 +455,8 @@ pub(in crate::clip) struct VideoOptions<'a> {
     /// The ffmpeg program or its folder; else it is looked for on PATH.
     pub(in crate::clip) ffmpeg: Option<&'a Path>,
     pub(in crate::clip) threads: Option<usize>,
+    /// How long the program may be silent, if not as long as is usual.
+    pub(in crate::clip) patience: Option<Duration>,
     pub(in crate::clip) decoder: &'a Decoder,
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::ops::ControlFlow;
 
 use super::inspect::{Inspected, Plan};
-use super::protocol::{Reply, Request, Wanted, receive, send};
+use super::protocol::{Location, Reply, Request, Wanted, receive, send};
 use crate::clip::frames::Cropped;
 use crate::clip::rgb::Image;
 use crate::recipe::Preprocess;
@@ -14,11 +14,11 @@ pub trait Decode {
     /// The libraries it decodes with, and their versions.
     fn libraries(&self) -> String;
 
-    /// Opens a file, whose path is given as bytes, in the place of the one that was open, and looks at all its packets.
+    /// Opens a file in the place of the one that was open, and looks at all its packets.
     ///
     /// # Errors
     /// Why the ffmpeg program should decode it.
-    fn open(&mut self, file: &[u8]) -> Result<Inspected, String>;
+    fn open(&mut self, file: &Location) -> Result<Inspected, String>;
 
     /// Decodes what `plan` says of the open file, and hands the wanted frames with their numbers to `each` until that says
     /// [`ControlFlow::Break`].
@@ -97,14 +97,14 @@ pub fn serve(
     Ok(())
 }
 
-/// The file that is open, with its path.
-type Current = Option<(Vec<u8>, Inspected)>;
+/// The file that is open.
+type Current = Option<(Location, Inspected)>;
 
 /// The video of a file, which may be open already.
 fn open<'a>(
     decoder: &mut impl Decode,
     current: &'a mut Current,
-    file: Vec<u8>,
+    file: Location,
 ) -> Result<&'a Inspected, String> {
     if current.as_ref().is_none_or(|(open, _)| *open != file) {
         *current = None;

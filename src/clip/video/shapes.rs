@@ -1,6 +1,7 @@
 //! The size of every frame, for videos in which it changes.
 
 use super::ffmpeg::Ffmpeg;
+use super::input::Input;
 use super::listing::field;
 use crate::clip::error::{ClipError, Result};
 use crate::clip::rgb::Image;
@@ -16,14 +17,14 @@ pub(super) struct Shapes {
 }
 
 impl Shapes {
-    /// Decodes the video at `path` to see the size of each frame.
+    /// Decodes a video to see the size of each frame.
     ///
     /// # Errors
     /// Those of [`Ffmpeg::printed`]; [`ClipError::Video`] for frames that are to be turned by other angles.
-    pub(super) fn read(path: &Path, ffmpeg: &Ffmpeg) -> Result<Self> {
+    pub(super) fn read(video: &Input, ffmpeg: &Ffmpeg) -> Result<Self> {
         let entries = "frame=width,height:stream_side_data=rotation";
-        let printed = ffmpeg.printed(path, &["-show_entries", entries, "-of", "compact"])?;
-        Self::parse(&printed.text, path)
+        let printed = ffmpeg.printed(video, &["-show_entries", entries, "-of", "compact"])?;
+        Self::parse(&printed.text, video.name())
     }
 
     fn parse(printed: &str, path: &Path) -> Result<Self> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::protocol::{Facts, Reply, Request, Wanted, receive, send};
+use super::protocol::{Facts, Location, Reply, Request, Wanted, receive, send};
 use crate::clip::frames::{Cropped, FRAME_BYTES};
 
 /// How long a worker may take to start.
@@ -49,7 +49,7 @@ pub(super) struct Worker {
     replies: Receiver<io::Result<Message>>,
     libraries: String,
     /// The file that it has open.
-    pub(super) open: Option<PathBuf>,
+    pub(super) open: Option<Location>,
 }
 
 /// A reply, and the pixels behind it.
@@ -119,9 +119,8 @@ impl Worker {
     }
 
     /// Lists a file's packets.
-    pub(super) fn list(&mut self, path: &Path, patience: Duration) -> Result<Facts, Failure> {
-        self.open = Some(path.to_path_buf());
-        let file = path.as_os_str().as_encoded_bytes().to_vec();
+    pub(super) fn list(&mut self, file: Location, patience: Duration) -> Result<Facts, Failure> {
+        self.open = Some(file.clone());
         self.request(&Request::Open { file })?;
         match self.reply(patience)? {
             Reply::Opened(facts) => Ok(facts),
@@ -130,8 +129,8 @@ impl Worker {
     }
 
     /// Asks for frames of a file, which [`Worker::next`] gives.
-    pub(super) fn ask(&mut self, path: &Path, request: &Request) -> Result<(), Failure> {
-        self.open = Some(path.to_path_buf());
+    pub(super) fn ask(&mut self, file: &Location, request: &Request) -> Result<(), Failure> {
+        self.open = Some(file.clone());
         self.request(request)
     }
 
