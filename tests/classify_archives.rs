@@ -160,6 +160,33 @@ fn standard_input_may_be_an_archive() {
     assert_eq!(answers(&text), answers(&of_file));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_is_killed_leaves_no_temporary_files() {
+    let (folder, path) = two_clips();
+    let bytes = fs::read(&path).unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    for signal in ["-TERM", "-KILL"] {
+        let mut command = classify(["-", "--tar", "--format", "jsonl", "-q"]);
+        command.env("TMPDIR", &temporary);
+        let (mut child, mut stdin, mut stdout) = piped(&mut command);
+        // The end of `b` has not come.
+        stdin.write_all(&bytes[..bytes.len() - 2048]).unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+        assert!(lines(&line)[0].get("top").is_some(), "{line}");
+        let pid = child.id().to_string();
+        std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status()
+            .unwrap();
+        drop(stdin);
+        child.wait().unwrap();
+        assert_eq!(names(&temporary), Vec::<String>::new(), "{signal}");
+    }
+}
+
 #[test]
 fn an_archive_in_the_place_of_a_list_is_one_error_with_the_flag_that_helps() {
     let (_folder, path) = two_clips();

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::address::Address;
 use super::error::{ClipError, Result};
@@ -54,7 +55,64 @@ pub struct Holder {
     /// Its size and the time of its last change when its parts were found.
     stamp: Option<(u64, SystemTime)>,
     /// Removes the file when the last part is gone.
-    _temporary: Option<TempPath>,
+    _temporary: Option<Temporary>,
+    /// Tells temporary files apart that have the same path, one after the other.
+    serial: u64,
+}
+
+/// A file for what is needed for a while. On Linux it is in no folder, so that it goes with this process, however that ends.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    file: File,
+    path: PathBuf,
+    _named: Option<TempPath>,
+}
+
+impl Temporary {
+    /// An empty file.
+    ///
+    /// # Errors
+    /// Those of creating it.
+    pub(super) fn new() -> io::Result<Self> {
+        if let Some(nameless) = Self::nameless()? {
+            return Ok(nameless);
+        }
+        let (file, path) = NamedTempFile::with_prefix("eco-")?.into_parts();
+        Ok(Temporary {
+            file,
+            path: path.to_path_buf(),
+            _named: Some(path),
+        })
+    }
+
+    /// One that is found by way of this process, where the system shows its files.
+    #[cfg(target_os = "linux")]
+    fn nameless() -> io::Result<Option<Self>> {
+        use std::os::fd::AsRawFd;
+        let file = tempfile::tempfile()?;
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let path = PathBuf::from(path);
+        Ok(File::open(&path).is_ok().then_some(Temporary {
+            file,
+            path,
+            _named: None,
+        }))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn nameless() -> io::Result<Option<Self>> {
+        Ok(None)
+    }
+}
+
+impl Write for Temporary {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl Holder {
@@ -64,16 +122,24 @@ impl Holder {
             path: path.to_path_buf(),
             stamp: Some(stamp(&file.metadata()?)?),
             _temporary: None,
+            serial: 0,
         })
     }
 
     /// A file that is removed with the last of its parts.
-    pub(super) fn temporary(path: TempPath) -> Self {
+    pub(super) fn temporary(file: Temporary) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
         Holder {
-            path: path.to_path_buf(),
+            path: file.path.clone(),
             stamp: None,
-            _temporary: Some(path),
+            _temporary: Some(file),
+            serial: COUNT.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// Its number, if it is a temporary file, else 0.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -84,7 +150,7 @@ impl Holder {
 /// By where they are.
 impl PartialEq for Holder {
     fn eq(&self, other: &Self) -> bool {
-        (&self.path, self.stamp) == (&other.path, other.stamp)
+        (&self.path, self.stamp, self.serial) == (&other.path, other.stamp, other.serial)
     }
 }
 
@@ -166,19 +232,25 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_file_goes_with_its_last_part() {
-        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        let kept = path.to_path_buf();
-        fs::write(&path, "abc").unwrap();
-        let part = Part {
-            holder: Arc::new(Holder::temporary(path)),
+    fn a_temporary_file_is_there_while_a_part_is() {
+        let holder = |text: &str| {
+            let mut file = Temporary::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            Arc::new(Holder::temporary(file))
+        };
+        let part = |holder: &Arc<Holder>| Part {
+            holder: Arc::clone(holder),
             start: 1,
             length: 1,
         };
-        let other = part.clone();
-        drop(part);
+        let (first, second) = (holder("abc"), holder("xyz"));
+        // They may get the same path, one after the other.
+        assert_ne!(first.serial(), second.serial());
+        let kept = part(&first);
+        drop(first);
+        let other = kept.clone();
+        drop(kept);
         assert_eq!(other.read(Path::new("b"), 9).unwrap(), b"b");
-        drop(other);
-        assert!(!kept.exists());
+        assert_eq!(part(&second).read(Path::new("b"), 9).unwrap(), b"y");
     }
 }

@@ -3,11 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use tempfile::NamedTempFile;
-
 use super::members::{Copied, Member, Members};
 use super::source::Source;
-use crate::clip::stored::{Holder, Part};
+use crate::clip::stored::{Holder, Part, Temporary};
 
 /// Most bytes of one clip of a stream.
 const MOST: u64 = 4 << 30;
@@ -23,7 +21,7 @@ pub(super) enum Keep {
 /// The bytes of a clip's members.
 pub(super) enum Kept {
     InPlace(Arc<Holder>),
-    Apart { file: NamedTempFile, bytes: u64 },
+    Apart { file: Temporary, bytes: u64 },
 }
 
 /// How keeping a member ended.
@@ -45,8 +43,7 @@ impl Keep {
         match self {
             Keep::InPlace(holder) => Ok(Kept::InPlace(Arc::clone(holder))),
             Keep::Apart => {
-                let file = tempfile::Builder::new().prefix("eco-").tempfile();
-                let file = file.map_err(|error| no_room(&error))?;
+                let file = Temporary::new().map_err(|error| no_room(&error))?;
                 Ok(Kept::Apart { file, bytes: 0 })
             }
         }
@@ -83,7 +80,7 @@ impl Kept {
     pub(super) fn holder(self) -> Arc<Holder> {
         match self {
             Kept::InPlace(holder) => holder,
-            Kept::Apart { file, .. } => Arc::new(Holder::temporary(file.into_temp_path())),
+            Kept::Apart { file, .. } => Arc::new(Holder::temporary(file)),
         }
     }
 }

@@ -373,18 +373,3 @@ fn names_that_are_not_utf8_stay_as_they_are() {
             .ends_with(b"a.tar/a\xff.mp4")
     );
 }
-
-#[test]
-fn temporary_files_of_a_stream_go_with_their_clips() {
-    let bytes = archive(&[("a.mp4", b"a"), ("f/1.jpg", b"b"), ("f/2.jpg", b"c")]);
-    let clips: Vec<ClipEntry> = clips_from(std::io::Cursor::new(bytes), |_| {}).collect();
-    let holder = |clip: &ClipEntry| match clip.stored.as_ref().unwrap() {
-        Stored::Video(part) => part.holder.path().to_owned(),
-        Stored::Frames { frames, .. } => frames[0].part.holder.path().to_owned(),
-        other => panic!("{other:?}"),
-    };
-    let files: Vec<PathBuf> = clips.iter().map(holder).collect();
-    assert!(files.iter().all(|file| file.exists()));
-    drop(clips);
-    assert!(!files.iter().any(|file| file.exists()));
-}

@@ -64,16 +64,20 @@ impl Input {
 
     /// Where it is on this machine.
     pub(super) fn location(&self) -> Option<Location> {
-        let (file, part) = match &self.place {
-            Place::File => (&*self.name, None),
+        let (file, part, serial) = match &self.place {
+            Place::File => (&*self.name, None, 0),
             Place::Part(part) => (
                 part.holder.path(),
                 Some((part.start, part.start.saturating_add(part.length))),
+                part.holder.serial(),
             ),
             Place::Address(_) => return None,
         };
-        let file = file.as_os_str().as_encoded_bytes().to_vec();
-        Some(Location { file, part })
+        Some(Location {
+            file: file.as_os_str().as_encoded_bytes().to_vec(),
+            part,
+            serial,
+        })
     }
 
     /// What the ffmpeg program calls it.

@@ -37,6 +37,8 @@ pub struct Location {
     pub(super) file: Vec<u8>,
     /// Where the bytes begin and end; by default all of them are meant.
     pub(super) part: Option<(u64, u64)>,
+    /// Tells files apart that have the same path, one after the other.
+    pub(super) serial: u64,
 }
 
 impl Location {
@@ -147,6 +149,7 @@ mod tests {
         let file = Location {
             file: b"a\xff".to_vec(),
             part: Some((3, 7)),
+            serial: 2,
         };
         assert_eq!(file.url(), b"subfile,,start,3,end,7,,:file:a\xff");
         let request = Request::Open { file: file.clone() };
