@@ -80,8 +80,8 @@ test-scale: build-cpu ## run the jobs of scripts/scale on Spark and Ray (1.5 GB 
 lint: setup ## rustfmt, clippy and rustdoc, warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --all-targets -- -D warnings
-	@$(CARGO) clippy --no-default-features --target-dir target/cpu --all-targets -- -D warnings
-	@$(if $(LIBAV),$(CARGO) clippy --no-default-features --features $(LIBAV) --target-dir target/cpu --all-targets -- -D warnings)
+	@$(CARGO) clippy --no-default-features $(addprefix --features ,$(LIBAV)) --target-dir target/cpu --all-targets -- -D warnings
+	@$(if $(LIBAV),$(CARGO) clippy --no-default-features --target-dir target/cpu --lib --bins -- -D warnings)
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps
 
 .PHONY: check

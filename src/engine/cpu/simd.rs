@@ -29,8 +29,14 @@ impl Isa {
     #[inline]
     pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {
         match self {
-            Self::Portable => kernel.with_simd(pulp::Scalar256b),
-            Self::Native(arch) => arch.dispatch(kernel),
+            // Not by `dispatch`, for which every kernel is compiled once more, with vectors of one lane.
+            #[cfg(target_arch = "x86_64")]
+            Self::Native(pulp::Arch::V3(simd)) => Simd::vectorize(simd, kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Native(pulp::Arch::V4(simd)) => Simd::vectorize(simd, kernel),
+            #[cfg(target_arch = "aarch64")]
+            Self::Native(pulp::Arch::Neon(simd)) => Simd::vectorize(simd, kernel),
+            Self::Native(_) | Self::Portable => kernel.with_simd(pulp::Scalar256b),
         }
     }
 
