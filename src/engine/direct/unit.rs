@@ -74,6 +74,10 @@ pub(super) struct Operands<'a> {
     /// Rows of a tile.
     pub rows: usize,
     /// Words from pixel to pixel of a tile.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", not(miri))),
+        allow(dead_code, reason = "there is no unit to load for")
+    )]
     pub stride: usize,
     /// Words that a tile reads, from its first one on.
     pub reach: usize,
