@@ -167,7 +167,8 @@ class Eco:
 
     def __init__(self, name, folder, threads, eco):
         self.command = [
-            eco, "bench", *(["--precision", "bf16"] if name in BF16 else ["--engine", name]), "--device", "cpu", "--threads", str(threads), "--format", "json",
+            eco, "bench", *(["--precision", "bf16"] if name in BF16 else ["--engine", name]),
+            "--device", "cpu", "--threads", str(threads), "--format", "json",
             "--weights", folder / "weights.safetensors", "--input", folder / "input.safetensors",
             "--outputs", folder / f"{name}.safetensors",
         ]
