@@ -44,11 +44,17 @@ x264 h264_10bit.mp4 keyint=20 -pix_fmt yuv420p10le
 x264 h264_interlaced.mp4 tff=1:keyint=20
 x264 h264_interlaced.ts tff=1:keyint=20
 x264 h264_range.mp4 keyint=20 -vf scale=out_range=full:out_color_matrix=bt709 -color_range pc -colorspace bt709
-x264 h264_variable.mkv keyint=20 -vf "setpts='N/25/TB+0.013*mod(N\,7)/TB'" -vsync vfr
+x264 h264_variable.mkv keyint=20 -vf "setpts='N/25/TB+0.013*mod(N\,7)/TB'" -fps_mode vfr
 make h264_sound.mp4 sound -c:v libx264 -pix_fmt yuv420p
 make h264_late.mp4 sound -c:v libx264 -pix_fmt yuv420p -vf setpts=PTS+0.7/TB
 copy h264_cut.mp4 h264_gop12.mp4 -ss 0.7
-copy h264_turned.mp4 h264.mp4 -metadata:s:v rotate=90
+copy h264_turned.mp4 h264.mp4
+# A quarter turn in the matrix of the track's header, 44 bytes after its name; not every version of ffmpeg can write one.
+if [ -f h264_turned.mp4 ]; then
+    header=$(grep -abo -m 1 tkhd h264_turned.mp4 | head -n 1 | cut -d : -f 1)
+    printf '\0\0\0\0\0\1\0\0\0\0\0\0\377\377\0\0\0\0\0\0' |
+        dd of=h264_turned.mp4 bs=1 seek=$((header + 44)) conv=notrunc status=none
+fi
 make hevc.mp4 -c:v libx265 -pix_fmt yuv420p -x265-params log-level=error
 make hevc_open_gop.mkv -c:v libx265 -pix_fmt yuv420p -x265-params log-level=error:keyint=15:open-gop=1
 make hevc_10bit.ts -c:v libx265 -pix_fmt yuv420p10le -x265-params log-level=error:keyint=20

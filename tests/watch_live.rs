@@ -167,11 +167,13 @@ fn a_stream_over_rtsp_is_lost_and_found_again() {
         return;
     }
     let address = format!("rtsp://127.0.0.1:{}/live", port());
-    // ffmpeg has no server of its own, but its reader can wait for a sender.
+    // ffmpeg has no server of its own, but its reader can wait for a sender, in FFmpeg 9 not for ever.
     let listen = [
         &address,
         "--input-option",
         "rtsp_flags=listen",
+        "--input-option",
+        "listen_timeout=30",
         "--retry",
         "40",
     ];

@@ -162,8 +162,12 @@ fn seconds(packet: &str, name: &str) -> Option<f64> {
 
 /// The value of `name=value` between bars.
 pub(super) fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split('|')
-        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+    line.split('|').find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        // Since FFmpeg 7, what belongs to a part of the line is named after it: `side_datum/display_matrix:rotation`.
+        let key = key.rsplit_once(':').map_or(key, |(_, last)| last);
+        (key == name).then_some(value)
+    })
 }
 
 /// `30000/1001`; ffprobe prints `0/0` for an unknown rate.

@@ -9,7 +9,7 @@
 //! number. A pass that is to begin far into the video seeks, and tells frames by their time
 //! stamps; should the seek land in the wrong place, a pass from the start takes its place.
 //!
-//! Pixels are those of ffmpeg's own PNG extraction (`ffmpeg -i video -vsync 0 %d.png`): rotation
+//! Pixels are those of ffmpeg's own PNG extraction (`ffmpeg -i video -fps_mode passthrough %d.png`): rotation
 //! metadata is applied, and the colour conversion is ffmpeg's. Only where the size of the pictures
 //! changes does ffmpeg make all of them as large as the first; here each keeps its own size.
 

@@ -89,6 +89,10 @@ mod tests {
         assert_eq!((first.width, first.height), (1, 2));
         assert_eq!(first.pixels, [0, 1, 2, 3, 4, 5]);
         assert_eq!(shapes.cut(&canvas, 2), None);
+        let newer = printed
+            .replace("side_data|", "")
+            .replace("rotation", "side_datum/display_matrix:rotation");
+        assert_eq!(Shapes::parse(&newer, Path::new("v")).unwrap(), shapes);
         assert!(Shapes::parse("stream|rotation=30\n", Path::new("v")).is_err());
     }
 }
