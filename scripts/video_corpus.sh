@@ -45,6 +45,7 @@ x264 h264_interlaced.mp4 tff=1:keyint=20
 x264 h264_interlaced.ts tff=1:keyint=20
 x264 h264_range.mp4 keyint=20 -vf scale=out_range=full:out_color_matrix=bt709 -color_range pc -colorspace bt709
 x264 h264_variable.mkv keyint=20 -vf "setpts='N/25/TB+0.013*mod(N\,7)/TB'" -fps_mode vfr
+x264 h264_slow.mp4 keyint=20 -vf setpts=15*PTS -fps_mode passthrough
 make h264_sound.mp4 sound -c:v libx264 -pix_fmt yuv420p
 make h264_late.mp4 sound -c:v libx264 -pix_fmt yuv420p -vf setpts=PTS+0.7/TB
 copy h264_cut.mp4 h264_gop12.mp4 -ss 0.7

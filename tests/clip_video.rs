@@ -104,7 +104,7 @@ fn frames_of_a_video_equal_ffmpegs_png_extraction_for_every_kind() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let irregular = "setpts='N/25/TB+0.013*mod(N\\,7)/TB+if(gt(N\\,15)\\,2/TB\\,0)'";
-    let kinds: [(&str, &[&str]); 10] = [
+    let kinds: [(&str, &[&str]); 11] = [
         (
             "h264.mp4",
             &["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "3"],
@@ -130,6 +130,11 @@ fn frames_of_a_video_equal_ffmpegs_png_extraction_for_every_kind() {
         ("grey.mkv", &["-c:v", "ffv1", "-pix_fmt", "gray"]),
         ("rgb.mkv", &["-c:v", "ffv1", "-pix_fmt", "bgr0"]),
         ("animation.gif", &[]),
+        // A frame is shown for 0.6 s.
+        (
+            "slow.mkv",
+            &["-vf", "setpts=15*PTS", "-fps_mode", "passthrough"],
+        ),
         (
             "variable.mkv",
             &["-vf", irregular, "-fps_mode", "vfr", "-c:v", "libx264"],

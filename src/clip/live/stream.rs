@@ -242,11 +242,8 @@ impl Stream<'_> {
             command.arg(format!("-{option}")).args(value);
         }
         command.arg("-i").arg(name);
-        // Each frame prints its time; 16 is the level of errors, which are shown. Then frames are renumbered at a constant rate,
-        // so that no version of ffmpeg repeats or drops one.
-        let filter = "select='st(0,print(t,16));1',settb=1/25,setpts=N";
-        command.args(["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filter]);
-        command.args(["-r", "25", "-c:v", "pam", "-f", "image2pipe", "pipe:1"]);
+        // Each frame prints its time; 16 is the level of errors, which are shown.
+        command.args(pam::arguments("select='st(0,print(t,16));1'"));
         command
     }
 }

@@ -158,7 +158,7 @@ impl Ffmpeg {
         video: &Input,
         length: Duration,
         input: &[String],
-        output: &[&str],
+        output: &[String],
     ) -> Result<Process> {
         let mut command = Command::new(&self.ffmpeg);
         // `repeat`: a number that is printed twice in a row must not be printed once.

@@ -15,6 +15,21 @@ use crate::clip::rgb::{Image, check_size, decode_error, high_byte, to_rgb8};
 /// No header that ffmpeg writes is longer, in bytes.
 const MAX_HEADER: u64 = 1024;
 
+/// Arguments that make ffmpeg write every frame that leaves `filter` to standard output, each once.
+///
+/// ffmpeg would repeat and drop frames to keep to a constant rate, and the option against that is called otherwise by its older
+/// versions. Frames are renumbered, therefore, at a rate so low that none is shown for longer than until the next one: FFmpeg 9
+/// repeats a frame whose duration, which a filter does not change, is longer than the output's.
+pub fn arguments(filter: &str) -> Vec<String> {
+    let filter = format!("{filter},settb=1000,setpts=N");
+    let map = ["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", &filter];
+    let output = ["-r", "1/1000", "-c:v", "pam", "-f", "image2pipe", "pipe:1"];
+    map.iter()
+        .chain(&output)
+        .map(|&argument| argument.to_owned())
+        .collect()
+}
+
 /// What the header says: how the samples of a frame lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {

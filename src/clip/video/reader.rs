@@ -410,25 +410,7 @@ impl Video {
             input.extend(["-reinit_filter", "0", "-noautorotate"].map(str::to_owned));
             filter = format!("{filter},{}", shapes.filter());
         }
-        // Frames are renumbered at a constant rate, so that no version of ffmpeg repeats or drops
-        // one to keep to the video's own.
-        filter += ",settb=1/25,setpts=N";
-        let output = [
-            "-map",
-            "0:V:0",
-            "-an",
-            "-sn",
-            "-dn",
-            "-vf",
-            &filter,
-            "-r",
-            "25",
-            "-c:v",
-            "pam",
-            "-f",
-            "image2pipe",
-            "pipe:1",
-        ];
+        let output = pam::arguments(&filter);
         ffmpeg.decode(&self.input, self.length(), &input, &output)
     }
 
