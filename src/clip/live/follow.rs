@@ -14,7 +14,7 @@ use crate::text::natural_order;
 /// From one look into the directory to the next.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A file that cannot be decoded for so long is not being written, but damaged.
+/// A file that cannot be decoded for so long, from the first attempt on, is not being written, but damaged.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Gives the frames that are in a directory and those that are added to it, in natural order of their names. A frame whose name
@@ -28,11 +28,21 @@ pub(super) fn run(path: &Path, sink: &mut Sink<'_>) -> Result<()> {
     let mut last: Option<PathBuf> = None;
     let mut number = 0;
     let mut since = Instant::now();
+    let mut unfinished: Option<(PathBuf, Instant)> = None;
     loop {
         for frame in after(path, last.as_deref(), sink)? {
             let image = match decode(&frame) {
                 Ok(image) => image,
-                Err(error) if is_unfinished(&error) && since.elapsed() < SETTLED => break,
+                Err(error) if is_unfinished(&error) => match &unfinished {
+                    Some((path, first)) if *path == frame && first.elapsed() >= SETTLED => {
+                        return Err(error);
+                    }
+                    Some((path, _)) if *path == frame => break,
+                    _ => {
+                        unfinished = Some((frame, Instant::now()));
+                        break;
+                    }
+                },
                 Err(error) => return Err(error),
             };
             let seconds = match options.source_fps {
