@@ -95,9 +95,8 @@ fn a_certificate_that_nobody_vouches_for_is_looked_at_as_the_ffmpeg_program_does
     let Some(server) = Server::start(folder.path()) else {
         return;
     };
-    let args = ["--format", "jsonl", "-q", "--decoder", "ffmpeg"];
-    // What is not known to be few clips is run by this engine.
-    let (_, of_file, _) = output(classify(args).args(["--engine", "winograd"]).arg(&file));
+    let args = "--format jsonl -q --decoder ffmpeg --engine winograd".split(' ');
+    let (_, of_file, _) = output(classify(args.clone()).arg(&file));
     let address = format!("{}/a.mp4?key=SECRET", server.address);
     let (code, stdout, stderr) = output(classify(args).arg(&address));
     let row = &lines(&stdout)[0];
