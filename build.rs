@@ -38,14 +38,17 @@ mod libtorch {
     /// Compiles the C++ files against the headers that belong to these libraries, as torch-sys does. What it uses passes no strings, so
     /// it does not matter which C++ ABI the libraries were built with.
     fn compile(libtorch: &str) {
-        const SOURCES: [&str; 3] = [
+        const SOURCES: [&str; 5] = [
             "src/engine/libtorch/autocast.cpp",
             "src/engine/libtorch/inference.cpp",
+            "src/engine/libtorch/queue/graph.cpp",
+            "src/engine/libtorch/queue/streams.cpp",
             "src/engine/libtorch/tf32.cpp",
         ];
         SOURCES
             .iter()
             .for_each(|source| println!("cargo:rerun-if-changed={source}"));
+        println!("cargo:rerun-if-changed=src/engine/libtorch/queue/failure.h");
         println!("cargo:rerun-if-env-changed=LIBTORCH_INCLUDE");
         let beside = Path::new(libtorch).join("..");
         let root = env::var_os("LIBTORCH_INCLUDE").map_or(beside, PathBuf::from);

@@ -3,8 +3,10 @@
     python scripts/bench_cuda.py [--device cuda] [--eco PROGRAM] [--arch lite full] [--segments 4 16] [--batches 1 8 64]
                                  [--precisions fp32 tf32 fp16 bf16] [--peers eager compile onnxruntime] [--seconds N] [--json FILE]
 
-Both sides take clips from the host's memory and give logits back to it, so that copies count. A peer that is not installed, or
-cannot run, is named with its error; an error of eco is one of this program. After `--seconds` nothing further is measured. `--device cpu` tries the script where there is no GPU.
+Both sides take clips from the host's memory and give logits back to it, so that copies count: float32 for the peers and for
+`eco`, one batch after the other; for `queued`, pixels, with the next batch on its way, as `eco classify` does it. `busy` is the part of
+that time in which the GPU computes. A peer that is not installed, or cannot run, is named with its error; an error of eco is one of
+this program. After `--seconds` nothing further is measured. `--device cpu` tries the script where there is no GPU.
 """
 
 import argparse
@@ -21,7 +23,7 @@ WARMUP = 5
 
 
 def eco(args, arch, segments, batch, precision):
-    """The median time of a batch in seconds."""
+    """The median time of a batch in seconds, alone and queued, and the part of the latter in which the device computes."""
     command = [
         args.eco.resolve(), "bench", "--device", args.device, "--engine", "libtorch", "--arch", arch, "--segments", str(segments),
         "--batch", str(batch), "--precision", precision, "--warmup", str(WARMUP), "--runs", str(args.runs), "--format", "json",
@@ -29,8 +31,9 @@ def eco(args, arch, segments, batch, precision):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    forward = next(stage for stage in json.loads(done.stdout)["stages"] if stage["name"] == "forward")
-    return forward["median_ms"] * batch / 1e3
+    report = json.loads(done.stdout)
+    medians = {stage["name"]: stage["median_ms"] * batch / 1e3 for stage in report["stages"]}
+    return {"eco": medians["forward"], "queued": medians.get("queued"), "busy": report["device_busy"], "graph": report["graph"]}
 
 
 class Torch:
@@ -53,7 +56,7 @@ class Torch:
             layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(parameter.dim())
             if layout:
                 parameter.data = parameter.data.contiguous(memory_format=layout)
-        return torch.compile(net, mode="max-autotune-no-cudagraphs"), dtype
+        return torch.compile(net, mode="max-autotune"), dtype
 
     def time(self, arch, segments, batch, precision, compiled, runs):
         torch = self.torch
@@ -153,7 +156,12 @@ def main() -> int:
             arch, segments, batch, precision = case
             row = {"what": name, "arch": arch, "segments": segments, "batch": batch, "precision": precision}
             try:
-                row["clips_per_second"] = batch / timer(*case)
+                time_of_batch = timer(*case)
+                if name == "eco":
+                    queued = time_of_batch["queued"]
+                    row |= {"queued": queued and batch / queued, "busy": time_of_batch["busy"], "graph": time_of_batch["graph"]}
+                    time_of_batch = time_of_batch["eco"]
+                row["clips_per_second"] = batch / time_of_batch
             except Exception as error:  # what a peer cannot do is part of the result
                 row["error"] = str(error).strip().splitlines()[0][:200]
             rows.append(row)
@@ -175,12 +183,14 @@ def main() -> int:
 
     print(f"Clips per second on {card(args.device)}, host to host.\n")
     names = ["eco", *args.peers]
-    print("| network | N | batch | precision | " + " | ".join(names) + " |\n|" + "---|" * (4 + len(names)))
+    print("| network | N | batch | precision | queued | busy | " + " | ".join(names) + " |\n|" + "---|" * (6 + len(names)))
     for case in cases:
         found = {row["what"]: row for row in rows
                  if (row["arch"], row["segments"], row["batch"], row["precision"]) == case}
         cells = [f"{found[name]['clips_per_second']:.1f}" if "clips_per_second" in found.get(name, {}) else "-"
                  for name in names]
+        own = found.get("eco", {})
+        cells[:0] = [f"{own['queued']:.1f}" if own.get("queued") else "-", f"{own['busy']:.0%}" if own.get("busy") else "-"]
         print("| " + " | ".join(map(str, [*case, *cells])) + " |")
     for error in sorted({f"{row['what']}: {row['error']}" for row in rows if "error" in row}):
         print(error, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 use crate::engine::ClipBatch;
 use crate::random::Draws;
+use crate::recipe::Preprocess;
 
 /// Where the clips' values begin.
 const SEED: u64 = 2018;
@@ -20,6 +21,27 @@ pub(super) fn clips(count: usize, segments: usize) -> ClipBatch {
                 *value = colours[row / 16 * SQUARES + column / 16];
             }
         }
+    }
+    batch
+}
+
+/// The same in kind as they come from a decoder: RGB, `[segments, 224, 224, 3]` each.
+pub(super) fn pixels(count: usize, segments: usize) -> Vec<Vec<u8>> {
+    let values = clips(count, segments).values;
+    let clips = values.chunks_exact(segments * ClipBatch::FRAME_LEN);
+    clips
+        .map(|clip| clip.iter().map(|value| (value + 117.0) as u8).collect())
+        .collect()
+}
+
+/// The network's input of pixels.
+pub(super) fn normalised(clips: &[Vec<u8>], segments: usize) -> ClipBatch {
+    let mut batch = ClipBatch::zeros(clips.len(), segments);
+    let frames = clips
+        .iter()
+        .flat_map(|clip| clip.chunks_exact(ClipBatch::FRAME_LEN));
+    for (frame, out) in frames.zip(batch.values.chunks_exact_mut(ClipBatch::FRAME_LEN)) {
+        Preprocess::Official.normalise(frame, out);
     }
     batch
 }

@@ -1,8 +1,8 @@
 //! The self-check: whether a device computes what the CPU computes.
 //!
 //! [`run`] makes networks of made-up weights and clips, asks the Winograd engine on the CPU, which needs no library, and compares
-//! libtorch's answers on the device: whole networks, every module, steps of training, and errors that must be clean. It
-//! takes neither files nor a network connection. `docs/cuda.md` explains how its limits were chosen.
+//! libtorch's answers on the device: whole networks, batches in a queue, every module, steps of training, and errors that must
+//! be clean. It takes neither files nor a network connection. `docs/cuda.md` explains how its limits were chosen.
 
 mod blocks;
 mod error;
@@ -10,6 +10,7 @@ mod faults;
 mod finding;
 mod inputs;
 mod networks;
+mod queued;
 mod steps;
 
 use crate::engine::Device;
@@ -39,6 +40,7 @@ impl Options {
 /// [`Error`]: what the CPU cannot compute.
 pub fn run(options: &Options, found: &mut dyn FnMut(Finding)) -> Result<()> {
     networks::check(options, found)?;
+    queued::check(options, found)?;
     blocks::check(options, found)?;
     steps::check(options, found)?;
     faults::check(options, found);

@@ -74,10 +74,7 @@ fn check_precision(
             return Ok(());
         }
     };
-    let limit = match precision {
-        Precision::Fp32 => FLOAT32,
-        _ => FEWER_BITS,
-    };
+    let limit = limit(*precision);
     for clips in sizes(batch.clips) {
         let running = Running::new(format!("{what}, batch {clips}"), options.device);
         let part = first(batch, clips);
@@ -88,6 +85,14 @@ fn check_precision(
         found(running.answers(difference, limit));
     }
     Ok(())
+}
+
+/// The largest distance that is right.
+pub(super) fn limit(precision: Precision) -> f64 {
+    match precision {
+        Precision::Fp32 => FLOAT32,
+        Precision::Tf32 | Precision::Fp16 | Precision::Bf16 => FEWER_BITS,
+    }
 }
 
 fn logits(engine: &dyn Engine, batch: &ClipBatch) -> engine::Result<Vec<f32>> {

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::device::Device;
 use super::error::{Error, Result};
 use super::precision::Precision;
+use super::queue::Queue;
 use crate::network::{Module, Network};
-use crate::recipe::{CHANNELS, FRAME_SIZE};
+use crate::recipe::{CHANNELS, FRAME_SIZE, Preprocess};
 use crate::text::names;
 
 /// Values of one frame: 3 channels of 224 x 224.
@@ -200,6 +201,16 @@ pub trait Engine: Send {
     /// # Errors
     /// A batch with another number of segments, and what libtorch reports.
     fn run(&self, batch: &ClipBatch) -> Result<Output>;
+
+    /// Batches of pixels in the device's hands, for an engine whose device computes by itself; `preprocess` says what is taken from
+    /// pixels. `None` if the engine computes where it is called.
+    ///
+    /// # Errors
+    /// What libtorch reports.
+    fn queue(&self, preprocess: Preprocess) -> Result<Option<Box<dyn Queue + '_>>> {
+        let _ = preprocess;
+        Ok(None)
+    }
 
     /// How many frames so many values are.
     ///

@@ -15,6 +15,7 @@ mod interface;
 mod libtorch;
 mod plan;
 mod precision;
+mod queue;
 pub mod winograd;
 
 pub use choice::{EngineChoice, EngineOptions, bound_libtorch_threads, build, observe, precisions};
@@ -26,4 +27,5 @@ pub use libtorch::{Libtorch, Reserved};
 #[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{autocast::Autocast, layers, tf32};
 pub use precision::Precision;
+pub use queue::{GraphUse, QUEUE_DEPTH, Queue};
 pub use winograd::{BeforeLastStage, Winograd};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use super::shared_maps::{SharedMaps, View};
 use super::{Answer, Outcome, RecogniseError, Scores};
 use crate::clip::{Item, Turns};
-use crate::engine::{ClipBatch, Engine, Output};
+use crate::engine::{ClipBatch, Engine, Output, QUEUE_DEPTH, Queue};
 use crate::recipe::Preprocess;
 
 /// Collects views until a batch is full, and hands out answers in the order of the clips.
@@ -17,14 +17,18 @@ pub(super) struct Batcher<'a> {
     batch: ClipBatch,
     /// Maps that windows share, and how many crops a frame has; `None` where windows share no frames.
     shared: Option<(SharedMaps, usize)>,
+    /// Where batches run while more clips are taken: the queue, and how many views each batch has that is in its hands.
+    queue: Option<(Box<dyn Queue + 'a>, VecDeque<usize>)>,
     waiting: VecDeque<Waiting>,
-    /// Views that have not run.
+    /// Views that have not begun to run.
     views: usize,
 }
 
 /// A clip with those of its views that have run.
 struct Waiting {
     item: Item,
+    /// Views that have begun to run.
+    begun: usize,
     logits: Vec<Vec<f32>>,
     features: Vec<Vec<f32>>,
     forward: Duration,
@@ -83,6 +87,7 @@ impl<'a> Batcher<'a> {
             size,
             batch: ClipBatch::zeros(0, engine.segments()),
             shared: None,
+            queue: None,
             waiting: VecDeque::new(),
             views: 0,
         }
@@ -96,10 +101,19 @@ impl<'a> Batcher<'a> {
         }
     }
 
+    /// The same on a device that computes by itself.
+    pub(super) fn queueing(self, queue: Box<dyn Queue + 'a>) -> Self {
+        Self {
+            queue: Some((queue, VecDeque::new())),
+            ..self
+        }
+    }
+
     /// Takes a clip and runs the batches that it completes.
     pub(super) fn push(&mut self, item: Item) -> Result<(), RecogniseError> {
         let waiting = Waiting {
             item,
+            begun: 0,
             logits: Vec::new(),
             features: Vec::new(),
             forward: Duration::ZERO,
@@ -114,15 +128,40 @@ impl<'a> Batcher<'a> {
 
     /// Whether there are views that have not run.
     pub(super) fn is_waiting(&self) -> bool {
-        self.views > 0
+        self.views > 0 || self.in_queue() > 0
     }
 
     /// Runs what is left.
     pub(super) fn flush(&mut self) -> Result<(), RecogniseError> {
-        match self.views {
-            0 => Ok(()),
-            views => self.run(views),
+        if self.views > 0 {
+            self.run(self.views)?;
         }
+        while self.in_queue() > 0 {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    /// Batches in the device's hands.
+    fn in_queue(&self) -> usize {
+        self.queue.as_ref().map_or(0, |(_, batches)| batches.len())
+    }
+
+    /// Whether a device is computing.
+    pub(super) fn is_computing(&self) -> bool {
+        self.in_queue() > 0
+    }
+
+    /// Takes the oldest batch of a device if it is ready. Returns whether it was.
+    pub(super) fn take_ready(&mut self) -> Result<bool, RecogniseError> {
+        let is_ready = match &self.queue {
+            Some((queue, batches)) if !batches.is_empty() => queue.is_ready()?,
+            _ => false,
+        };
+        if is_ready {
+            self.collect()?;
+        }
+        Ok(is_ready)
     }
 
     /// The next clip in order, when all of it has run.
@@ -134,6 +173,9 @@ impl<'a> Batcher<'a> {
     }
 
     fn run(&mut self, views: usize) -> Result<(), RecogniseError> {
+        if self.queue.is_some() {
+            return self.submit(views);
+        }
         let (output, elapsed) = match self.shared.take() {
             None => self.run_batch(views)?,
             Some((mut maps, crops)) => {
@@ -142,6 +184,24 @@ impl<'a> Batcher<'a> {
                 done?
             }
         };
+        self.begin(views);
+        self.hand_out(views, &output, elapsed);
+        Ok(())
+    }
+
+    /// Notes that the next views have begun to run.
+    fn begin(&mut self, views: usize) {
+        let mut rest = views;
+        for waiting in &mut self.waiting {
+            let begun = (waiting.views() - waiting.begun).min(rest);
+            waiting.begun += begun;
+            rest -= begun;
+        }
+        self.views -= views;
+    }
+
+    /// Gives the oldest views without an answer theirs.
+    fn hand_out(&mut self, views: usize, output: &Output, elapsed: Duration) {
         let share = elapsed / views as u32;
         let mut place = 0;
         for waiting in &mut self.waiting {
@@ -152,7 +212,33 @@ impl<'a> Batcher<'a> {
                 place += 1;
             }
         }
-        self.views -= views;
+    }
+
+    /// Hands the next views over to the device, once it has room for them.
+    fn submit(&mut self, views: usize) -> Result<(), RecogniseError> {
+        while self.in_queue() >= QUEUE_DEPTH {
+            self.collect()?;
+        }
+        if let Some((queue, batches)) = &mut self.queue {
+            let clips: Vec<&[u8]> = next_views(&self.waiting, views)
+                .map(|view| view.frames.pixels())
+                .collect();
+            queue.submit(&clips)?;
+            batches.push_back(views);
+        }
+        self.begin(views);
+        Ok(())
+    }
+
+    /// Waits for the oldest batch of the device.
+    fn collect(&mut self) -> Result<(), RecogniseError> {
+        let Some((queue, batches)) = &mut self.queue else {
+            return Ok(());
+        };
+        let done = queue.collect()?;
+        if let (Some(views), Some((output, elapsed))) = (batches.pop_front(), done) {
+            self.hand_out(views, &output, elapsed);
+        }
         Ok(())
     }
 
@@ -200,7 +286,7 @@ impl<'a> Batcher<'a> {
     }
 }
 
-/// The next views that have not run. What is called their crop is their number in their answer.
+/// The next views that have not begun to run. What is called their crop is their number in their answer.
 fn next_views(waiting: &VecDeque<Waiting>, count: usize) -> impl Iterator<Item = View<'_>> {
     let views = waiting.iter().flat_map(|waiting| {
         let loaded = waiting.item.outcome.as_ref().ok();
@@ -209,7 +295,7 @@ fn next_views(waiting: &VecDeque<Waiting>, count: usize) -> impl Iterator<Item =
             let views = loaded.views.iter().enumerate();
             views.map(move |(number, frames)| (number, start, frames))
         });
-        let rest = views.skip(waiting.logits.len());
+        let rest = views.skip(waiting.begun);
         rest.map(|(number, start, frames)| View {
             clip: waiting.item.clip,
             crop: number,
@@ -239,7 +325,7 @@ fn mean(views: &[Vec<f32>]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::clip::{self, ClipEntry, Crops, Loaded, load_views};
-    use crate::engine::{Device, EngineKind, Maps, Precision};
+    use crate::engine::{Device, EngineKind, GraphUse, Maps, Precision};
     use crate::network::Network;
     use crate::recipe::Architecture;
 
@@ -317,6 +403,46 @@ mod tests {
         }
     }
 
+    /// Computes when it is asked for the answer.
+    struct Late<'e> {
+        engine: &'e Brightness,
+        batches: VecDeque<ClipBatch>,
+    }
+
+    impl Queue for Late<'_> {
+        fn submit(&mut self, clips: &[&[u8]]) -> crate::engine::Result<()> {
+            assert!(self.batches.len() < QUEUE_DEPTH, "too many batches at once");
+            let mut batch = ClipBatch::zeros(clips.len(), 4);
+            for (index, clip) in clips.iter().enumerate() {
+                let frames = clip.chunks_exact(ClipBatch::FRAME_LEN);
+                let values = batch.clip_mut(index);
+                for (frame, out) in frames.zip(values.chunks_exact_mut(ClipBatch::FRAME_LEN)) {
+                    Preprocess::Official.normalise(frame, out);
+                }
+            }
+            self.batches.push_back(batch);
+            Ok(())
+        }
+
+        fn is_ready(&self) -> crate::engine::Result<bool> {
+            Ok(self.batches.len() == QUEUE_DEPTH)
+        }
+
+        fn collect(&mut self) -> crate::engine::Result<Option<(Output, Duration)>> {
+            let output = self
+                .batches
+                .pop_front()
+                .map(|batch| self.engine.run(&batch));
+            Ok(output
+                .transpose()?
+                .map(|output| (output, Duration::from_secs(1))))
+        }
+
+        fn graph(&self) -> GraphUse<'_> {
+            GraphUse::Untried
+        }
+    }
+
     /// A clip of grey frames with so many views.
     fn item(clip: usize, grey: u8, views: usize) -> Item {
         let folder = tempfile::tempdir().unwrap();
@@ -354,12 +480,19 @@ mod tests {
         }
     }
 
-    fn answers(items: Vec<Item>, size: usize, engine: &Brightness) -> Vec<Answer> {
+    fn answers(items: Vec<Item>, size: usize, engine: &Brightness, queues: bool) -> Vec<Answer> {
         let turns = Turns::alternating();
         let mut batcher = Batcher::new(engine, &turns, Preprocess::Official, size);
+        if queues {
+            batcher = batcher.queueing(Box::new(Late {
+                engine,
+                batches: VecDeque::new(),
+            }));
+        }
         let mut answers = Vec::new();
         for item in items {
             batcher.push(item).unwrap();
+            while batcher.take_ready().unwrap() {}
             answers.extend(std::iter::from_fn(|| batcher.pop()));
         }
         batcher.flush().unwrap();
@@ -369,7 +502,10 @@ mod tests {
 
     #[test]
     fn answers_keep_the_order_of_the_clips_and_each_gets_its_own_views() {
-        for size in [1, 2, 3, 5, 20] {
+        for (size, queues) in [1, 2, 3, 5, 20]
+            .into_iter()
+            .flat_map(|size| [(size, false), (size, true)])
+        {
             let engine = Brightness::default();
             let items = vec![
                 item(0, 40, 3),
@@ -378,7 +514,7 @@ mod tests {
                 failed(3),
                 item(4, 90, 1),
             ];
-            let answers = answers(items, size, &engine);
+            let answers = answers(items, size, &engine, queues);
             let clips: Vec<usize> = answers.iter().map(|answer| answer.clip).collect();
             assert_eq!(clips, [0, 1, 2, 3, 4], "batches of {size}");
             let means = answers.iter().filter_map(|answer| match &answer.outcome {
@@ -402,7 +538,7 @@ mod tests {
     #[test]
     fn logits_that_are_not_numbers_spoil_their_own_clip_only() {
         let items = vec![item(0, 40, 1), item(1, 0, 1), item(2, 60, 1)];
-        let answers = answers(items, 3, &Brightness::default());
+        let answers = answers(items, 3, &Brightness::default(), false);
         let good = |answer: &Answer| matches!(answer.outcome, Outcome::Scored { .. });
         assert_eq!(
             answers.iter().map(good).collect::<Vec<_>>(),

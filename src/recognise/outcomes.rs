@@ -1,6 +1,6 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::batcher::Batcher;
 use super::{Answer, RecogniseError, Stop};
@@ -12,6 +12,8 @@ pub struct Outcomes<'r> {
     batcher: Batcher<'r>,
     stop: Stop,
     state: State,
+    /// Why nothing can be answered.
+    failure: Option<RecogniseError>,
     is_idle: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -20,6 +22,8 @@ enum Next {
     Clip(Box<Item>),
     /// Nothing for the moment.
     Idle,
+    /// Nothing, but the device has answered.
+    Answered,
     End,
 }
 
@@ -48,32 +52,56 @@ impl<'r> Outcomes<'r> {
             batcher,
             stop,
             state: State::Running,
+            failure: None,
             is_idle,
         }
     }
 
+    /// A run that ends with an error at once.
+    pub(super) fn failing(self, failure: RecogniseError) -> Self {
+        Self {
+            failure: Some(failure),
+            ..self
+        }
+    }
+
     /// The next clip; the end also when the run is to stop.
-    fn next_loaded(&self) -> Next {
+    fn next_loaded(&mut self) -> Result<Next, RecogniseError> {
         const LOOK: Duration = Duration::from_millis(50);
+        /// A batch takes a GPU some ten milliseconds.
+        const LOOK_AT_DEVICE: Duration = Duration::from_millis(1);
+        let started = Instant::now();
         loop {
             if self.stop.is_asked() {
-                return Next::End;
+                return Ok(Next::End);
             }
-            match self.loaded.recv_timeout(LOOK) {
-                Ok(item) => return Next::Clip(Box::new(item)),
-                Err(RecvTimeoutError::Timeout) if self.batcher.is_waiting() && (self.is_idle)() => {
-                    return Next::Idle;
+            if self.batcher.take_ready()? {
+                return Ok(Next::Answered);
+            }
+            let look = match self.batcher.is_computing() {
+                true => LOOK_AT_DEVICE,
+                false => LOOK,
+            };
+            match self.loaded.recv_timeout(look) {
+                Ok(item) => return Ok(Next::Clip(Box::new(item))),
+                Err(RecvTimeoutError::Timeout)
+                    if started.elapsed() >= LOOK
+                        && self.batcher.is_waiting()
+                        && (self.is_idle)() =>
+                {
+                    return Ok(Next::Idle);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Next::End,
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
             }
         }
     }
 
     /// Takes the next clip, or, at the end of the input and while it is silent, runs the incomplete batch.
     fn advance(&mut self) -> Result<(), RecogniseError> {
-        match self.next_loaded() {
+        match self.next_loaded()? {
             Next::Clip(item) => self.batcher.push(*item),
+            Next::Answered => Ok(()),
             // Whoever waits for an answer before naming the next clip would wait for ever.
             Next::Idle => self.batcher.flush(),
             Next::End => {
@@ -92,6 +120,10 @@ impl Iterator for Outcomes<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if let Some(error) = self.failure.take() {
+                self.state = State::Ended;
+                return Some(Err(error));
+            }
             if let Some(answer) = self.batcher.pop() {
                 return Some(Ok(answer));
             }

@@ -121,7 +121,15 @@ impl Recogniser {
             true => batcher.sharing(options.crops.count()),
             false => batcher,
         };
-        Outcomes::new(clips, batcher, stop.clone())
+        let queue = match self.engine.device() {
+            Device::Cpu => Ok(None),
+            Device::Cuda(_) => self.engine.queue(*preprocess),
+        };
+        match queue {
+            Ok(None) => Outcomes::new(clips, batcher, stop.clone()),
+            Ok(Some(queue)) => Outcomes::new(clips, batcher.queueing(queue), stop.clone()),
+            Err(error) => Outcomes::new(clips, batcher, stop.clone()).failing(error.into()),
+        }
     }
 
     /// Whether there are windows that may share frames. On a GPU it would take longer to move maps than to make them.

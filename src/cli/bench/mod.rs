@@ -1,5 +1,6 @@
 //! `eco bench`: how fast the network runs here.
 
+mod queued;
 mod report;
 mod self_check;
 
@@ -20,10 +21,10 @@ use super::network::Arch;
 use super::weights::Chosen;
 use super::{outputs, weights};
 use crate::clip::{ClipEntry, OpenOptions, load_clip};
-use crate::engine::{ClipBatch, DeviceRequest, Output};
+use crate::engine::{ClipBatch, Device, DeviceRequest, Output};
 use crate::file::NewFile;
 use crate::recognise::{OpenWeights, Options, Recogniser, WeightsSource, read_input, use_threads};
-use report::{Report, Stage};
+use report::{Queued, Report, Stage};
 
 /// Measure how fast the network runs on this machine
 ///
@@ -151,7 +152,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(file) = outputs {
         write_outputs(file, &output, batch.clips)?;
     }
-    let report = Report::new(&recogniser, batch.clips, args.warmup, stages);
+    let queue = bench.measure_queue(batch.clips)?.map(|(measured, queue)| {
+        stages.extend(measured);
+        queue
+    });
+    let report = Report::new(&recogniser, batch.clips, args.warmup, stages, queue);
     match args.format {
         Format::Text => report.text()?,
         Format::Json => report.json()?,
@@ -205,6 +210,16 @@ impl Bench<'_> {
             stages.push(Stage::new("end to end", whole, batch.clips));
         }
         Ok((stages, output))
+    }
+
+    /// On a GPU, batches as `eco classify` runs them.
+    fn measure_queue(&self, clips: usize) -> anyhow::Result<Option<(Vec<Stage>, Queued)>> {
+        let engine = self.recogniser.engine();
+        let [warmup, runs] = [self.args.warmup, self.args.runs].map(usize::from);
+        Ok(match engine.device() {
+            Device::Cpu => None,
+            Device::Cuda(_) => queued::measure(engine, clips, warmup, runs)?,
+        })
     }
 
     /// Finds, decodes and normalises one clip.

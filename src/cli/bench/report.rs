@@ -41,6 +41,24 @@ impl Stage {
     }
 }
 
+/// How a device did with batches one after the other.
+#[derive(Debug)]
+pub(super) struct Queued {
+    /// The part of the time in which it computed.
+    pub(super) busy: f64,
+    pub(super) graph: String,
+}
+
+impl Queued {
+    /// Of the times from answer to answer, and of the device's own.
+    pub(super) fn new(queued: &Stage, computed: &Stage, graph: String) -> Self {
+        Self {
+            busy: computed.median_ms / queued.median_ms,
+            graph,
+        }
+    }
+}
+
 /// Everything that `eco bench` prints.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -58,6 +76,9 @@ pub(super) struct Report {
     /// Peak resident memory of the process, in MB; `None` where the system does not report it.
     peak_memory_mb: Option<f64>,
     stages: Vec<Stage>,
+    /// Of a GPU, the part of the time in which it computes while batches are queued, and whether they are replayed.
+    device_busy: Option<f64>,
+    graph: Option<String>,
 }
 
 impl Report {
@@ -67,6 +88,7 @@ impl Report {
         batch: usize,
         warmup: u16,
         stages: Vec<Stage>,
+        queue: Option<Queued>,
     ) -> Self {
         let engine = recogniser.engine();
         let weights = recogniser.weights();
@@ -84,6 +106,8 @@ impl Report {
             warmup,
             peak_memory_mb: peak_memory_mb(),
             stages,
+            device_busy: queue.as_ref().map(|queue| queue.busy),
+            graph: queue.map(|queue| queue.graph),
         }
     }
 
@@ -109,6 +133,13 @@ impl Report {
                 stage.median_ms,
                 stage.max_ms,
                 stage.clips_per_second
+            )?;
+        }
+        if let (Some(busy), Some(graph)) = (self.device_busy, &self.graph) {
+            let busy = 100.0 * busy;
+            writeln!(
+                out,
+                "queued: the device computes {busy:.0} % of the time, {graph}"
             )?;
         }
         if let Some(peak) = self.peak_memory_mb {

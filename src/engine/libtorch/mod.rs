@@ -5,6 +5,7 @@ mod folding;
 mod inference;
 pub(crate) mod layers;
 mod observe;
+mod queue;
 mod reserved;
 pub(crate) mod tf32;
 mod tree;
@@ -19,12 +20,14 @@ pub use reserved::Reserved;
 use super::device::Device;
 use super::error::{Error, Result};
 use super::precision::Precision;
+use super::queue::Queue;
 use super::{ClipBatch, Engine, EngineKind, Maps, Output};
 use crate::network::Network;
-use crate::recipe::{CHANNELS, FRAME_SIZE};
+use crate::recipe::{CHANNELS, FRAME_SIZE, Preprocess};
 use crate::weights::Weights;
 use inference::InferenceMode;
 use layers::{Handle, values};
+use queue::DeviceQueue;
 use tree::{Forward, Tree};
 
 impl From<Device> for tch::Device {
@@ -47,9 +50,14 @@ impl From<Precision> for Kind {
 }
 
 impl From<tch::TchError> for Error {
-    /// libtorch's message, without the C++ stack trace that it appends.
     fn from(error: tch::TchError) -> Self {
-        let text = error.to_string();
+        Self::of_libtorch(&error.to_string())
+    }
+}
+
+impl Error {
+    /// libtorch's message, without the C++ stack trace that it appends.
+    fn of_libtorch(text: &str) -> Self {
         let message = text.lines().next().unwrap_or_default();
         let message = message
             .trim_start_matches("Internal torch error: ")
@@ -75,7 +83,7 @@ impl Libtorch {
     /// An engine on `device`, computing in `precision`.
     ///
     /// It owns its tensors, arranged and converted for speed: batch norms folded into convolutions where nothing else
-    /// needs what comes between them, on a CPU channels last.
+    /// needs what comes between them, and channels last where that is quicker.
     ///
     /// # Errors
     /// Weights that cannot be read, and what libtorch reports.
@@ -100,9 +108,9 @@ impl Libtorch {
             let converted = tensor
                 .f_to_device(device.into())?
                 .f_to_kind(precision.into())?;
-            let arranged = match device {
-                Device::Cpu => layers::channels_last(&converted)?,
-                Device::Cuda(_) => converted,
+            let arranged = match likes_channels_last(device, precision) {
+                true => layers::channels_last(&converted)?,
+                false => converted,
             };
             // Its own memory: the weights may be closed.
             let is_view = arranged.data_ptr() == tensor.data_ptr();
@@ -136,10 +144,25 @@ impl Libtorch {
         Forward::new(&self.tensors).skipping(&self.folded)
     }
 
-    fn output(&self, maps: Vec<Handle>) -> Result<Output> {
+    /// Whether its filters lie with their channels last in memory.
+    fn lies_channels_last(&self) -> bool {
+        likes_channels_last(self.device, self.precision)
+    }
+
+    /// Features and logits of clips, `[clips, segments, 3, 224, 224]`.
+    fn answer_of(&self, clips: Handle) -> Result<(Handle, Handle)> {
+        let maps = self.network.maps(&mut self.forward(), clips)?;
+        self.answer_of_maps(maps)
+    }
+
+    fn answer_of_maps(&self, maps: Vec<Handle>) -> Result<(Handle, Handle)> {
         let mut forward = self.forward();
         let features = self.network.features_of(&mut forward, maps)?;
         let logits = self.network.logits_of(&mut forward, features.clone())?;
+        Ok((features, logits))
+    }
+
+    fn output(&self, (features, logits): (Handle, Handle)) -> Result<Output> {
         Ok(Output {
             features: values(&features.0)?,
             logits: values(&logits.0)?,
@@ -195,7 +218,7 @@ impl Engine for Libtorch {
                 let shape = [-1, channels as i64, height as i64, width as i64];
                 part.f_reshape(shape).map(Handle)
             });
-        self.output(parts.collect::<std::result::Result<_, _>>()?)
+        self.output(self.answer_of_maps(parts.collect::<std::result::Result<_, _>>()?)?)
     }
 
     fn run(&self, batch: &ClipBatch) -> Result<Output> {
@@ -209,7 +232,15 @@ impl Engine for Libtorch {
         ];
         self.network.check_input(&shape)?;
         let input = self.input(&batch.values, &shape)?;
-        let maps = self.network.maps(&mut self.forward(), input)?;
-        self.output(maps)
+        self.output(self.answer_of(input)?)
     }
+
+    fn queue(&self, preprocess: Preprocess) -> Result<Option<Box<dyn Queue + '_>>> {
+        Ok(Some(Box::new(DeviceQueue::new(self, preprocess)?)))
+    }
+}
+
+/// oneDNN and a GPU's units for matrices like channels last; the ordinary units of a GPU, which compute full float32, do not.
+fn likes_channels_last(device: Device, precision: Precision) -> bool {
+    device == Device::Cpu || precision != Precision::Fp32
 }
