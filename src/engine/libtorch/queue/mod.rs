@@ -119,7 +119,7 @@ impl<'e> DeviceQueue<'e> {
         let on_host = |shape: &[i64], kind| {
             let made = Tensor::f_empty(shape, (kind, tch::Device::Cpu))?;
             match self.streams {
-                Some(_) => made.f_pin_memory(device),
+                Some(_) => streams::pinned(&made),
                 None => Ok(made),
             }
         };
@@ -148,6 +148,13 @@ impl<'e> DeviceQueue<'e> {
             streams.computes.wait_for_all()?;
         }
         Ok(slot)
+    }
+
+    /// Waits until the device is done with all memory. An error has been reported by whoever met it first.
+    fn wait_for_all(&self) {
+        if let Some(streams) = self.streams {
+            let _ = streams.computes.wait_for_all();
+        }
     }
 
     /// Asks the device for everything about the batch whose pixels the slot has.
@@ -226,7 +233,9 @@ impl<'e> DeviceQueue<'e> {
         let work = || compute(self.engine, &self.means, &reads);
         let (graph, answer) = match self.streams {
             Some(streams) => {
+                // The graph has memory of its own, as much again.
                 streams.computes.wait_for_all()?;
+                streams::give_back_memory()?;
                 let (graph, answer) = Graph::record(work)?;
                 graph.replay()?;
                 (Some(graph), answer)
@@ -334,7 +343,12 @@ impl Queue for DeviceQueue<'_> {
         }
         let mut slot = self.slot(clips.len())?;
         slot.write(clips)?;
-        self.begin(&mut slot)?;
+        let begun = self.begin(&mut slot);
+        if begun.is_err() {
+            // The slot's memory may be in use.
+            self.wait_for_all();
+        }
+        begun?;
         self.running.push_back(slot);
         Ok(())
     }
@@ -382,10 +396,8 @@ impl Queue for DeviceQueue<'_> {
 
 impl Drop for DeviceQueue<'_> {
     fn drop(&mut self) {
-        if let Some(streams) = self.streams {
-            // The memory of batches that nobody collects is in use until then. An error has been reported by whoever met it first.
-            let _ = streams.computes.wait_for_all();
-        }
+        // The memory of batches that nobody has collected is in use until then.
+        self.wait_for_all();
     }
 }
 

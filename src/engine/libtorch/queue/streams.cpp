@@ -2,6 +2,7 @@
 // a text for `eco_forget`, or null.
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Event.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -33,6 +34,14 @@ extern "C" void eco_stream_leave(void *guard) { delete static_cast<c10::StreamGu
 
 extern "C" char *eco_device_wait(int32_t index) {
   return failure([&] { c10::impl::VirtualGuardImpl(c10::kCUDA).synchronizeDevice(index); });
+}
+
+extern "C" char *eco_give_back_memory() {
+  return failure([] { c10::getDeviceAllocator(c10::kCUDA)->emptyCache(); });
+}
+
+extern "C" char *eco_pin(const void *tensor, void **pinned) {
+  return failure([&] { *pinned = new at::Tensor(static_cast<const at::Tensor *>(tensor)->pin_memory()); });
 }
 
 extern "C" void *eco_event_new() {

@@ -16,6 +16,8 @@ unsafe extern "C" {
     fn eco_stream_enter(index: i32, id: i64, guard: *mut *mut c_void) -> *mut c_char;
     fn eco_stream_leave(guard: *mut c_void);
     safe fn eco_device_wait(index: i32) -> *mut c_char;
+    safe fn eco_give_back_memory() -> *mut c_char;
+    fn eco_pin(tensor: *const c_void, pinned: *mut *mut c_void) -> *mut c_char;
     safe fn eco_event_new() -> *mut c_void;
     fn eco_event_delete(event: *mut c_void);
     fn eco_event_record(event: *mut c_void, index: i32, id: i64) -> *mut c_char;
@@ -140,6 +142,20 @@ impl Drop for Event {
     }
 }
 
+/// Gives memory of the GPU back that libtorch keeps for tensors to come.
+pub(super) fn give_back_memory() -> Result<()> {
+    check(eco_give_back_memory())
+}
+
+/// A tensor like this one on the CPU, in memory that the GPU reads and writes by itself.
+pub(super) fn pinned(tensor: &Tensor) -> Result<Tensor> {
+    let mut pinned = ptr::null_mut();
+    // SAFETY: the tensor lives; it writes one pointer.
+    check(unsafe { eco_pin(tensor.as_ptr().cast(), &mut pinned) })?;
+    // SAFETY: a tensor of libtorch, made for this caller alone.
+    Ok(unsafe { Tensor::from_ptr(pinned.cast()) })
+}
+
 /// Begins to copy values of a tensor to another of that shape, on this thread's stream. Where the CPU's side lies in pinned memory,
 /// the CPU does not wait.
 pub(super) fn copy(from: &Tensor, to: &mut Tensor) -> Result<()> {
@@ -160,6 +176,15 @@ mod tests {
         let error = copy(&from, &mut Tensor::from_slice(&[0_u8; 2])).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("size") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn memory_is_pinned_where_there_is_a_gpu_for_it() {
+        let tensor = Tensor::from_slice(&[1_u8, 2, 3]);
+        match pinned(&tensor) {
+            Ok(pinned) => assert_eq!(Vec::<u8>::try_from(pinned).unwrap(), [1, 2, 3]),
+            Err(error) => assert!(!tch::Cuda::is_available(), "{error}"),
+        }
     }
 
     /// Where there is no GPU, a stream is an error, not an end of the process.
