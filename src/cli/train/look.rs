@@ -191,7 +191,7 @@ pub(super) fn usable(
         };
         let views = features.into_iter().enumerate();
         let views = views.map(|(view, features)| (features, class_of(view)));
-        let featured = match data.groups.get(place) {
+        let featured = match data.groups.of.get(place) {
             Some(group) => {
                 found.groups.push(group.clone());
                 &mut found.fitted
