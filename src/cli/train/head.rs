@@ -43,6 +43,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !quiet && *recogniser.weights().source() != WeightsSource::Demo {
         say(format_args!("eco: {}", about::usage(&recogniser)));
     }
+    if args.speech.verbose {
+        let about = about::describe(&recogniser, None);
+        about::explain(about.weights.iter().chain(&about.settings));
+    }
     let settings = look::settings(&recogniser, start.sha256.as_deref());
 
     let mirrors = mirroring.is_on;
@@ -108,6 +112,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         trained,
     )?;
 
+    if args.speech.verbose {
+        let writing = begun.elapsed().as_secs_f64() - fitting;
+        say(format_args!(
+            "eco: fitting: {fitting:.2} s, writing: {writing:.2} s"
+        ));
+    }
     let labels = data.labels();
     let shown = output::shown(&evaluation, &labels, &settings);
     if args.report.is_some() {

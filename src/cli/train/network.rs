@@ -89,6 +89,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         None => EngineKind::Libtorch,
     };
     let settings = kept::settings(&loading, &keeping.start, (engine, device), &recipe);
+    if args.speech.verbose {
+        let threads = ("threads".to_owned(), threads(args).to_string());
+        let settings = settings.clone().into_iter();
+        about::explain(&settings.chain([threads]).collect::<Vec<_>>());
+    }
     let views = kept::views(&recipe, &examples);
     let maps = match views {
         Some(views) => kept::open(args, &settings, network.network(), views)?,
