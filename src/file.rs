@@ -48,6 +48,24 @@ pub fn free_space(_: &Path) -> Option<u64> {
     None
 }
 
+/// Where a path leads, links resolved. Of one that is not there, or that leads into a file, as into an archive, as much as there
+/// is.
+pub fn real_path(path: &Path) -> PathBuf {
+    let mut rest = path.ancestors();
+    let found = rest.find_map(|part| {
+        let part_or_here = match part.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => part,
+        };
+        let real = fs::canonicalize(part_or_here).ok()?;
+        Some(match path.strip_prefix(part).ok()? {
+            rest if rest.as_os_str().is_empty() => real,
+            rest => real.join(rest),
+        })
+    });
+    found.unwrap_or_else(|| path.to_owned())
+}
+
 /// A file that is written under a temporary name beside its target and renamed when it is complete. Readers never see half of
 /// it, and an earlier file stays until then. Terminals, pipes and devices are written directly, because renaming would replace
 /// them.

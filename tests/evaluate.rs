@@ -444,7 +444,7 @@ fn a_clip_that_is_listed_twice_counts_once_and_never_as_two_classes() {
     let (code, _, stderr) = output(quick().arg(&list));
     assert_eq!(code, 2);
     assert!(
-        stderr.contains("is listed twice, as class 4 and as class 5"),
+        stderr.contains("is listed twice, as \"growing\" and as \"shrinking\""),
         "{stderr}"
     );
 }

@@ -137,6 +137,10 @@ fn the_page_works_in_a_browser_in_light_and_dark_and_on_a_phone() {
         let is_wider = "return document.documentElement.scrollWidth > innerWidth";
         assert_eq!(browser.eval(is_wider), false, "{width}");
     }
+    // On the phone what has no room can be scrolled to.
+    let scrolled = "const box = document.querySelector('#epochs .across'); box.scrollLeft = 9999; \
+                    return box.scrollWidth > box.clientWidth && box.scrollLeft + box.clientWidth >= box.scrollWidth - 1";
+    assert_eq!(browser.eval(scrolled), true);
     assert_eq!(browser.log("browser"), [] as [String; 0]);
     let outside = browser.requests().into_iter();
     let outside = outside.filter(|url| !url.starts_with("file://") && !url.starts_with("data:"));

@@ -259,7 +259,10 @@ fn clips_are_judged_that_were_not_fitted_to() {
     let mut command = train(folder.path());
     let (code, error) = refused(command.arg(list).arg("-o").arg(&output));
     assert_eq!(code, 2);
-    assert!(error.contains("too few groups of them"), "{error}");
+    assert!(
+        error.contains("3 clips (1 group, by a column of the list): none can be held back"),
+        "{error}"
+    );
     let (code, error) = refused(&mut with("100%"));
     assert_eq!((code, &error[..24]), (2, "eco: --val 100% leaves n"));
 }

@@ -386,7 +386,7 @@ fn recipes_are_shown_and_every_value_can_be_set() {
         (&set["factor"], &set["dropout.head"], &set["views"]),
         (&0.5.into(), &0.0.into(), &"new".into())
     );
-    assert_eq!(recipe(&[])["penalty"], "the best of eleven");
+    assert_eq!(recipe(&[])["penalty"], "the best of at most eleven");
 
     let wrong = |flags: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eco"));

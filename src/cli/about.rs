@@ -1,5 +1,6 @@
 //! Weights and settings in words.
 
+use crate::cli::say::say;
 use crate::cli::weights::DEMO_NOTICE;
 use crate::recipe::KINETICS_CLASSES;
 use crate::recognise::{OpenWeights, Recogniser, WeightsSource};
@@ -52,6 +53,13 @@ pub(super) fn describe(recogniser: &Recogniser, min_score: Option<f32>) -> About
     About {
         settings: settings.0,
         ..of_weights(recogniser.weights())
+    }
+}
+
+/// Prints settings to standard error, one a line.
+pub(super) fn explain<'s>(settings: impl IntoIterator<Item = &'s (String, String)>) {
+    for (name, value) in settings {
+        say(format_args!("eco: {}: {value}", name.to_lowercase()));
     }
 }
 

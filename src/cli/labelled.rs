@@ -10,7 +10,7 @@ use super::exit::Failure;
 use super::inputs::{ClipFlags, Inputs, Stdin};
 use super::say::say;
 use super::values::one_of;
-use crate::clip::{ClipEntry, Label, Stored};
+use crate::clip::{ClipEntry, ClipError, Finder, Label, Stored};
 use crate::recognise::evaluation::TruthError;
 use crate::text::names;
 
@@ -117,6 +117,13 @@ impl Labelled {
         match (&without[..], flags.unlabelled) {
             ([], _) => {}
             ([first, ..], Unlabelled::Error) => {
+                if let Some(empty) = without.iter().find(|path| has_no_clips(path)) {
+                    let message = format!(
+                        "no clips in {}: it has neither frames nor videos, nor directories with some; fill it or leave it out",
+                        empty.display()
+                    );
+                    return Err(Failure::usage(anyhow!(message)));
+                }
                 let message = format!(
                     "nothing says what {} of {found} clips show; the first: {}. A list has `path label` or `path,label`, a \
                      directory CLASS/CLIP; --unlabelled skip leaves them out",
@@ -142,8 +149,14 @@ impl Labelled {
     }
 }
 
-/// Gives each clip the class that its label means; a clip that is listed several times counts once. Also how many clips were
-/// left out, as their labels are the names of no class.
+/// Whether a path is a directory, and no clip is in it.
+fn has_no_clips(path: &Path) -> bool {
+    let found = Finder::new(None).find(path.to_owned().into());
+    path.is_dir() && matches!(found, Err(ClipError::NoFrames { .. }))
+}
+
+/// Gives each clip the class that its label means; a clip that is listed several times counts once, where clips of one `place`
+/// are the same. Also how many clips were left out, as their labels are the names of no class.
 ///
 /// # Errors
 /// Labels that `class` refuses, but for unknown names that are to be skipped, and a clip that is listed with two classes.
@@ -151,10 +164,11 @@ pub(super) fn classified(
     clips: Vec<(ClipEntry, Label)>,
     flags: &LabelledFlags,
     quiet: bool,
+    place: impl Fn(&Path) -> PathBuf,
     class: impl Fn(&Label) -> Result<usize, TruthError>,
 ) -> Result<(Vec<(ClipEntry, usize)>, usize), Failure> {
     let mut found: Vec<(ClipEntry, usize)> = Vec::new();
-    let mut classes_of: HashMap<PathBuf, usize> = HashMap::new();
+    let mut known: HashMap<PathBuf, (usize, Label)> = HashMap::new();
     let mut unknown = Vec::new();
     for (entry, label) in clips {
         let class = match (class(&label), flags.unlabelled) {
@@ -168,13 +182,15 @@ pub(super) fn classified(
                 return Err(Failure::usage(error));
             }
         };
-        match classes_of.insert(entry.path.clone(), class) {
+        match known.insert(place(&entry.path), (class, label.clone())) {
             None => found.push((entry, class)),
-            Some(first) if first == class => {}
-            Some(first) => {
+            Some((first, _)) if first == class => {}
+            Some((_, first)) => {
                 let message = format!(
-                    "{} is listed twice, as class {first} and as class {class}",
-                    entry.path.display()
+                    "{} is listed twice, as {} and as {}; a clip has one class",
+                    entry.path.display(),
+                    written(&first),
+                    written(&label)
                 );
                 return Err(Failure::usage(anyhow!(message)));
             }
@@ -196,6 +212,14 @@ pub(super) fn classified(
         _ => {}
     }
     Ok((found, count))
+}
+
+/// A label as the input has it.
+fn written(label: &Label) -> String {
+    match label {
+        Label::Index(index) => format!("class {index}"),
+        Label::Name(name) => format!("{name:?}"),
+    }
 }
 
 /// The lists that a path of the command line stands for; none when it is a clip or a directory of clips.

@@ -26,6 +26,7 @@ mod report;
 mod say;
 mod signals;
 mod summary;
+mod times;
 mod train;
 mod values;
 mod watch;

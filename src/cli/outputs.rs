@@ -1,12 +1,12 @@
 //! Files that a command writes, held against those that it reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::exit::Failure;
 use crate::clip::extensions::{FRAME_EXTENSIONS, VIDEO_EXTENSIONS};
-use crate::file::same_file;
+use crate::file::{real_path, same_file};
 
 /// A flag and the file that it names, if it is given.
 pub(super) type Output<'a> = (&'static str, Option<&'a Path>);
@@ -29,6 +29,34 @@ pub(super) fn check(outputs: &[Output], inputs: &[&Path]) -> Result<(), Failure>
             let message = format!(
                 "{flag} would replace {}, which this command reads; name another file",
                 path.display()
+            );
+            return Err(Failure::usage(anyhow!(message)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an output that is one of the clips that the command looks at, or holds one, or lies in a directory of their frames.
+pub(super) fn check_clips<'c>(
+    outputs: &[Output],
+    clips: impl Iterator<Item = &'c Path>,
+) -> Result<(), Failure> {
+    let clips: Vec<(&Path, PathBuf)> = clips.map(|clip| (clip, real_path(clip))).collect();
+    for (flag, path) in outputs
+        .iter()
+        .filter_map(|&(flag, path)| Some((flag, path?)))
+    {
+        let output = real_path(path);
+        let is_file = output.is_file();
+        let touches = |(clip, real): &&(&Path, PathBuf)| {
+            output.starts_with(real)
+                || is_file && (real.starts_with(&output) || same_file(clip, path))
+        };
+        if let Some((clip, _)) = clips.iter().find(touches) {
+            let message = format!(
+                "{flag} would write {}, where the clip {} is, which this command reads; name another place",
+                path.display(),
+                clip.display()
             );
             return Err(Failure::usage(anyhow!(message)));
         }
@@ -77,6 +105,27 @@ mod tests {
         assert!(!refused("clip/report.html"));
         assert!(!refused("clip/new.jpg"));
         assert!(!refused("c.csv"));
+    }
+
+    #[test]
+    fn nothing_is_written_where_a_clip_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("run/clip")).unwrap();
+        for name in ["run/clip/img_1.jpg", "run/b.mp4", "c.tar"] {
+            fs::write(path(name), "").unwrap();
+        }
+        fs::hard_link(path("run/b.mp4"), path("hard.mp4")).unwrap();
+        let clips = [path("run/clip"), path("run/b.mp4"), path("c.tar/d.mp4")];
+        let refused = |name: &str| {
+            let path = path(name);
+            let clips = clips.iter().map(PathBuf::as_path);
+            check_clips(&[("--report", Some(&path))], clips).is_err()
+        };
+        assert!(refused("run/clip/img_1.jpg") && refused("run/../run/clip/new.html"));
+        assert!(refused("run/clip"), "for a directory");
+        assert!(refused("run/b.mp4") && refused("hard.mp4") && refused("c.tar"));
+        assert!(!refused("run/report.html") && !refused("run"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Writes a line to standard error. A closed standard error is ignored.
+use crate::text::visible;
+
+/// Writes text and a line end to standard error. Names that it quotes cannot steer the terminal. A closed standard error is
+/// ignored.
 pub(super) fn say(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", visible(&text.to_string()));
 }

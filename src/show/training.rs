@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::evaluation::{self, Summary, line, percent, share};
 use crate::text::number::clock;
-use crate::text::shell_word;
+use crate::text::{counted, one_line, shell_word};
 use crate::train::EpochRecord;
 use crate::train::head::Tried;
 use crate::weights::Training;
@@ -70,7 +70,8 @@ pub fn write_text(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
     line(out, "classes", &counts.len().to_string())?;
     let mut clips = format!("{} clips, {each}", training.clips);
     if !summary.failures.is_empty() {
-        clips += &format!("; {} clips left out", summary.failures.len());
+        let left_out = counted(summary.failures.len(), "clip", "clips");
+        clips += &format!("; {left_out} left out");
     }
     line(out, "fitted to", &clips)?;
     match &summary.fit {
@@ -87,10 +88,7 @@ pub fn write_text(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
                 clips => format!("{features}, {clips} clips looked at in {looking:.1} s"),
             };
             line(out, "features", &features)?;
-            let penalty = match tried.len() {
-                0 => format!("{penalty}"),
-                tried => format!("{penalty}, the best of {tried}"),
-            };
+            let penalty = penalty_in_words(*penalty, tried);
             line(
                 out,
                 "penalty",
@@ -113,19 +111,33 @@ pub fn write_text(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
         }
     }
     if let (Some(judged), Some(how)) = (summary.judged, &training.judged) {
-        line(out, "judged by", &how.how)?;
-        for k in judged.ks() {
+        line(out, "judged by", &one_line(&how.how))?;
+        for k in judged.telling_ks() {
             let top = judged.evaluation.top(k);
             line(out, &format!("top-{k}"), &share(&top))?;
         }
         let (mean, _) = judged.evaluation.mean_class_accuracy();
         line(out, "mean class", &percent(mean))?;
     }
-    line(out, "written", summary.written)?;
+    line(out, "written", &one_line(summary.written))?;
     let file = shell_word(summary.written);
     writeln!(out, "\nuse it:      eco classify CLIP --weights {file}")?;
     writeln!(out, "measure it:  eco evaluate TEST --weights {file}")?;
     out.flush()
+}
+
+/// The penalty, and what it was chosen from. At an end of what was tried, a better one may be beyond.
+fn penalty_in_words(penalty: f64, tried: &[Tried]) -> String {
+    let place = tried.iter().position(|tried| tried.penalty == penalty);
+    let of = tried.len();
+    match place {
+        None => format!("{penalty}"),
+        Some(0) => format!("{penalty}, the best and the strongest of {of} tried"),
+        Some(place) if place + 1 == of => {
+            format!("{penalty}, the best and the weakest of {of} tried")
+        }
+        Some(_) => format!("{penalty}, the best of {of} tried"),
+    }
 }
 
 #[derive(Serialize)]
@@ -210,4 +222,24 @@ pub fn write_json(mut sink: impl Write, summary: &TrainingSummary) -> io::Result
     serde_json::to_writer_pretty(&mut sink, &json)?;
     writeln!(sink)?;
     sink.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_penalty_at_an_end_of_those_that_were_tried_says_so() {
+        let tried = [3.0, 1.0, 0.3].map(|penalty| Tried { penalty, loss: 1.0 });
+        let said = [3.0, 1.0, 0.3].map(|penalty| penalty_in_words(penalty, &tried));
+        assert_eq!(
+            said,
+            [
+                "3, the best and the strongest of 3 tried",
+                "1, the best of 3 tried",
+                "0.3, the best and the weakest of 3 tried",
+            ]
+        );
+        assert_eq!(penalty_in_words(0.5, &[]), "0.5");
+    }
 }

@@ -83,8 +83,7 @@ impl<'c> Looking<'c> {
     }
 
     /// Runs the network of `recogniser` for the clips that are missing, and keeps what it makes of them. `seen` is told of every
-    /// answer: how many clips came before, its place among the clip's, and how many those are. The features of each clip
-    /// follow; `None` where `stop` came first.
+    /// answer, and how many clips came before. The features of each clip follow; `None` where `stop` came first.
     ///
     /// # Errors
     /// [`FeatureError`]. What is wrong with a single clip is part of the result.
@@ -92,7 +91,7 @@ impl<'c> Looking<'c> {
         mut self,
         recogniser: &Recogniser,
         stop: &Stop,
-        seen: &mut dyn FnMut(usize, usize, usize),
+        seen: &mut dyn FnMut(usize, &Answer),
     ) -> Result<Vec<Option<ClipFeatures>>, FeatureError> {
         let mut before = 0;
         for augmented in [self.augmented, None] {
@@ -109,7 +108,7 @@ impl<'c> Looking<'c> {
             for answer in recogniser.recognise_varied(stop, entries, augmented) {
                 let answer = answer?;
                 let (place, of) = answer.outcome.place();
-                seen(before + answer.clip, place, of);
+                seen(before + answer.clip, &answer);
                 let clip = missing[answer.clip];
                 match features(answer) {
                     Ok(features) => made.push(features),

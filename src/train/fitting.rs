@@ -31,7 +31,7 @@ pub struct FittedHead {
 
 /// Fits a head to `clips`. Without a `penalty` it is the one with the smallest loss on the clips that are held back.
 ///
-/// The penalty is chosen by the same clips that the head is judged by: of eleven candidates, so that the judgement is
+/// The penalty is chosen by the same clips that the head is judged by: of at most eleven candidates, so that the judgement is
 /// hardly better for it.
 pub fn fit_head(
     clips: &Featured,

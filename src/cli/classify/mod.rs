@@ -131,10 +131,7 @@ impl Started {
         }
         let about = about::describe(&recogniser, args.output.min_score);
         if args.speech.verbose {
-            let explain = |(name, value): &(String, String)| {
-                say(format_args!("eco: {}: {value}", name.to_lowercase()));
-            };
-            progress.aside(|| about.settings.iter().for_each(explain));
+            progress.aside(|| about::explain(&about.settings));
         }
         Ok(Self {
             sinks: Sinks::open(&args.output, about, &recogniser, total)?,

@@ -6,8 +6,7 @@ use anyhow::anyhow;
 
 use super::args::FailWhen;
 use crate::cli::exit::Failure;
-use crate::cli::say::say;
-use crate::clip::DecodedBy;
+use crate::cli::times::Times;
 use crate::recognise::{Answer, Row};
 
 /// Counts answers and failures, and sums up times.
@@ -18,11 +17,7 @@ pub(super) struct Tally {
     clips: usize,
     /// The first clip that failed, with its error.
     first: Option<String>,
-    decode: Duration,
-    forward: Duration,
-    /// Videos that libav* decoded, and those that the ffmpeg program did.
-    by_libav: usize,
-    by_ffmpeg: usize,
+    times: Times,
 }
 
 impl Tally {
@@ -31,16 +26,7 @@ impl Tally {
         self.rows += 1;
         let (place, answers) = answer.outcome.place();
         self.clips = answer.clip + usize::from(place + 1 == answers);
-        self.forward += answer.outcome.forward();
-        if let Some(loaded) = answer.outcome.loaded() {
-            self.decode += loaded.elapsed;
-            let is_first = usize::from(place == 0);
-            match loaded.decoder {
-                Some(DecodedBy::Libav) => self.by_libav += is_first,
-                Some(DecodedBy::Ffmpeg(_)) => self.by_ffmpeg += is_first,
-                None => {}
-            }
-        }
+        self.times.add(answer);
         if let Row::Failed(failure) = row {
             self.failed += 1;
             self.first.get_or_insert_with(|| failure.error.clone());
@@ -54,20 +40,7 @@ impl Tally {
 
     /// Prints to standard error where the time went.
     pub(super) fn explain(&self, elapsed: Duration) {
-        let seconds = elapsed.as_secs_f64();
-        let rate = self.rows as f64 / seconds;
-        say(format_args!(
-            "eco: answers: {} in {seconds:.2} s, {rate:.2} per second (network {:.2} s, decoding {:.2} s)",
-            self.rows,
-            self.forward.as_secs_f64(),
-            self.decode.as_secs_f64()
-        ));
-        if self.by_libav + self.by_ffmpeg > 0 {
-            say(format_args!(
-                "eco: videos decoded by libav: {}, by ffmpeg: {}",
-                self.by_libav, self.by_ffmpeg
-            ));
-        }
+        self.times.explain("answers", self.rows, elapsed);
     }
 
     /// A failure when the work was interrupted (with that exit code), and, unless `fail_when` says otherwise, when a clip failed or

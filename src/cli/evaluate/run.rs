@@ -45,7 +45,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         lists,
     } = Labelled::find(&args.inputs, &args.clips_from, &args.labelled, quiet)?;
     let (clips, unknown_class) =
-        classified(clips, &args.labelled, quiet, |label| names.find(label))?;
+        classified(clips, &args.labelled, quiet, Path::to_owned, |label| {
+            names.find(label)
+        })?;
     let left_out = LeftOut {
         unlabelled,
         unknown_class,

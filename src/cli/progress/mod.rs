@@ -4,6 +4,7 @@
 mod fit;
 mod live;
 mod narrow;
+mod plain;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::text::number::clock;
 #[cfg(feature = "libtorch")]
 pub(super) use fit::FitProgress;
 use live::{Live, Shown};
+pub(super) use plain::Plain;
 
 /// A line that is drawn over and over: a bar, what is done, how fast, and how long the rest will take.
 pub(super) struct Progress(Live<State>);

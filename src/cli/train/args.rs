@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::anyhow;
 use regex::Regex;
 
+use super::groups::{Grouping, Groups};
 use crate::cli::exit::Failure;
 use crate::cli::flags::{
     EngineFlags, FrameFlags, NETWORK, SegmentsFlags, SpeechFlags, WeightsFlags, parse_count,
@@ -89,7 +90,7 @@ pub(crate) struct Args {
     /// Two classes that are each other's mirror images, such as `turn left=turn right`
     #[arg(long, value_name = "CLASS=CLASS", help_heading = TRAINING)]
     pub flip_pairs: Vec<String>,
-    /// How much large weights of the head cost [default: the best of eleven on the clips that are held back]
+    /// How much large weights of the head cost [default: the best of at most eleven on the clips that are held back]
     #[arg(long, value_name = "NUMBER", value_parser = parse_penalty, help_heading = TRAINING)]
     pub penalty: Option<f64>,
     /// Every class counts the same, however many clips it has
@@ -226,21 +227,25 @@ names!(TrainFormat { Text = "text", Json = "json" });
 /// Clips to judge by.
 #[derive(Debug, Clone, PartialEq)]
 enum Validation {
-    Share(f64),
+    /// A share, 0 to 1, and how it is written.
+    Share(f64, String),
     Data(PathBuf),
 }
 
 impl FromStr for Validation {
     type Err = Infallible;
 
-    /// A share (`20%`, `0.2`), else a path; what exists is a path.
+    /// A share (`20%`, `20 %`, `0.2`), else a path; what exists is a path.
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let share = match text.strip_suffix('%') {
-            Some(percent) => percent.parse::<f64>().map(|percent| percent / 100.0),
-            None => text.parse(),
+        let written = text.trim();
+        let share = match written.strip_suffix('%') {
+            Some(percent) => percent.trim().parse().map(|percent: f64| percent / 100.0),
+            None => written.parse(),
         };
         Ok(match share {
-            Ok(share) if !Path::new(text).exists() => Self::Share(share),
+            Ok(share) if share.is_finite() && !Path::new(text).exists() => {
+                Self::Share(share, written.to_owned())
+            }
             _ => Self::Data(text.into()),
         })
     }
@@ -257,24 +262,17 @@ pub(super) enum Judging<'a> {
 }
 
 impl Judging<'_> {
-    /// In words; `parts` are those of a cross-validation.
-    pub(super) fn how(&self, parts: usize) -> String {
+    /// In words; `parts` are those of a cross-validation, and `groups` stay whole.
+    pub(super) fn how(&self, parts: usize, groups: &Groups) -> String {
+        let whole = groups.in_words().map_or(String::new(), |groups| {
+            format!("; {groups}, each on one side")
+        });
         match self {
-            Self::Folds(_) => format!("{parts}-fold cross-validation"),
-            Self::Share(share) => format!("{}% of the clips, held back", share * 100.0),
-            Self::Data(_) => "the clips of --val".to_owned(),
+            Self::Folds(_) => format!("{parts}-fold cross-validation{whole}"),
+            Self::Share(share) => format!("{}% of the clips, held back{whole}", share * 100.0),
+            Self::Data(_) => format!("the clips of --val{whole}"),
         }
     }
-}
-
-/// Which clips belong together.
-pub(super) enum Grouping {
-    /// As the list says, or UCF101's names, where all do.
-    Named,
-    /// None.
-    Nothing,
-    /// Those for which this finds the same.
-    By(Regex),
 }
 
 fn parse_penalty(text: &str) -> Result<f64, String> {
@@ -318,6 +316,16 @@ impl Args {
                 "--engine has no effect with --tune all: everything is computed by libtorch"
             )));
         }
+        if !self.flip_pairs.is_empty() && !self.varies() {
+            return Err(Failure::usage(anyhow!(
+                "--flip-pairs has no effect without variations: --views N makes some"
+            )));
+        }
+        if !self.flip_pairs.is_empty() && self.mirror == Mirror::Off {
+            return Err(Failure::usage(anyhow!(
+                "--flip-pairs has no effect with --mirror off"
+            )));
+        }
         let (flags, reason) = match self.tune {
             Tune::Head => (
                 &of_networks[..],
@@ -357,21 +365,26 @@ impl Args {
     pub(super) fn judging(&self) -> Result<Judging<'_>, Failure> {
         let usage = |message: String| Err(Failure::usage(anyhow!(message)));
         let data = |validation| match validation {
-            &Validation::Share(_) => None,
+            &Validation::Share(..) => None,
             Validation::Data(path) => Some(path),
         };
         let paths: Vec<&PathBuf> = self.val.iter().filter_map(data).collect();
         match &self.val[..] {
             [] if self.tune == Tune::Head => Ok(Judging::Folds(self.folds())),
             [] => Ok(Judging::Share(HELD_BACK)),
-            [Validation::Share(share)] if *share > 0.0 && *share < 1.0 => {
+            [Validation::Share(share, _)] if *share > 0.0 && *share < 1.0 => {
                 Ok(Judging::Share(*share))
             }
-            [Validation::Share(share)] => usage(format!(
-                "--val {}% leaves nothing to fit to, or to judge by; expected a share such as 20%, or clips",
-                share * 100.0
+            [Validation::Share(_, text)] if text.ends_with('%') => usage(format!(
+                "--val {text} leaves nothing to fit to, or to judge by; expected a share such as 20%, or clips"
+            )),
+            [Validation::Share(_, text)] => usage(format!(
+                "--val {text} is no path that exists, and no share, which is between 0 and 1 or in percent: 20%"
             )),
             all if paths.len() < all.len() => usage("--val takes one share, or clips".to_owned()),
+            _ if paths.iter().any(|path| path.as_os_str().is_empty()) => {
+                usage("--val is empty; expected a share such as 20%, or clips".to_owned())
+            }
             _ => Ok(Judging::Data(paths)),
         }
     }
@@ -396,6 +409,14 @@ impl Args {
                     Err(Failure::usage(anyhow!(message)))
                 }
             },
+        }
+    }
+
+    /// Whether there are variations of clips.
+    pub(super) fn varies(&self) -> bool {
+        match self.views {
+            Some(views) => views != Views::Kept(0),
+            None => self.tune != Tune::Head,
         }
     }
 
@@ -446,6 +467,22 @@ impl Args {
             open: self.clips_from.open_options(),
             expected_clips: Some(clips),
             ..Options::new(weights)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_told_from_a_path() {
+        let parsed = |text: &str| text.parse::<Validation>().unwrap();
+        for text in ["20%", " 20 % ", "0.2"] {
+            assert_eq!(parsed(text), Validation::Share(0.2, text.trim().to_owned()));
+        }
+        for text in ["", "clips.csv", "nan", "%"] {
+            assert_eq!(parsed(text), Validation::Data(text.into()));
         }
     }
 }

@@ -1,33 +1,31 @@
 //! The clips of a training, with their classes and groups.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
-use regex::Regex;
 use sha2::{Digest, Sha256};
 
-use super::args::{Args, Grouping, Judging};
+use super::args::{Args, Judging};
+use super::groups::Groups;
 use crate::cli::exit::Failure;
+use crate::cli::inputs::ClipFlags;
 use crate::cli::labelled::{Labelled, classified};
 use crate::cli::say::say;
-use crate::clip::ClipEntry;
+use crate::clip::{ClipEntry, Label};
+use crate::file::real_path;
 use crate::train::Classes;
 use crate::weights::LabelSource;
-
-/// Groups as UCF101 names them: `v_Archery_g01_c03.avi`.
-const UCF101: &str = r"_(g\d+)_c\d+";
 
 /// Clips to fit to, and perhaps others to judge by.
 pub(super) struct Data {
     /// Their classes.
     pub classes: Classes,
-    /// Clips to fit to, each with its class.
+    /// Clips to fit to, each with its class, sorted by where they are.
     pub fitted: Vec<(ClipEntry, usize)>,
-    /// The group of each, where clips belong together.
-    pub groups: Vec<Option<String>>,
-    /// Clips that are only judged by.
+    /// The groups of these.
+    pub groups: Groups,
+    /// Clips that are only judged by, sorted by where they are.
     pub judged: Vec<(ClipEntry, usize)>,
     /// Files that were read to find them.
     pub lists: Vec<PathBuf>,
@@ -40,41 +38,51 @@ impl Data {
     /// Lists that cannot be read, labels that make no classes, clips that are both fitted to and judged by.
     pub(super) fn find(args: &Args, judging: &Judging) -> Result<Self, Failure> {
         let quiet = args.speech.quiet;
-        let find = |inputs: &[PathBuf], clips| Labelled::find(inputs, clips, &args.labelled, quiet);
-        let Labelled {
-            clips,
-            mut lists,
-            unlabelled,
-        } = find(&args.inputs, &args.clips_from)?;
-        say_unlabelled(unlabelled, quiet);
+        let mut lists = Vec::new();
+        let mut find =
+            |inputs: &[PathBuf], clips: &ClipFlags| -> Result<Vec<(ClipEntry, Label)>, Failure> {
+                let found = Labelled::find(inputs, clips, &args.labelled, quiet)?;
+                say_unlabelled(found.unlabelled, quiet);
+                lists.extend(found.lists);
+                Ok(found.clips)
+            };
+        let fitted = find(&args.inputs, &args.clips_from)?;
+        let judged = match judging {
+            Judging::Folds(_) | Judging::Share(_) => Vec::new(),
+            Judging::Data(paths) => {
+                let paths: Vec<PathBuf> = paths.iter().map(|path| (*path).clone()).collect();
+                find(&paths, &args.clips_from.without_list())?
+            }
+        };
         let names = args.labels.as_deref().map(LabelSource::parse);
         let names = names.map(|source| source.read(None)).transpose()?;
-        let classes = Classes::new(clips.iter().map(|(_, label)| label), names);
-        let classes = classes.map_err(Failure::usage)?;
-        let (fitted, _) = classified(clips, &args.labelled, quiet, |label| classes.find(label))?;
-        let mut judged = Vec::new();
-        if let Judging::Data(paths) = judging {
-            let paths: Vec<PathBuf> = paths.iter().map(|path| (*path).clone()).collect();
-            let without_list = args.clips_from.without_list();
-            let found = find(&paths, &without_list)?;
-            say_unlabelled(found.unlabelled, quiet);
-            lists.extend(found.lists);
-            (judged, _) = classified(found.clips, &args.labelled, quiet, |label| {
-                classes.find(label)
-            })?;
-            let place = |(entry, _): &(ClipEntry, usize)| {
-                fs::canonicalize(&entry.path).unwrap_or_else(|_| entry.path.clone())
-            };
-            let fitted: HashSet<PathBuf> = fitted.iter().map(place).collect();
-            if let Some((both, _)) = judged.iter().find(|clip| fitted.contains(&place(clip))) {
-                let message = format!(
-                    "{} is in DATA and in --val: what a network was fitted to says nothing of how good it is",
-                    both.path.display()
-                );
-                return Err(Failure::usage(anyhow!(message)));
-            }
+        if names.is_none() {
+            check_numbers(fitted.iter().chain(&judged))?;
         }
-        let groups = groups(&fitted, &args.grouping()?, quiet)?;
+        let classes = Classes::new(fitted.iter().map(|(_, label)| label), names);
+        let classes = classes.map_err(Failure::usage)?;
+        let sorted = |mut clips: Vec<(ClipEntry, Label)>| {
+            // What is drawn for a clip does not depend on where a list has it, or on how its path is written.
+            clips.sort_by_cached_key(|(entry, _)| (real_path(&entry.path), entry.path.clone()));
+            let class = |label: &Label| classes.find(label);
+            classified(clips, &args.labelled, quiet, real_path, class)
+        };
+        let ((fitted, _), (judged, _)) = (sorted(fitted)?, sorted(judged)?);
+        let known: HashSet<PathBuf> = fitted
+            .iter()
+            .map(|(clip, _)| real_path(&clip.path))
+            .collect();
+        let mut both = judged
+            .iter()
+            .filter(|(clip, _)| known.contains(&real_path(&clip.path)));
+        if let Some((both, _)) = both.next() {
+            let message = format!(
+                "{} is in DATA and in --val: what a network was fitted to says nothing of how good it is",
+                both.path.display()
+            );
+            return Err(Failure::usage(anyhow!(message)));
+        }
+        let groups = Groups::find(&fitted, &judged, &args.grouping()?, quiet)?;
         Ok(Self {
             classes,
             fitted,
@@ -129,63 +137,41 @@ pub(super) fn sha256_of(fitted: &[(ClipEntry, usize)], judged: &[(ClipEntry, usi
         .collect()
 }
 
+/// Refuses numbers for classes where others are named: which number is which class would be a guess. A list says both as
+/// words; a directory's name is a name.
+fn check_numbers<'c>(
+    clips: impl Iterator<Item = &'c (ClipEntry, Label)> + Clone,
+) -> Result<(), Failure> {
+    let number = |(entry, label): &'c (ClipEntry, Label)| match label {
+        Label::Index(index) => Some((entry, *index)),
+        Label::Name(name) => entry
+            .given
+            .line
+            .and(name.parse().ok())
+            .map(|index| (entry, index)),
+    };
+    let mut names = clips.clone().filter_map(|(_, label)| match label {
+        Label::Name(name) if name.parse::<usize>().is_err() => Some(name),
+        _ => None,
+    });
+    let Some(((entry, index), name)) = clips.clone().find_map(number).zip(names.next()) else {
+        return Ok(());
+    };
+    let line = entry
+        .given
+        .line
+        .map_or(String::new(), |line| format!("line {line}: "));
+    Err(Failure::usage(anyhow!(
+        "{line}{} has the number {index} for its class, where others have names, such as {name:?}; write names alone, or say \
+         with --labels which classes there are in which order",
+        entry.path.display()
+    )))
+}
+
 fn say_unlabelled(count: usize, quiet: bool) {
     if count > 0 && !quiet {
         say(format_args!(
             "eco: clips without a label that are left out: {count}"
         ));
     }
-}
-
-/// The group of each clip.
-fn groups(
-    clips: &[(ClipEntry, usize)],
-    grouping: &Grouping,
-    quiet: bool,
-) -> Result<Vec<Option<String>>, Failure> {
-    let by = |regex: &Regex| -> Vec<Option<String>> {
-        let group = |(entry, _): &(ClipEntry, usize)| found(regex, &entry.path);
-        clips.iter().map(group).collect()
-    };
-    match grouping {
-        Grouping::Nothing => Ok(vec![None; clips.len()]),
-        Grouping::By(regex) => {
-            let groups = by(regex);
-            let without = groups.iter().filter(|group| group.is_none()).count();
-            if without > 0 {
-                let message = format!(
-                    "--group-by {regex} is not found in {without} of {} paths",
-                    clips.len()
-                );
-                return Err(Failure::usage(anyhow!(message)));
-            }
-            Ok(groups)
-        }
-        Grouping::Named if clips.iter().any(|(entry, _)| entry.group.is_some()) => {
-            let groups = clips.iter().map(|(entry, _)| entry.group.clone());
-            Ok(groups.collect())
-        }
-        Grouping::Named => {
-            let groups = Regex::new(UCF101)
-                .map(|regex| by(&regex))
-                .unwrap_or_default();
-            if groups.is_empty() || groups.iter().any(Option::is_none) {
-                return Ok(vec![None; clips.len()]);
-            }
-            if !quiet {
-                say(
-                    "eco: clips of one group (g01, g02, ...) stay together, as in UCF101; --group-by none takes each by itself",
-                );
-            }
-            Ok(groups)
-        }
-    }
-}
-
-/// The first group of the expression in a path, or all that it finds.
-fn found(regex: &Regex, path: &Path) -> Option<String> {
-    let path = path.to_string_lossy();
-    let found = regex.captures(&path)?;
-    let group = found.get(1).or(found.get(0))?;
-    Some(group.as_str().to_owned())
 }

@@ -7,8 +7,10 @@ use anyhow::anyhow;
 use serde_json::Value;
 
 use super::args::{Args, Judging, Mirror};
+use super::groups::Groups;
 use super::look::{self, Usable};
 use super::output;
+use super::parts::{self, grouped};
 use super::recipe;
 use super::start::{Start, looked_at_with};
 use crate::cli::about;
@@ -20,10 +22,7 @@ use crate::recognise::{ClipName, OpenWeights, Recogniser, WeightsSource};
 use crate::show::fit::{FitPage, JudgedClips};
 use crate::show::training::{Fit, TrainingSummary};
 use crate::train::head::Balance;
-use crate::train::{
-    Featured, FittedHead, Group, HeldBack, Split, Trained, fit_head, folds, hold_back,
-    write_with_head,
-};
+use crate::train::{Featured, FittedHead, HeldBack, Split, Trained, fit_head, write_with_head};
 use crate::weights::{Judged, Metadata, Training};
 
 /// Fits a head as `args` say.
@@ -43,6 +42,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let recogniser = Recogniser::with_weights(open, options)?;
     if !quiet && *recogniser.weights().source() != WeightsSource::Demo {
         say(format_args!("eco: {}", about::usage(&recogniser)));
+    }
+    if args.speech.verbose {
+        let about = about::describe(&recogniser, None);
+        about::explain(about.weights.iter().chain(&about.settings));
     }
     let settings = look::settings(&recogniser, start.sha256.as_deref());
 
@@ -82,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }),
     );
 
-    let how = judging.how(args.folds().min(clips.len()));
+    let how = judging.how(args.folds().min(clips.len()), &data.groups);
     let training = Training {
         tuned: "head".to_owned(),
         start: start.name.clone(),
@@ -109,6 +112,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         trained,
     )?;
 
+    if args.speech.verbose {
+        let writing = begun.elapsed().as_secs_f64() - fitting;
+        say(format_args!(
+            "eco: fitting: {fitting:.2} s, writing: {writing:.2} s"
+        ));
+    }
     let labels = data.labels();
     let shown = output::shown(&evaluation, &labels, &settings);
     if args.report.is_some() {
@@ -163,26 +172,8 @@ fn held_back(
         judged,
         ..
     } = usable;
-    let clips = fitted.classes.iter().zip(&groups);
-    let clips: Vec<Group> = clips
-        .map(|(&class, group)| Group {
-            class,
-            name: group.as_deref(),
-        })
-        .collect();
-    let held_back = match judging {
-        Judging::Folds(count) => {
-            HeldBack::InTurn(folds(&clips, (*count).min(clips.len()), args.seed))
-        }
-        Judging::Share(share) => HeldBack::Kept(hold_back(&clips, *share, args.seed)),
-        Judging::Data(_) => {
-            let (first, all) = (clips.len(), clips.len() + judged.len());
-            HeldBack::Kept(Split {
-                fitted: (0..first).collect(),
-                judged: (first..all).collect(),
-            })
-        }
-    };
+    let clips = grouped(&fitted.classes, &groups);
+    let held_back = parts::held_back(&clips, judged.len(), judging, args.seed);
     let is_empty = |split: &Split| split.fitted.is_empty() || split.judged.is_empty();
     let is_short = match &held_back {
         HeldBack::InTurn(splits) => splits.iter().any(is_empty),
@@ -190,7 +181,7 @@ fn held_back(
     };
     if is_short {
         return Err(Failure::usage(anyhow!(
-            "too few clips, or too few groups of them, to hold some back; give clips to judge by with --val"
+            "too few of the clips can be used to hold some back; give more, or clips to judge by with --val"
         )));
     }
     Ok((fitted.followed_by(judged), held_back))
@@ -198,10 +189,10 @@ fn held_back(
 
 /// Writes the values that a head would be fitted with.
 pub(super) fn show_recipe(args: &Args) -> Result<(), Failure> {
-    let how = args.judging()?.how(args.folds());
+    let how = args.judging()?.how(args.folds(), &Groups::default());
     let penalty = match args.penalty {
         Some(penalty) => penalty.into(),
-        None => "the best of eleven".into(),
+        None => "the best of at most eleven".into(),
     };
     let mirrors = args.mirror != Mirror::Off;
     let values = values(args, args.balance(), penalty, mirrors, &how);

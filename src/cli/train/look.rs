@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::anyhow;
 
@@ -10,9 +11,10 @@ use super::args::{Args, Unusable};
 use super::data::Data;
 use crate::cli::about;
 use crate::cli::exit::Failure;
-use crate::cli::progress::Progress;
+use crate::cli::progress::{Plain, Progress};
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
+use crate::cli::times::Times;
 use crate::clip::{Augmented, ClipEntry};
 use crate::recognise::Recogniser;
 use crate::train::{CacheError, ClipFeatures, Featured, Kept, Looking, ViewCache};
@@ -97,17 +99,26 @@ pub(super) fn look(
             all - missing
         ));
     }
+    let begun = Instant::now();
     let progress = Progress::new(Some(missing), quiet);
+    let mut plain = Plain::new(missing, quiet);
     progress.begin(signals.stop());
     let mut looked_at = 0;
-    let found = looking.run(recogniser, &signals.stop(), &mut |clip, answer, answers| {
-        if answer + 1 == answers {
+    let mut times = Times::default();
+    let found = looking.run(recogniser, &signals.stop(), &mut |clip, answer| {
+        times.add(answer);
+        let (place, of) = answer.outcome.place();
+        if place + 1 == of {
             looked_at = clip + 1;
             progress.answered(clip, 0, 1);
+            plain.done(looked_at);
         }
     });
     progress.end();
     let found = found?;
+    if args.speech.verbose {
+        times.explain("clips looked at", looked_at, begun.elapsed());
+    }
     if let Some(code) = signals.exit_code() {
         let done = found.iter().flatten().count();
         let advice = match args.no_cache {
@@ -191,7 +202,7 @@ pub(super) fn usable(
         };
         let views = features.into_iter().enumerate();
         let views = views.map(|(view, features)| (features, class_of(view)));
-        let featured = match data.groups.get(place) {
+        let featured = match data.groups.of.get(place) {
             Some(group) => {
                 found.groups.push(group.clone());
                 &mut found.fitted

@@ -2,10 +2,10 @@
 
 use anyhow::anyhow;
 
-use super::args::{Args, Mirror, Tune};
+use super::args::{Args, Mirror};
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
-use crate::train::{Classes, Views};
+use crate::train::Classes;
 
 /// Whether variations are mirrored, and the class of each class's mirror images.
 pub(super) struct Mirroring {
@@ -37,7 +37,7 @@ impl Mirroring {
             Mirror::Auto => {
                 let mut alone = names.iter().enumerate();
                 let side = alone.find(|(class, name)| mirrored[*class] == *class && has_side(name));
-                if let (Some((_, name)), true, false) = (side, varies(args), args.speech.quiet) {
+                if let (Some((_, name)), true, false) = (side, args.varies(), args.speech.quiet) {
                     say(format_args!(
                         "eco: views are not mirrored, as {name:?} is one of the classes; --flip-pairs names its mirror image, \
                          --mirror on mirrors all the same"
@@ -50,13 +50,6 @@ impl Mirroring {
             is_on,
             classes: mirrored,
         })
-    }
-}
-
-fn varies(args: &Args) -> bool {
-    match args.views {
-        Some(views) => views != Views::Kept(0),
-        None => args.tune != Tune::Head,
     }
 }
 

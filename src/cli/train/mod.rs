@@ -2,6 +2,7 @@
 
 mod args;
 mod data;
+mod groups;
 mod head;
 #[cfg(feature = "libtorch")]
 mod kept;
@@ -12,6 +13,7 @@ mod mirror;
 #[cfg(feature = "libtorch")]
 mod network;
 mod output;
+mod parts;
 mod recipe;
 mod start;
 

@@ -89,6 +89,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         None => EngineKind::Libtorch,
     };
     let settings = kept::settings(&loading, &keeping.start, (engine, device), &recipe);
+    if args.speech.verbose {
+        let threads = ("threads".to_owned(), threads(args).to_string());
+        let settings = settings.clone().into_iter();
+        about::explain(&settings.chain([threads]).collect::<Vec<_>>());
+    }
     let views = kept::views(&recipe, &examples);
     let maps = match views {
         Some(views) => kept::open(args, &settings, network.network(), views)?,
@@ -130,7 +135,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             (ClipName::new(&entry.path), *class, scores)
         }),
     );
-    let how = judging.how(1);
+    let how = judging.how(1, &data.groups);
     let training = Training {
         tuned: args.tune.to_string(),
         start: start.name.clone(),
@@ -246,7 +251,7 @@ fn examples(args: &Args, judging: &Judging, start: &Start) -> Result<Examples, F
     };
     let (mut fitted, mut judged) = (of(&data.fitted), of(&data.judged));
     if let Judging::Share(share) = judging {
-        let clips = fitted.iter().zip(&data.groups);
+        let clips = fitted.iter().zip(&data.groups.of);
         let clips = clips.map(|(example, name)| Group {
             class: example.class,
             name: name.as_deref(),

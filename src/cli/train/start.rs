@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use super::args::{Args, Judging};
 use super::data::Data;
 use super::mirror::Mirroring;
+use super::parts;
 use crate::cli::exit::Failure;
 use crate::cli::{outputs, weights};
 use crate::file::NewFile;
@@ -43,6 +44,13 @@ impl Start {
             ("--report", args.report.as_deref()),
         ];
         outputs::check(&outputs, &read)?;
+        let clips = data.fitted.iter().chain(&data.judged);
+        let clips = clips.map(|(entry, _)| &*entry.path);
+        let [output, report] = outputs;
+        outputs::check_clips(
+            &[output, report, ("--logdir", args.logdir.as_deref())],
+            clips,
+        )?;
         check_extension(args.output())?;
         // A path that cannot be written shows before the work.
         for (_, path) in outputs {
@@ -51,6 +59,7 @@ impl Start {
             }
         }
         data.count(&mut data.fitted.iter().map(|(_, class)| *class))?;
+        parts::check(&data, judging, args.seed)?;
         let sha256 = file.as_deref().map(|path| {
             let hash = sha256(path);
             hash.with_context(|| format!("cannot read {}", path.display()))

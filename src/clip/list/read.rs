@@ -18,6 +18,9 @@ use crate::clip::entry::{ClipEntry, Given, Label};
 use crate::clip::error::{ClipError, Result};
 use crate::clip::reading::read_error;
 
+/// Most characters of an entry that an error quotes.
+const QUOTED: usize = 60;
+
 /// A list that has been read.
 #[derive(Debug)]
 pub struct List {
@@ -59,6 +62,14 @@ pub fn read_list(path: &Path, separator: Separator) -> Result<List> {
     let Some((_, first)) = records.first() else {
         return Err(ClipError::EmptyList);
     };
+    if looks_binary(&text)
+        && !records
+            .iter()
+            .any(|(_, record)| places.as_it_stands(record).is_some())
+    {
+        let reason = format!("the file is no text, it begins with {}", quoted(&text));
+        return Err(bad_entry(1, None, reason));
+    }
     let is_json = matches!(first[0], b'[' | b'{') && places.as_it_stands(first).is_none();
     let list = match separator {
         Separator::Line if is_json => json_list(&text, &places)?,
@@ -148,8 +159,7 @@ fn line_list(
             Some(Meaning::NotTested) => not_tested += 1,
             Some(Meaning::Nothing) => {}
             None => {
-                let found = String::from_utf8_lossy(record);
-                let reason = format!("{found:?} is something else");
+                let reason = format!("{} is something else", quoted(record));
                 return Err(bad_entry(*line, Some(form.words()), reason));
             }
         }
@@ -252,6 +262,22 @@ fn refuse_part(row: &Row, place: usize) -> Result<()> {
             );
             Err(bad_entry(place, None, reason))
         }
+    }
+}
+
+/// Whether bytes are neither UTF-8 nor free of bytes that no line has.
+fn looks_binary(bytes: &[u8]) -> bool {
+    let is_odd = |byte: &u8| matches!(byte, 1..=8 | 14..=26 | 28..=31);
+    str::from_utf8(bytes).is_err() && bytes.iter().any(is_odd)
+}
+
+/// The beginning of an entry, escaped, as errors quote it.
+fn quoted(record: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&record[..record.len().min(4 * QUOTED)]);
+    let start: String = text.chars().take(QUOTED).collect();
+    match text.chars().count() > QUOTED {
+        true => format!("{start:?}..."),
+        false => format!("{start:?}"),
     }
 }
 

@@ -50,4 +50,11 @@ impl Summary<'_> {
             k => vec![1, k],
         }
     }
+
+    /// Those that say something: among as many as there are classes every answer is right.
+    pub fn telling_ks(&self) -> Vec<usize> {
+        let mut ks = self.ks();
+        ks.retain(|&k| k == 1 || k < self.evaluation.classes());
+        ks
+    }
 }

@@ -29,7 +29,8 @@ pub fn write_text(mut sink: impl Write, summary: &Summary, width: usize) -> io::
     let shown: Vec<usize> = (0..measures.len())
         .filter(|&class| measures[class].support + measures[class].predicted > 0)
         .collect();
-    let widest = shown.iter().map(|&class| summary.labels[class].width());
+    let name = |class: usize| one_line(&summary.labels[class]);
+    let widest = shown.iter().map(|&class| name(class).width());
     let room = width.saturating_sub(NUMBERS).clamp(LABEL.0, LABEL.1);
     let column = widest.max().unwrap_or(0).clamp(LABEL.0, room);
     writeln!(
@@ -45,7 +46,7 @@ pub fn write_text(mut sink: impl Write, summary: &Summary, width: usize) -> io::
             support,
             ..
         } = measures[class];
-        let label = fitted(&summary.labels[class], column);
+        let label = fitted(&name(class), column);
         writeln!(
             out,
             "{label}{precision:>11.4}{recall:>11.4}{f1:>11.4}{support:>11}"
@@ -64,7 +65,7 @@ pub fn write_text(mut sink: impl Write, summary: &Summary, width: usize) -> io::
         writeln!(out, "\nmost confused")?;
     }
     for pair in confused.iter().take(CONFUSED) {
-        let [truth, predicted] = [pair.truth, pair.predicted].map(|class| &summary.labels[class]);
+        let [truth, predicted] = [pair.truth, pair.predicted].map(name);
         writeln!(out, "{:>6}  {truth}, taken for {predicted}", pair.count)?;
     }
     reliability(out, &evaluation.calibration())?;
@@ -89,7 +90,7 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         clips += &format!(" (incomplete: {reason})");
     }
     line(out, "clips", &clips)?;
-    for k in summary.ks() {
+    for k in summary.telling_ks() {
         line(out, &format!("top-{k}"), &share(&evaluation.top(k)))?;
     }
     let (mean, classes) = evaluation.mean_class_accuracy();

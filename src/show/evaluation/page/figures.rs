@@ -23,7 +23,7 @@ pub(in crate::show) struct Scale {
 pub(in crate::show) fn of(summary: &Summary) -> Vec<Figure> {
     let evaluation = summary.evaluation;
     let mut figures: Vec<Figure> = summary
-        .ks()
+        .telling_ks()
         .into_iter()
         .map(|k| of_share(format!("Top-{k}"), &evaluation.top(k), "answered clips"))
         .collect();
