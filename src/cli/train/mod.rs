@@ -19,7 +19,6 @@ pub(super) use args::Args;
 use args::Tune;
 
 use crate::cli::exit::Failure;
-use crate::cli::weights;
 use crate::recognise::use_threads;
 
 /// Trains what `args` name.
@@ -28,11 +27,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.show_recipe {
         return match args.tune {
             Tune::Head => head::show_recipe(args),
-            Tune::Last | Tune::All => {
-                let chosen = weights::find(args.weights.named())?;
-                recipe::show_of_network(args, chosen.source)
-            }
+            Tune::Last | Tune::All => recipe::show_of_network(args),
         };
+    }
+    if args.tune != Tune::Head {
+        recipe::check(args)?;
     }
     use_threads(args.engine.threads)?;
     match args.tune {
