@@ -2,6 +2,8 @@
 
 mod args;
 mod data;
+#[cfg(feature = "libtorch")]
+mod ended;
 mod head;
 #[cfg(feature = "libtorch")]
 mod kept;
@@ -13,6 +15,8 @@ mod mirror;
 mod network;
 mod output;
 mod recipe;
+#[cfg(feature = "libtorch")]
+mod room;
 mod start;
 
 pub(super) use args::Args;
