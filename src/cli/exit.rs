@@ -113,7 +113,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         Some(RecogniseError::Engine(error)) => return code_of_engine(error),
         Some(RecogniseError::Labels(_)) => return Some(USAGE),
         Some(RecogniseError::Unusable { source, .. }) => match **source {
-            UnusableWeights::Partial { .. } => return Some(MISMATCH),
+            UnusableWeights::Partial { .. } | UnusableWeights::NotFinite { .. } => {
+                return Some(MISMATCH);
+            }
             UnusableWeights::Network(_) => return Some(USAGE),
             _ => {}
         },

@@ -57,6 +57,15 @@ impl OpenWeights {
         }
     }
 
+    /// Checks that all values are finite, to fit a network with them.
+    ///
+    /// # Errors
+    /// [`RecogniseError::Unusable`] with the first tensor that has others.
+    pub fn check_values(&self) -> Result<(), RecogniseError> {
+        let checked = self.weights.check_values();
+        checked.map_err(|error| unusable(&self.source, error))
+    }
+
     /// Which weights these are.
     pub fn source(&self) -> &WeightsSource {
         &self.source

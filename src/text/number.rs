@@ -67,6 +67,15 @@ pub fn four_digits(value: f64) -> String {
     }
 }
 
+/// A loss in six characters or seven: `1.2346`, `123.46`, `123456`, and from a million on `1.23e6`.
+pub fn loss(value: f64) -> String {
+    if value >= 1e6 {
+        return format!("{value:.2e}");
+    }
+    let digits = 4_usize.saturating_sub(value.max(1.0).log10().floor() as usize);
+    format!("{value:.digits$}")
+}
+
 /// A time in seconds as clocks show it: `0:09`, `12:30`, `1:02:05`.
 pub fn clock(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
@@ -90,6 +99,19 @@ mod tests {
         assert_eq!(four_digits(37_000.0), "37000");
         assert_eq!(four_digits(f64::NAN), "NaN");
         assert!(four_digits(-1.234_567e-38).len() <= 10);
+    }
+
+    #[test]
+    fn losses_have_no_more_characters_when_they_are_large() {
+        let losses = [0.0, 1.23456, 12.3456, 123.456, 1234.56, 12_345.6, 123_456.7];
+        let texts = losses.map(loss);
+        let expected = [
+            "0.0000", "1.2346", "12.346", "123.46", "1234.6", "12346", "123457",
+        ];
+        assert_eq!(texts, expected);
+        assert_eq!(loss(1e6), "1.00e6");
+        assert_eq!(loss(1.234e30), "1.23e30");
+        assert_eq!(loss(f64::NAN), "NaN");
     }
 
     #[test]

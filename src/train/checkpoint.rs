@@ -3,10 +3,11 @@
 //! Tensors are called `weights.NAME`, `momentum.NAME` and, where the best network so far is another one, `best.NAME`. The
 //! header's map has everything else as JSON under `eco.training`, and a checksum of the tensors' bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::recipe::Recipe;
 use super::record::{EpochRecord, Running};
@@ -15,8 +16,8 @@ use crate::recipe::Architecture;
 use crate::text::names;
 use crate::weights::{self, RawTensor, WeightsError};
 
-/// Version of the layout. Raised when an older reader would misread a newer file.
-const FORMAT: u32 = 1;
+/// Version of the layout. Raised when an older reader would misread a newer file; 2 says what clips are looked at with.
+const FORMAT: u32 = 2;
 const ABOUT: &str = "eco.training";
 const CHECKSUM: &str = "eco.training.crc32c";
 
@@ -49,6 +50,8 @@ pub struct About {
     pub segments: usize,
     /// How it is fitted.
     pub recipe: Recipe,
+    /// What clips are looked at with, by name: all that changes what the network reads of them, beside the recipe.
+    pub input: BTreeMap<String, String>,
     /// A hash of the clips, their order and their labels.
     pub data: String,
     /// A hash of the weights that the fit started from.
@@ -70,18 +73,29 @@ pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] WeightsError),
     /// The file holds something else.
-    #[error("{} is no checkpoint of a fit", .0.display())]
-    NoCheckpoint(PathBuf),
-    /// A later version wrote it.
     #[error(
-        "{} is a checkpoint in layout {found}; this version reads up to {FORMAT}: update eco",
+        "{} is no state of a training: it has tensors without what a training needs to go on",
+        .0.display()
+    )]
+    NoCheckpoint(PathBuf),
+    /// The file is no safetensors file, or ends early.
+    #[error("{} is no state of a training, or an incomplete one: {reason}", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another version wrote it.
+    #[error(
+        "{} is a checkpoint in layout {found}; this version reads layout {FORMAT}: go on with the version of eco that wrote it",
         path.display()
     )]
-    Newer {
+    Layout {
         /// The file.
         path: PathBuf,
         /// Its layout.
-        found: u32,
+        found: u64,
     },
     /// Something in the file is not as it was written.
     #[error("{} is damaged: {reason}", path.display())]
@@ -97,12 +111,21 @@ pub enum CheckpointError {
         /// What is asked for and what the checkpoint has instead.
         Vec<String>,
     ),
+    /// The fit that was begun looked at clips otherwise.
+    #[error("the checkpoint is of a fit that looks at clips otherwise: {}", .0.join(", "))]
+    Input(
+        /// What is asked for and what the checkpoint has instead.
+        Vec<String>,
+    ),
     /// The fit that was begun had other clips.
     #[error("the checkpoint is of a fit to other clips or labels, or to the same in another order")]
     Data,
     /// The fit that was begun started from other weights.
     #[error("the checkpoint is of a fit that started from other weights")]
     Start,
+    /// A number of the state is NaN or infinite.
+    #[error("the state of the fit has numbers that are NaN or infinite, and is not written")]
+    NotFinite,
     /// A tensor is not there, or has another shape or type.
     #[error("the checkpoint has no {part} {name} of shape {shape:?}")]
     NoTensor {
@@ -178,14 +201,25 @@ impl<'a> Checkpoint<'a> {
             })
     }
 
-    /// Checks that this is the state of a fit with such a recipe, to such clips, from such weights.
+    /// Checks that this is the state of a fit with such a recipe, to such clips that are looked at with `input`, from such
+    /// weights.
     ///
     /// # Errors
     /// What differs.
-    pub fn check(&self, recipe: &Recipe, data: &str, start: &str) -> Result<(), CheckpointError> {
+    pub fn check(
+        &self,
+        recipe: &Recipe,
+        input: &BTreeMap<String, String>,
+        data: &str,
+        start: &str,
+    ) -> Result<(), CheckpointError> {
         let differences = recipe.differences(&self.about.recipe);
         if !differences.is_empty() {
             return Err(CheckpointError::Recipe(differences));
+        }
+        let differences = differences_of(input, &self.about.input);
+        if !differences.is_empty() {
+            return Err(CheckpointError::Input(differences));
         }
         if self.about.data != data {
             return Err(CheckpointError::Data);
@@ -199,11 +233,16 @@ impl<'a> Checkpoint<'a> {
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
-    /// [`CheckpointError::File`]; an earlier file is then as it was.
+    /// [`CheckpointError::File`], and [`CheckpointError::NotFinite`]; an earlier file is then as it was.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let rest = serde_json::json!(self.about);
+        // JSON has no NaN: what was written could not be read.
+        if About::deserialize(&rest).ok().as_ref() != Some(&self.about) {
+            return Err(CheckpointError::NotFinite);
+        }
         let header = Header {
             format: FORMAT,
-            rest: serde_json::json!(self.about),
+            rest,
         };
         let metadata = BTreeMap::from([
             ("format".to_owned(), "pt".to_owned()),
@@ -224,18 +263,32 @@ impl Checkpoint<'static> {
             path: path.to_owned(),
             reason,
         };
-        let file = weights::Checkpoint::open(path)?;
-        let Some(about) = file.metadata().get(ABOUT) else {
-            return Err(CheckpointError::NoCheckpoint(path.to_owned()));
-        };
-        let header: Header =
-            serde_json::from_str(about).map_err(|error| damaged(error.to_string()))?;
-        if header.format > FORMAT {
-            return Err(CheckpointError::Newer {
+        let file = weights::Checkpoint::open(path).map_err(|error| match error {
+            WeightsError::Unreadable { reason, .. } => CheckpointError::Incomplete {
                 path: path.to_owned(),
-                found: header.format,
+                reason,
+            },
+            WeightsError::NotACheckpoint { found, .. } => CheckpointError::Incomplete {
+                path: path.to_owned(),
+                reason: format!("it is {found}"),
+            },
+            error => error.into(),
+        })?;
+        let no_checkpoint = || CheckpointError::NoCheckpoint(path.to_owned());
+        let about = file.metadata().get(ABOUT).ok_or_else(no_checkpoint)?;
+        let about: Value =
+            serde_json::from_str(about).map_err(|error| damaged(error.to_string()))?;
+        // Finished weights have a record of their training under the same key, without a layout.
+        let format = about.get("format").and_then(Value::as_u64);
+        let format = format.ok_or_else(no_checkpoint)?;
+        if format != u64::from(FORMAT) {
+            return Err(CheckpointError::Layout {
+                path: path.to_owned(),
+                found: format,
             });
         }
+        let header: Header =
+            serde_json::from_value(about).map_err(|error| damaged(error.to_string()))?;
         let about: About =
             serde_json::from_value(header.rest).map_err(|error| damaged(error.to_string()))?;
         let mut tensors = Vec::new();
@@ -255,6 +308,23 @@ impl Checkpoint<'static> {
     }
 }
 
+/// What `theirs` has instead, in words: `sampling caffe instead of official`.
+fn differences_of(
+    ours: &BTreeMap<String, String>,
+    theirs: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let of = |values: &BTreeMap<String, String>, name: &str| {
+        values.get(name).cloned().unwrap_or_else(|| "none".into())
+    };
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let both = names
+        .into_iter()
+        .map(|name| (name, of(ours, name), of(theirs, name)));
+    both.filter(|(_, our, their)| our != their)
+        .map(|(name, our, their)| format!("{name} {their} instead of {our}"))
+        .collect()
+}
+
 /// A checksum of all names and bytes, whatever their order.
 fn checksum(tensors: &[(String, RawTensor<'_>)]) -> String {
     let mut order: Vec<_> = tensors.iter().collect();
@@ -272,12 +342,17 @@ mod tests {
     use super::*;
     use crate::weights::Dtype;
 
+    fn input(sampling: &str) -> BTreeMap<String, String> {
+        [("sampling".to_owned(), sampling.to_owned())].into()
+    }
+
     fn about() -> About {
         About {
             architecture: Architecture::Full,
             classes: 3,
             segments: 8,
             recipe: Recipe::small(Architecture::Full),
+            input: input("official"),
             data: "d".into(),
             start: "s".into(),
             next: Position { epoch: 2, step: 7 },
@@ -322,18 +397,33 @@ mod tests {
     fn a_fit_goes_on_with_its_own_recipe_clips_and_start_only() {
         let checkpoint = checkpoint();
         let recipe = about().recipe;
-        checkpoint.check(&recipe, "d", "s").unwrap();
+        checkpoint
+            .check(&recipe, &input("official"), "d", "s")
+            .unwrap();
         let other = Recipe {
             batch: 4,
             ..recipe.clone()
         };
-        let message = |recipe, data, start| {
-            let error = checkpoint.check(recipe, data, start).unwrap_err();
+        let refused = |recipe, input: BTreeMap<String, String>, data, start| {
+            let error = checkpoint.check(recipe, &input, data, start).unwrap_err();
             error.to_string()
         };
+        let message = |recipe, data, start| refused(recipe, input("official"), data, start);
         assert!(message(&other, "d", "s").ends_with("another recipe: batch 8 instead of 4"));
         assert!(message(&recipe, "e", "s").contains("other clips"));
         assert!(message(&recipe, "d", "t").contains("other weights"));
+        let message = refused(&recipe, input("caffe"), "d", "s");
+        assert!(
+            message.ends_with("otherwise: sampling official instead of caffe"),
+            "{message}"
+        );
+        let mut with_frames = input("official");
+        with_frames.insert("frames".into(), "a*.png".into());
+        let message = refused(&recipe, with_frames, "d", "s");
+        assert!(
+            message.ends_with(": frames none instead of a*.png"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -348,7 +438,14 @@ mod tests {
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         assert!(error(&flipped).ends_with("is damaged: its tensors changed after it was written"));
-        assert!(error(&whole[..whole.len() - 3]).contains("d.safetensors"));
+        for cut in [&whole[..whole.len() - 3], &whole[..20], &[]] {
+            let message = error(cut);
+            assert!(
+                message.contains("d.safetensors is no state of a training, or an incomplete one: "),
+                "{message}"
+            );
+            assert!(!message.contains("download"), "{message}");
+        }
         let text = String::from_utf8_lossy(&whole).into_owned();
         let renamed = text.find("\\\"epochs").unwrap();
         let mut renamed_bytes = whole.clone();
@@ -357,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_layout_and_other_files_are_told_apart() {
+    fn other_layouts_and_other_files_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.safetensors");
         let with = |about: Option<&str>| {
@@ -366,7 +463,28 @@ mod tests {
             Checkpoint::read(&path).unwrap_err()
         };
         assert!(matches!(with(None), CheckpointError::NoCheckpoint(_)));
-        let newer = with(Some("{\"format\": 2, \"more\": 1}"));
-        assert!(matches!(newer, CheckpointError::Newer { found: 2, .. }));
+        // What finished weights say under the same key.
+        let finished = with(Some("{\"tuned\": \"last\"}"));
+        assert!(matches!(finished, CheckpointError::NoCheckpoint(_)));
+        for layout in [1, 3] {
+            let other = with(Some(&format!("{{\"format\": {layout}, \"more\": 1}}")));
+            assert!(matches!(other, CheckpointError::Layout { found, .. } if found == layout));
+        }
+    }
+
+    #[test]
+    fn numbers_that_could_not_be_read_again_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.safetensors");
+        let mut checkpoint = checkpoint();
+        checkpoint.about.running.loss = f64::NAN;
+        let error = checkpoint.write(&path).unwrap_err();
+        assert!(matches!(error, CheckpointError::NotFinite));
+        checkpoint.about.running.loss = 0.0;
+        let best = checkpoint
+            .about
+            .course
+            .evaluated(&about().recipe, f64::INFINITY);
+        assert!(best && checkpoint.write(&path).is_err() && !path.exists());
     }
 }

@@ -14,6 +14,7 @@ pub mod network;
 mod recipe;
 mod record;
 mod schedule;
+mod setting;
 mod split;
 mod validation;
 mod written;
@@ -25,10 +26,10 @@ pub use featured::Featured;
 pub use features::{ClipFeatures, FeatureError, Looking};
 pub use fitting::{FittedHead, HeldBack, fit_head};
 pub use recipe::{
-    Arithmetic, BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, SetError, Tuned, Update,
-    Views,
+    Arithmetic, BatchNorm, Dropout, Preset, Recipe, RecipeError, Schedule, Tuned, Update, Views,
 };
 pub use record::{EpochRecord, Measured, Running};
 pub use schedule::{Course, Position, learning_rate};
+pub use setting::SetError;
 pub use split::{Group, Split, folds, hold_back};
 pub use written::{Trained, WriteError, write_network, write_with_head};

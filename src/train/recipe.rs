@@ -212,29 +212,6 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-/// Why a value of a recipe cannot be set.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SetError {
-    /// There is none of this name.
-    #[error("a recipe has no value {name:?}; it has {known}")]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The names that there are.
-        known: String,
-    },
-    /// It cannot be this.
-    #[error("{name} cannot be {text:?}: {reason}")]
-    Unfit {
-        /// The name.
-        name: String,
-        /// The value.
-        text: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
 /// A value that no fit can have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} is {found}: it must be {expected}")]
@@ -297,12 +274,13 @@ impl Recipe {
     /// epochs of warm-up, softer targets, twice the dropout, batch-norm statistics that small batches leave alone, an end when
     /// nothing gets better, and four variations of each clip.
     pub fn small(architecture: Architecture) -> Self {
+        let official = Self::official(architecture);
         Self {
             tune: Tuned::Last,
             batch: 8,
             accumulate: 2,
             head_rate: 10.0,
-            schedule: Schedule::COSINE,
+            schedule: Schedule::cosine(official.epochs),
             label_smoothing: 0.1,
             dropout: match architecture {
                 Architecture::Lite => Dropout::of_head(0.6),
@@ -315,7 +293,22 @@ impl Recipe {
             batch_norm: BatchNorm::Auto,
             early_stop: Some(10),
             views: Views::Kept(4),
-            ..Self::official(architecture)
+            ..official
+        }
+    }
+
+    /// The same for so many epochs. A warm-up that would leave none of them takes one less than all.
+    pub fn lasting(self, epochs: usize) -> Self {
+        let schedule = match self.schedule {
+            Schedule::Cosine { warm_up } => Schedule::Cosine {
+                warm_up: warm_up.min(epochs.saturating_sub(1) as f64),
+            },
+            plateau @ Schedule::Plateau { .. } => plateau,
+        };
+        Self {
+            epochs,
+            schedule,
+            ..self
         }
     }
 
@@ -395,47 +388,7 @@ impl Recipe {
         values
     }
 
-    /// The same recipe with another value under a name. What is no number, `true`, `false` or `none` is a word.
-    ///
-    /// # Errors
-    /// [`SetError`]. Whether a fit can have the value is left to [`Recipe::check`].
-    pub fn with(&self, name: &str, text: &str) -> Result<Self, SetError> {
-        let unfit = |reason: String| SetError::Unfit {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            reason,
-        };
-        if name == "schedule" {
-            // What belongs to the other schedule goes.
-            let schedule = match text {
-                "plateau" => Schedule::PLATEAU,
-                "cosine" => Schedule::COSINE,
-                _ => return Err(unfit("expected plateau or cosine".into())),
-            };
-            return Ok(Self {
-                schedule,
-                ..self.clone()
-            });
-        }
-        let mut map = self.to_map();
-        let place = match name.split_once('.') {
-            None => map.get_mut(name),
-            Some((outer, inner)) => map.get_mut(outer).and_then(|parts| parts.get_mut(inner)),
-        };
-        match place {
-            Some(place) if !place.is_object() => *place = value_of(text),
-            _ => {
-                let known = self.values().into_iter().map(|(name, _)| name);
-                return Err(SetError::Unknown {
-                    name: name.to_owned(),
-                    known: known.collect::<Vec<_>>().join(", "),
-                });
-            }
-        }
-        serde_json::from_value(Value::Object(map)).map_err(|error| unfit(error.to_string()))
-    }
-
-    fn to_map(&self) -> Map<String, Value> {
+    pub(super) fn to_map(&self) -> Map<String, Value> {
         match serde_json::json!(self) {
             Value::Object(map) => map,
             _ => Map::new(),
@@ -460,7 +413,7 @@ impl Recipe {
 }
 
 /// A value as it is typed.
-fn value_of(text: &str) -> Value {
+pub(super) fn value_of(text: &str) -> Value {
     match text {
         "none" => Value::Null,
         _ => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
@@ -469,12 +422,17 @@ fn value_of(text: &str) -> Value {
 
 impl Schedule {
     /// The authors'.
-    const PLATEAU: Self = Self::Plateau {
+    pub(super) const PLATEAU: Self = Self::Plateau {
         patience: 5,
         factor: 0.1,
     };
-    /// That of [`Preset::Small`].
-    const COSINE: Self = Self::Cosine { warm_up: 2.0 };
+
+    /// That of [`Preset::Small`]: two epochs of warm-up, if so many epochs leave any for the rest.
+    pub(super) fn cosine(epochs: usize) -> Self {
+        Self::Cosine {
+            warm_up: 2.0_f64.min(epochs.saturating_sub(1) as f64),
+        }
+    }
 }
 
 impl Dropout {
@@ -580,46 +538,18 @@ mod tests {
     }
 
     #[test]
-    fn every_value_can_be_set_by_its_name() {
-        let recipe = Recipe::small(Architecture::Full);
-        for (name, value) in recipe.values() {
-            let text = match &value {
-                Value::Null => "none".to_owned(),
-                Value::String(word) => word.clone(),
-                value => value.to_string(),
-            };
-            assert_eq!(recipe.with(&name, &text), Ok(recipe.clone()), "{name}");
+    fn the_warm_up_of_a_preset_fits_into_the_epochs() {
+        let warm_up = |epochs| {
+            let recipe = Recipe::small(Architecture::Lite).lasting(epochs);
+            recipe.check().unwrap();
+            recipe.schedule
+        };
+        let expected = [(1, 0.0), (2, 1.0), (3, 2.0), (40, 2.0)];
+        for (epochs, expected) in expected {
+            assert_eq!(warm_up(epochs), Schedule::Cosine { warm_up: expected });
         }
-        let set = |name, text| recipe.with(name, text).unwrap();
-        assert_eq!(set("dropout.volume", "0.25").dropout.volume, 0.25);
-        assert_eq!(set("clip", "none").clip, None);
-        assert_eq!(set("views", "new").views, Views::New);
-        assert_eq!(set("schedule", "plateau").schedule, Schedule::PLATEAU);
-        let plateau = set("schedule", "plateau").with("patience", "3").unwrap();
-        assert!(matches!(
-            plateau.schedule,
-            Schedule::Plateau { patience: 3, .. }
-        ));
-        assert_eq!(
-            recipe.differences(&plateau).join(", "),
-            "schedule \"plateau\" instead of \"cosine\", warm_up null instead of 2.0, factor 0.1 instead of null, \
-             patience 3 instead of null"
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_set_is_refused_with_what_can() {
-        let recipe = Recipe::small(Architecture::Lite);
-        let refused = |name, text| recipe.with(name, text).unwrap_err().to_string();
-        assert!(refused("rate", "1").starts_with("a recipe has no value \"rate\"; it has "));
-        assert!(refused("dropout", "1").contains("dropout.head, "));
-        assert!(refused("patience", "1").contains("no value"));
-        assert!(refused("epochs", "1.5").starts_with("epochs cannot be \"1.5\": "));
-        assert!(refused("views", "old").ends_with("expected a whole number, or new"));
-        assert_eq!(
-            refused("schedule", "steps"),
-            "schedule cannot be \"steps\": expected plateau or cosine"
-        );
+        let official = Recipe::official(Architecture::Lite).lasting(1);
+        assert_eq!((official.epochs, official.schedule), (1, Schedule::PLATEAU));
     }
 
     #[test]

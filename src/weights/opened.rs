@@ -37,6 +37,17 @@ pub enum UnusableWeights {
         /// The first of them.
         first: String,
     },
+    /// Some values are NaN or infinite.
+    #[error(
+        "{values} of the weights' values are NaN or infinite, the first of them in {first}: the file is damaged, or a \
+         training that made it went wrong"
+    )]
+    NotFinite {
+        /// Such values in all tensors.
+        values: usize,
+        /// The first tensor that has any.
+        first: String,
+    },
     /// The weights have no tensor of this name, though the network that was made for them has.
     #[error("the weights have no tensor {0}")]
     NoSuchTensor(String),
@@ -242,6 +253,29 @@ impl Weights {
     pub fn floats(&self, name: &str) -> Result<Cow<'_, [f32]>, UnusableWeights> {
         let missing = || UnusableWeights::NoSuchTensor(name.to_owned());
         self.tensor(name)?.into_f32s().ok_or_else(missing)
+    }
+
+    /// Checks that all values are finite, to fit a network with them. The ones that this program brings always are.
+    ///
+    /// # Errors
+    /// [`UnusableWeights::NotFinite`], and damaged bytes.
+    pub fn check_values(&self) -> Result<(), UnusableWeights> {
+        let Source::File(loaded) = &self.source else {
+            return Ok(());
+        };
+        let (mut values, mut first) = (0, None);
+        for spec in self.specs.iter().filter(|spec| loaded.contains(&spec.name)) {
+            let found = self.tensor(&spec.name)?.non_finite();
+            values += found;
+            if found > 0 {
+                first.get_or_insert_with(|| spec.name.clone());
+            }
+        }
+        loaded.release_pages();
+        match first {
+            None => Ok(()),
+            Some(first) => Err(UnusableWeights::NotFinite { values, first }),
+        }
     }
 
     /// Element type of the tensor `name` where it comes from.

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use crate::text::number::four_digits;
-use crate::text::printable;
-use crate::text::terminal::start_of;
+use crate::text::terminal::{behind, start_of};
+use crate::text::{one_line, printable};
 use crate::weights::{Checkpoint, InspectedTensor, Inspector, Metadata, TensorInfo, network_in};
 
 /// How many keys of one kind are listed before the rest is only counted.
@@ -57,8 +57,8 @@ fn heading(out: &mut impl Write, checkpoint: &Checkpoint, width: Option<usize>) 
         writeln!(out, "{}", start_of(&line, width.unwrap_or(usize::MAX)))?;
     }
     for line in training {
-        let line = format!("training   {}", printable(&line));
-        writeln!(out, "{}", start_of(&line, width.unwrap_or(usize::MAX)))?;
+        let width = width.unwrap_or(usize::MAX);
+        writeln!(out, "{}", behind("training   ", &one_line(&line), width))?;
     }
     for name in checkpoint.structure().suspicious() {
         writeln!(
@@ -194,7 +194,7 @@ fn number(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::{Dtype, RawTensor, write};
+    use crate::weights::{Dtype, RawTensor, Training, write};
 
     /// The table of a file with a long name in it.
     fn listing(width: Option<usize>) -> String {
@@ -214,6 +214,38 @@ mod tests {
         let mut out = Vec::new();
         table(&mut out, &Checkpoint::open(&path).unwrap(), width).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_recipe_is_shown_whole() {
+        let recipe = (0..20).map(|number| (format!("value_{number}"), number.into()));
+        let training = Training {
+            tuned: "last".into(),
+            start: "demo".into(),
+            start_sha256: None,
+            clips: 4,
+            clips_per_class: vec![2, 2],
+            data_sha256: "cd".into(),
+            recipe: recipe.collect(),
+            judged: None,
+        };
+        let metadata = Metadata {
+            training: Some(training),
+            ..Metadata::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        write(&path, &[], &metadata.to_map()).unwrap();
+        for width in [None, Some(60)] {
+            let mut out = Vec::new();
+            table(&mut out, &Checkpoint::open(&path).unwrap(), width).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for number in 0..20 {
+                assert!(text.contains(&format!("value_{number} {number}")), "{text}");
+            }
+            let widest = text.lines().map(UnicodeWidthStr::width).max().unwrap();
+            assert_eq!(widest > 60, width.is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::live::{Live, Shown};
 use crate::recognise::Stop;
-use crate::text::number::clock;
+use crate::text::number::{clock, loss};
+use crate::train::Position;
 use crate::train::descent::StepDone;
 
 /// A line about the step at hand.
@@ -24,6 +25,7 @@ struct State {
 enum Stage {
     Starting,
     Maps { done: usize, of: usize },
+    Begun { at: Position, steps: usize },
     Step(StepDone),
     Judging { done: usize, of: usize },
 }
@@ -47,11 +49,17 @@ impl FitProgress {
             .change(|state| state.stage = Stage::Maps { done, of });
     }
 
+    /// An epoch begins with a step: until that is made, which may take long, there is no more to tell.
+    pub(in crate::cli) fn begin(&self, at: Position, steps: usize) {
+        self.0
+            .change(|state| state.stage = Stage::Begun { at, steps });
+    }
+
     /// A step was made.
     pub(in crate::cli) fn step(&self, step: StepDone) {
         self.0.change(|state| {
             state.stage = Stage::Step(step);
-            let done = state.done(&step);
+            let done = state.done(step.at.epoch, step.at.step + 1, step.steps);
             state.first.get_or_insert((Instant::now(), done));
         });
     }
@@ -74,16 +82,16 @@ impl FitProgress {
 }
 
 impl State {
-    /// Share of all steps that are done.
-    fn done(&self, step: &StepDone) -> f64 {
-        let in_epoch = (step.at.step + 1) as f64 / step.steps.max(1) as f64;
-        (step.at.epoch as f64 + in_epoch) / self.epochs.max(1) as f64
+    /// Share of all steps that are done, after `done` of the `steps` of an epoch.
+    fn done(&self, epoch: usize, done: usize, steps: usize) -> f64 {
+        let in_epoch = done as f64 / steps.max(1) as f64;
+        (epoch as f64 + in_epoch) / self.epochs.max(1) as f64
     }
 
     /// Seconds that the other steps will take, if none is left out.
     fn left(&self, step: &StepDone, elapsed: impl Fn(Instant) -> Duration) -> Option<f64> {
         let (since, first) = self.first?;
-        let done = self.done(step);
+        let done = self.done(step.at.epoch, step.at.step + 1, step.steps);
         let share = done - first;
         (share > 0.0).then(|| elapsed(since).as_secs_f64() * (1.0 - done) / share)
     }
@@ -92,18 +100,22 @@ impl State {
         if self.stop.is_asked() {
             return vec![
                 "stopping after this step".into(),
-                "Ctrl-C again: at once, and nothing is kept".into(),
+                "Ctrl-C again: at once, and its state is not written".into(),
             ];
         }
         match &self.stage {
             Stage::Starting => vec!["reading the first clips".into()],
             Stage::Maps { done, of } => vec![format!("looked at {done} of {of} views")],
             Stage::Judging { done, of } => vec![format!("judged {done} of {of} clips")],
+            Stage::Begun { at, steps } => vec![
+                format!("epoch {}/{}", at.epoch + 1, self.epochs),
+                format!("step {}/{steps}", at.step),
+            ],
             Stage::Step(step) => {
                 let mut parts = vec![
                     format!("epoch {}/{}", step.at.epoch + 1, self.epochs),
                     format!("step {}/{}", step.at.step + 1, step.steps),
-                    format!("loss {:.3}", step.so_far.loss),
+                    format!("loss {}", loss(step.so_far.loss)),
                     format!("top-1 {:.0}%", step.so_far.top_1 * 100.0),
                 ];
                 let left = self.left(step, elapsed);
@@ -127,7 +139,8 @@ impl Shown for State {
             Stage::Maps { done, of } | Stage::Judging { done, of } => {
                 Some(*done as f64 / (*of).max(1) as f64)
             }
-            Stage::Step(step) => Some(self.done(step)),
+            Stage::Begun { at, steps } => Some(self.done(at.epoch, at.step, *steps)),
+            Stage::Step(step) => Some(self.done(step.at.epoch, step.at.step + 1, step.steps)),
         }
     }
 }
@@ -136,7 +149,7 @@ impl Shown for State {
 mod tests {
     use super::super::live::drawn;
     use super::*;
-    use crate::train::{Measured, Position};
+    use crate::train::Measured;
 
     fn state() -> State {
         State {
@@ -167,12 +180,22 @@ mod tests {
         let state = state();
         let wide = line(&state, 130);
         assert!(wide.starts_with("━─"), "{wide}");
-        let said = "─  epoch 3/40  step 12/25  loss 1.235  top-1 56%  15:08 left  3.4 clips/s  rate 9.3e-4";
+        let said = "─  epoch 3/40  step 12/25  loss 1.2346  top-1 56%  15:08 left  3.4 clips/s  rate 9.3e-4";
         assert!(wide.ends_with(said), "{wide}");
-        assert!(line(&state, 60).ends_with("step 12/25  loss 1.235  top-1 56%"));
+        assert!(line(&state, 60).ends_with("step 12/25  loss 1.2346  top-1 56%"));
         for width in 5..200 {
             assert!(line(&state, width).chars().count() <= width);
         }
+    }
+
+    #[test]
+    fn an_epoch_that_begins_has_no_steps_yet() {
+        let mut state = state();
+        state.stage = Stage::Begun {
+            at: Position { epoch: 0, step: 0 },
+            steps: 25,
+        };
+        assert!(line(&state, 80).ends_with("─  epoch 1/40  step 0/25"));
     }
 
     #[test]

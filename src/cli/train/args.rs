@@ -30,6 +30,8 @@ use crate::train::{Preset, Views};
 /// --tune all the network itself is fitted, by gradient descent: that takes many epochs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("precision", |arg| arg.help(PRECISION)))]
+#[command(mut_arg("batch", |arg| arg.help(BATCH)))]
 pub(crate) struct Args {
     /// Lists (.txt .csv .tsv .json) and directories of clips, with a directory per class
     #[arg(value_name = "DATA", required_unless_present_any = ["list", "show_recipe"])]
@@ -161,6 +163,12 @@ pub(crate) struct Args {
 }
 
 const TRAINING: &str = "Training";
+
+/// Here they mean something else than in other commands.
+const PRECISION: &str = "Number format of the computation: fp32; bf16 on a GPU, on a CPU with AMX, or with --tune last and --tune all \
+on any CPU; tf32 or fp16 on a GPU, for a head";
+const BATCH: &str = "Views per batch while a head's clips are looked at [default: 1 on the CPU, 8 on a GPU]; a network's clips per step \
+are --set batch=N";
 
 /// Share of the clips that a network is judged by where nothing is said: it would take too long to fit it several times.
 const HELD_BACK: f64 = 0.2;

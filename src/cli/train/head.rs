@@ -35,6 +35,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     } = &start;
 
     let open = OpenWeights::open_trunk(start.source.clone())?;
+    open.check_values()?;
     let clips = data.fitted.len() + data.judged.len();
     let options = args.options(start.source.clone(), clips);
     let all = data.fitted.iter().chain(&data.judged);
@@ -120,6 +121,22 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let labels = data.labels();
     let shown = output::shown(&evaluation, &labels, &settings);
+    output::write(
+        args,
+        &TrainingSummary {
+            training: &training,
+            fit: Fit::Head {
+                features: recogniser.weights().features(),
+                looked_at,
+                penalty,
+                tried: &tried,
+                seconds: [looking, fitting],
+            },
+            judged: Some(&shown),
+            failures: &failures,
+            written: &args.output().display().to_string(),
+        },
+    )?;
     if args.report.is_some() {
         let entries = data.fitted.iter().chain(&data.judged);
         let entries = entries.map(|(entry, _)| entry);
@@ -141,22 +158,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         };
         output::write_page(args, page)?;
     }
-    output::write(
-        args,
-        &TrainingSummary {
-            training: &training,
-            fit: Fit::Head {
-                features: recogniser.weights().features(),
-                looked_at,
-                penalty,
-                tried: &tried,
-                seconds: [looking, fitting],
-            },
-            judged: Some(&shown),
-            failures: &failures,
-            written: &args.output().display().to_string(),
-        },
-    )?;
     Ok(())
 }
 

@@ -102,6 +102,17 @@ pub(super) fn open(
     }
 }
 
+/// Says that maps stay after a training that came to no end: another one may begin with them.
+pub(super) fn say_what_stays(args: &Args, maps: &Path) {
+    if let (Ok(file), false) = (fs::metadata(maps), args.speech.quiet) {
+        say(format_args!(
+            "eco: the maps stay for another run, {} in {}: remove the file if there is none",
+            file_size(file.len()),
+            maps.display()
+        ));
+    }
+}
+
 /// Removes what a finished training does not need: the state that it could go on from, and maps, unless their place was named.
 pub(super) fn tidy(args: &Args, maps: Option<ViewCache>, checkpoint: &Path) {
     // Both cost space alone.

@@ -11,6 +11,7 @@ use crate::cli::progress::FitProgress;
 use crate::cli::say::say;
 use crate::recognise::Stop;
 use crate::show::tensorboard::EventWriter;
+use crate::text::number::loss;
 use crate::train::descent::Event;
 use crate::train::{EpochRecord, Position, Recipe};
 
@@ -27,18 +28,19 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// `before` are epochs of earlier runs.
+    /// `before` are the epochs of earlier runs, where this one goes on.
     pub(super) fn open(
         args: &Args,
         recipe: &Recipe,
-        before: &[EpochRecord],
+        before: Option<&[EpochRecord]>,
         stop: Stop,
     ) -> Result<Self, Failure> {
         let quiet = args.speech.quiet;
-        if let (Some(last), false) = (before.last(), quiet) {
+        let last = before.and_then(<[EpochRecord]>::last);
+        if let (Some(last), false) = (last, quiet) {
             say(format_args!("eco: goes on after epoch {}", last.epoch + 1));
         }
-        let steps = before.last().map_or(0, |last| last.steps);
+        let steps = before.map(|_| last.map_or(0, |last| last.steps));
         let logdir = args.logdir.as_deref();
         let scalars = logdir.map(|folder| EventWriter::create(folder, steps));
         Ok(Self {
@@ -57,6 +59,7 @@ impl Log {
         match event {
             Event::Maps { done, of } => self.progress.maps(done, of),
             Event::Judging { done, of } => self.progress.judging(done, of),
+            Event::Begun { at, steps } => self.progress.begin(at, steps),
             Event::Step(step) => {
                 self.at = Some(step.at);
                 self.progress.step(step);
@@ -140,16 +143,16 @@ impl Log {
 fn line(record: &EpochRecord, epochs: usize) -> String {
     let width = epochs.to_string().len();
     let mut line = format!(
-        "epoch {:>width$}/{epochs}  loss {:.4}  top-1 {:5.1}%",
+        "epoch {:>width$}/{epochs}  loss {}  top-1 {:5.1}%",
         record.epoch + 1,
-        record.loss,
+        loss(record.loss),
         record.top_1 * 100.0
     );
     if let Some(judged) = record.judged {
-        let best = if record.is_best { ", the best" } else { "" };
+        let best = if record.is_best { ", best" } else { "" };
         line += &format!(
-            "  judged: loss {:.4}  top-1 {:5.1}%{best}",
-            judged.loss,
+            "  judged: {}  top-1 {:5.1}%{best}",
+            loss(judged.loss),
             judged.top_1 * 100.0
         );
     }
@@ -179,7 +182,19 @@ mod tests {
         };
         assert_eq!(
             line(&record, 40),
-            "epoch  3/40  loss 1.2346  top-1  56.1%  judged: loss 1.1000  top-1 100.0%, the best"
+            "epoch  3/40  loss 1.2346  top-1  56.1%  judged: 1.1000  top-1 100.0%, best"
         );
+        let long = EpochRecord {
+            epoch: 99,
+            loss: 1.234e30,
+            judged: Some(Measured {
+                loss: 5.6e12,
+                top_1: 1.0,
+            }),
+            ..record
+        };
+        let line = line(&long, 100);
+        assert!(line.contains("loss 1.23e30  "), "{line}");
+        assert!(line.len() <= 80, "{line}");
     }
 }

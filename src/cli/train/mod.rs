@@ -2,6 +2,8 @@
 
 mod args;
 mod data;
+#[cfg(feature = "libtorch")]
+mod ended;
 mod groups;
 mod head;
 #[cfg(feature = "libtorch")]
@@ -15,13 +17,14 @@ mod network;
 mod output;
 mod parts;
 mod recipe;
+#[cfg(feature = "libtorch")]
+mod room;
 mod start;
 
 pub(super) use args::Args;
 use args::Tune;
 
 use crate::cli::exit::Failure;
-use crate::cli::weights;
 use crate::recognise::use_threads;
 
 /// Trains what `args` name.
@@ -30,11 +33,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.show_recipe {
         return match args.tune {
             Tune::Head => head::show_recipe(args),
-            Tune::Last | Tune::All => {
-                let chosen = weights::find(args.weights.named())?;
-                recipe::show_of_network(args, chosen.source)
-            }
+            Tune::Last | Tune::All => recipe::show_of_network(args),
         };
+    }
+    if args.tune != Tune::Head {
+        recipe::check(args)?;
     }
     use_threads(args.engine.threads)?;
     match args.tune {

@@ -1,37 +1,36 @@
 //! Fitting a network.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::anyhow;
 
 use super::args::{Args, Judging, Unusable};
 use super::data::{Data, sha256_of};
+use super::ended::{failed, stopped};
 use super::kept;
 use super::log::Log;
 use super::output;
 use super::recipe;
+use super::room;
 use super::start::{Start, looked_at_with};
 use crate::cli::about;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, UNREADABLE};
 use crate::cli::say::say;
 use crate::cli::signals::Signals;
 use crate::clip::{ClipEntry, LoadOptions, Turns, load_ahead};
 use crate::engine::{self, BeforeLastStage, Device, EngineChoice, EngineKind, EngineOptions};
-use crate::file::free_space;
 use crate::network::{is_of_the_head, is_of_the_last_stage};
 use crate::recognise::{ClipName, OpenWeights};
 use crate::show::fit::{ComparedWith, FitPage, JudgedClips};
 use crate::show::report::About;
 use crate::show::training::{Fit, TrainingSummary};
-use crate::text::number::file_size;
-use crate::train::descent::{
-    Descent, DescentError, Ended, Example, Examples, Fitted, Keeping, Loading, Setup,
-};
-use crate::train::network::{Error, Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
+use crate::train::descent::{Descent, Ended, Example, Examples, Fitted, Keeping, Loading, Setup};
+use crate::train::network::{Head, Start as Beginning, TrainedNetwork, keep_freed_memory};
 use crate::train::{
-    Arithmetic, Checkpoint, Group, Preset, Recipe, Trained, Tuned, WriteError, hold_back,
-    write_network,
+    Arithmetic, Checkpoint, CheckpointError, Group, Preset, Recipe, Trained, Tuned, WriteError,
+    hold_back, write_network,
 };
 use crate::weights::{Judged, Metadata, Training};
 
@@ -40,6 +39,16 @@ const MAX_WORKERS: usize = 8;
 
 /// Fits a network as `args` say.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut maps = None;
+    let ended = fit(args, &mut maps);
+    if let (Err(_), Some(maps)) = (&ended, maps) {
+        kept::say_what_stays(args, &maps);
+    }
+    ended
+}
+
+/// The same; `maps_path` becomes the file of the maps that are kept.
+fn fit(args: &Args, maps_path: &mut Option<PathBuf>) -> Result<(), Failure> {
     keep_freed_memory();
     let begun = Instant::now();
     let quiet = args.speech.quiet;
@@ -48,6 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let data = &start.data;
     let device = args.engine.device.resolve()?;
     let weights = OpenWeights::open_partial(start.source.clone())?;
+    weights.check_values()?;
     let metadata = weights.metadata().clone();
     let recipe = recipe::of_network(args, metadata.architecture, start.mirroring.is_on)?;
 
@@ -56,18 +66,19 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let examples = examples(args, &judging, &start)?;
     let counts = data.count(&mut examples.fitted.iter().map(|example| example.class))?;
     let data_sha256 = data_sha256(&examples);
+    let loading = loading(args, &metadata, device, examples.fitted.len());
     let keeping = Keeping {
         path: checkpoint.clone(),
         data: data_sha256.clone(),
         start: start.sha256.clone().unwrap_or_else(|| "demo".to_owned()),
+        input: input(&loading.options, &start),
     };
     if let Some(checkpoint) = &resumed {
         checkpoint
-            .check(&recipe, &keeping.data, &keeping.start)
+            .check(&recipe, &keeping.input, &keeping.data, &keeping.start)
             .map_err(Failure::usage)?;
     }
 
-    let loading = loading(args, &metadata, device, examples.fitted.len());
     let with = Beginning {
         classes: data.classes.count(),
         head: head(data, &metadata),
@@ -82,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if resumed.is_none() {
         check_new(&network, quiet)?;
     }
-    check_space(args, &network)?;
+    room::check(args.output(), &network, resumed.is_some())?;
     let before = before_last_stage(args, device, &network, &weights)?;
     let engine = match before {
         Some(_) => EngineKind::Winograd,
@@ -99,6 +110,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Some(views) => kept::open(args, &settings, network.network(), views)?,
         None => None,
     };
+    *maps_path = maps.as_ref().map(|maps| maps.path().to_owned());
     let setup = Setup {
         loading: loading.clone(),
         maps,
@@ -112,13 +124,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
 
     let signals = Signals::watch()?;
-    let mut log = Log::open(args, &recipe, descent.history(), signals.stop())?;
+    let mut log = Log::open(
+        args,
+        &recipe,
+        resumed.as_ref().map(|_| descent.history()),
+        signals.stop(),
+    )?;
     let ended = descent.run(&signals.stop(), &mut |event| log.take(event));
     log.end();
     match ended {
         Ok(Ended::Complete) => {}
         Ok(Ended::Stopped) => return Err(stopped(&signals, &log)),
-        Err(error) => return Err(failed(error, &log, &recipe)),
+        Err(error) => return Err(failed(error, &log, &recipe, &checkpoint)),
     }
     let maps = descent.take_maps();
     let Fitted {
@@ -171,6 +188,20 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let seconds = begun.elapsed().as_secs_f64();
     let labels = data.labels();
     let shown = output::shown(&evaluation, &labels, &settings);
+    output::write(
+        args,
+        &TrainingSummary {
+            training: &training,
+            fit: Fit::Network {
+                epochs: &history,
+                at_most: recipe.epochs,
+                seconds,
+            },
+            judged: Some(&shown),
+            failures: log.failures(),
+            written: &args.output().display().to_string(),
+        },
+    )?;
     if args.report.is_some() {
         let entries = examples.judged.iter().map(|example| &example.entry);
         let frames = output::frames(&listed, entries, |clips| {
@@ -204,20 +235,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         };
         output::write_page(args, page)?;
     }
-    output::write(
-        args,
-        &TrainingSummary {
-            training: &training,
-            fit: Fit::Network {
-                epochs: &history,
-                at_most: recipe.epochs,
-                seconds,
-            },
-            judged: Some(&shown),
-            failures: log.failures(),
-            written: &args.output().display().to_string(),
-        },
-    )?;
     Ok(())
 }
 
@@ -227,7 +244,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 /// None where one is wanted, one where none is.
 fn resumed(args: &Args, path: &Path) -> Result<Option<Checkpoint<'static>>, Failure> {
     match (args.resume, path.exists()) {
-        (true, true) => Ok(Some(Checkpoint::read(path)?)),
+        (true, true) => Checkpoint::read(path).map(Some).map_err(unreadable),
         (true, false) => Err(Failure::usage(anyhow!(
             "there is nothing to go on from: {} does not exist",
             path.display()
@@ -238,6 +255,37 @@ fn resumed(args: &Args, path: &Path) -> Result<Option<Checkpoint<'static>>, Fail
         ))),
         (false, false) => Ok(None),
     }
+}
+
+/// A state that cannot be gone on from.
+fn unreadable(error: CheckpointError) -> Failure {
+    let error = anyhow!(
+        "{:#}; move it away, and begin anew without --resume",
+        anyhow!(error)
+    );
+    Failure::with_code(UNREADABLE, error)
+}
+
+/// All that changes what the network reads of clips, beside the recipe.
+fn input(options: &LoadOptions, start: &Start) -> BTreeMap<String, String> {
+    let names = start.data.labels();
+    let pairs = start.mirroring.classes.iter().enumerate();
+    let pairs = pairs.filter(|(class, other)| class < other);
+    let pairs: Vec<String> = pairs
+        .map(|(class, &other)| format!("{}={}", names[class], names[other]))
+        .collect();
+    let mut input = BTreeMap::from([
+        ("segments".to_owned(), options.segments.to_string()),
+        ("sampling".to_owned(), options.sampling.to_string()),
+        ("preprocess".to_owned(), options.preprocess.to_string()),
+    ]);
+    if !pairs.is_empty() {
+        input.insert("flip-pairs".to_owned(), pairs.join(", "));
+    }
+    if let Some(frames) = &options.open.frames {
+        input.insert("frames".to_owned(), frames.to_string());
+    }
+    input
 }
 
 /// The clips on both sides.
@@ -365,86 +413,17 @@ fn check_new(network: &TrainedNetwork, quiet: bool) -> Result<(), Failure> {
         )));
     }
     let others = new.iter().filter(|name| !is_of_the_head(name)).count();
-    match (new.is_empty(), others) {
-        _ if quiet => {}
-        (true, _) => say("eco: the head goes on from the weights': the classes are the same"),
-        (false, 0) => say("eco: the head is new"),
-        (false, others) => say(format_args!(
-            "eco: the head is new, and so are {others} tensors that the weights lack"
-        )),
+    let head = match new.iter().any(|name| is_of_the_head(name)) {
+        true => "the head is new",
+        false => "the head goes on from the weights', as the classes are the same",
+    };
+    let others = match others {
+        0 => String::new(),
+        1 => "; 1 tensor that the weights lack is new".to_owned(),
+        others => format!("; {others} tensors that the weights lack are new"),
+    };
+    if !quiet {
+        say(format_args!("eco: {head}{others}"));
     }
     Ok(())
-}
-
-fn stopped(signals: &Signals, log: &Log) -> Failure {
-    let message = match log.kept() {
-        Some(path) => anyhow!(
-            "interrupted: {} holds what was learnt; the same command with --resume goes on",
-            path.display()
-        ),
-        None => anyhow!(
-            "interrupted before the first step: nothing was learnt; the same command begins anew, with the maps that are kept"
-        ),
-    };
-    Failure::with_code(signals.exit_code().unwrap_or(1), message)
-}
-
-/// Refuses a place for the output that has too little room.
-fn check_space(args: &Args, network: &TrainedNetwork) -> Result<(), Failure> {
-    let directory = match args.output().parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let values = network.network().state_dict();
-    let values = values
-        .iter()
-        .map(|spec| spec.shape.iter().product::<usize>());
-    let wanted = (values.sum::<usize>() * size_of::<f32>()) as u64;
-    match free_space(directory) {
-        Some(free) if free < wanted => Err(anyhow!(
-            "{} has {} free, and the weights take {}",
-            directory.display(),
-            file_size(free),
-            file_size(wanted)
-        )
-        .into()),
-        // The state of a training that is stopped has the weights, the best ones so far, and their momentum.
-        Some(free) if free < 4 * wanted && !args.speech.quiet => {
-            say(format_args!(
-                "eco: {} has {} free, which is too little for the weights and for the state of a training that is stopped",
-                directory.display(),
-                file_size(free)
-            ));
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn failed(error: DescentError, log: &Log, recipe: &Recipe) -> Failure {
-    let kept = log.kept().map(|path| path.display());
-    let advice = match (&error, kept) {
-        (DescentError::Network(Error::Loss(_) | Error::Gradient(_)), kept) => {
-            let rate = recipe.learning_rate / 3.0;
-            let held = kept.map_or(String::new(), |path| {
-                format!("; {path} holds the network before that step, remove it to begin anew")
-            });
-            format!(
-                "; a smaller learning rate may help, such as --set learning_rate={rate:.1e}{held}"
-            )
-        }
-        (error, kept) => {
-            let skip = match error {
-                DescentError::Clip { .. } => "; --unusable skip leaves such clips out",
-                _ => "",
-            };
-            let held = kept.map_or(String::new(), |path| {
-                format!(
-                    "; {path} holds what was learnt before, the same command with --resume goes on"
-                )
-            });
-            format!("{skip}{held}")
-        }
-    };
-    anyhow!("{}{:#}{advice}", log.place(), anyhow!(error)).into()
 }

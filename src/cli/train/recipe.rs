@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::anyhow;
 use serde_json::Value;
 
 use super::args::{Args, Mirror, TrainFormat, Tune};
 use crate::cli::exit::Failure;
+use crate::cli::say::say;
 use crate::engine::Precision;
 use crate::recipe::Architecture;
 use crate::recognise::{OpenWeights, WeightsSource};
-use crate::train::{Arithmetic, Preset, Recipe, Tuned};
+use crate::train::{Arithmetic, Preset, Recipe, SetError, Tuned};
+use crate::weights::locate::{Found, LocateError, Places};
 
 /// The preset, with what the flags say instead. `mirrors` is whether variations are mirrored.
 ///
@@ -35,21 +38,61 @@ pub(super) fn of_network(
         Precision::Bf16 => Arithmetic::Bf16,
         Precision::Fp32 | Precision::Tf32 | Precision::Fp16 => Arithmetic::Fp32,
     };
-    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    if let Some(epochs) = args.epochs {
+        recipe = recipe.lasting(epochs);
+    }
+    for (name, value) in settings(args)? {
+        let changed = recipe.with(name, value);
+        recipe = changed.map_err(|error| refused(name, value, error))?;
+    }
+    recipe.check().map_err(Failure::usage)?;
+    Ok(recipe)
+}
+
+/// Names and values of --set. The schedule comes first, since it decides what other values there are.
+fn settings(args: &Args) -> Result<Vec<(&str, &str)>, Failure> {
+    let mut settings = Vec::new();
     for setting in &args.set {
         let Some((name, value)) = setting.split_once('=') else {
             return Err(Failure::usage(anyhow!(
                 "--set {setting:?}: expected NAME=VALUE, such as learning_rate=0.0003"
             )));
         };
-        if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name.trim()) {
+        let (name, value) = (name.trim(), value.trim());
+        if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
             return Err(Failure::usage(anyhow!("--set {setting:?}: that is {flag}")));
         }
-        let changed = recipe.with(name.trim(), value.trim());
-        recipe = changed.map_err(|error| Failure::usage(anyhow!("--set {setting:?}: {error}")))?;
+        settings.push((name, value));
     }
-    recipe.check().map_err(Failure::usage)?;
-    Ok(recipe)
+    settings.sort_by_key(|(name, _)| *name != "schedule");
+    Ok(settings)
+}
+
+/// A value that cannot be set; what has a flag of its own is not offered.
+fn refused(name: &str, value: &str, error: SetError) -> Failure {
+    let error = match error {
+        SetError::Unknown { name, mut known } => {
+            known.retain(|known| FLAGS.iter().all(|(flag, _)| flag != known));
+            SetError::Unknown { name, known }
+        }
+        error => error,
+    };
+    let advice = match &error {
+        SetError::OtherSchedule { schedule, .. } => format!(": --set schedule={schedule}"),
+        _ => String::new(),
+    };
+    Failure::usage(anyhow!(
+        "--set {:?}: {error}{advice}",
+        format!("{name}={value}")
+    ))
+}
+
+/// Checks the flags about the recipe before anything is looked for: which of them can be does not depend on the network.
+///
+/// # Errors
+/// Those of [`of_network`].
+pub(super) fn check(args: &Args) -> Result<(), Failure> {
+    of_network(args, Architecture::Lite, args.mirror != Mirror::Off).map(drop)
 }
 
 /// Values that have flags of their own.
@@ -62,15 +105,34 @@ const FLAGS: [(&str, &str); 6] = [
     ("seed", "--seed"),
 ];
 
-/// Writes the recipe that a network from such weights would be fitted with.
+/// Writes the recipe that a network would be fitted with. Where no weights are named and none are imported, it is that of
+/// ECO-Lite, which is said.
 ///
 /// # Errors
 /// Weights that cannot be read, and those of [`of_network`].
-pub(super) fn show_of_network(args: &Args, source: WeightsSource) -> Result<(), Failure> {
-    let weights = OpenWeights::open_partial(source)?;
-    let architecture = weights.metadata().architecture;
+pub(super) fn show_of_network(args: &Args) -> Result<(), Failure> {
+    check(args)?;
+    let asked_for = args.weights.named().map(Path::as_os_str);
+    let architecture = match Places::current().find(asked_for) {
+        Err(LocateError::NoneImported) => {
+            if !args.speech.quiet {
+                say(
+                    "eco: no weights are named and none are imported: the recipe is that for ECO-Lite; with --weights FILE it is \
+                     that for the file's network",
+                );
+            }
+            Architecture::Lite
+        }
+        Err(error) => return Err(error.into()),
+        Ok(Found::Demo) => architecture_of(WeightsSource::Demo)?,
+        Ok(Found::File(path, _)) => architecture_of(WeightsSource::File(path))?,
+    };
     let recipe = of_network(args, architecture, args.mirror != Mirror::Off)?;
     Ok(show(args, &values(&recipe))?)
+}
+
+fn architecture_of(source: WeightsSource) -> Result<Architecture, Failure> {
+    Ok(OpenWeights::open_partial(source)?.metadata().architecture)
 }
 
 /// Every value of a recipe by name, as weights keep it.

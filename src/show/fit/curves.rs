@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, Floor, Plan, Series, Style};
 use super::epoch::best;
-use crate::text::number::four_digits;
+use crate::text::number::{self, four_digits};
 use crate::train::EpochRecord;
 use crate::train::head::Tried;
 
@@ -55,8 +55,12 @@ pub(super) fn of_epochs(epochs: &[EpochRecord]) -> Vec<Chart> {
             let judged = row
                 .judged
                 .map(|judged| judged.loss)
-                .map(|loss| format!(", {loss:.4} judged"));
-            format!("{:.4} in training{}", row.loss, judged.unwrap_or_default())
+                .map(|loss| format!(", {} judged", number::loss(loss)));
+            format!(
+                "{} in training{}",
+                number::loss(row.loss),
+                judged.unwrap_or_default()
+            )
         }),
         plan("Top-1", top_1, smallest, true, |row| {
             let judged = row.judged.map(|judged| judged.top_1);

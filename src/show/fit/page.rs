@@ -14,7 +14,7 @@ use super::recipe::{self, RecipeRow};
 use crate::show::evaluation::{Answers, Figure};
 use crate::show::report::About;
 use crate::show::words::day_and_minute;
-use crate::text::number::thousands;
+use crate::text::number::{self, thousands};
 use crate::text::{counted, iso_date, one_line};
 use crate::train::{EpochRecord, Measured};
 
@@ -147,7 +147,7 @@ fn rate(value: &f64) -> String {
 
 /// `0.9312`, or a dash.
 fn loss(judged: &Option<Measured>) -> String {
-    judged.map_or("–".to_owned(), |judged| format!("{:.4}", judged.loss))
+    judged.map_or("–".to_owned(), |judged| number::loss(judged.loss))
 }
 
 /// `3.42`: clips per second in training.

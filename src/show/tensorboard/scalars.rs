@@ -20,12 +20,12 @@ pub struct EventWriter {
 
 impl EventWriter {
     /// Begins a new event file in `folder`, which is created if it does not exist. Earlier event files stay: TensorBoard shows
-    /// all files of a folder as one run. What they tell of more than `steps` steps, which a training had done when it was
-    /// stopped before its state was kept, is not shown any more.
+    /// all files of a folder as one run. `after` is for a training that goes on: what they tell of more than so many steps, which
+    /// it had done before it was stopped and does again, is not shown any more.
     ///
     /// # Errors
     /// [`FileError::Create`] when the folder or the file cannot be made, [`FileError::Write`] when the disk is full.
-    pub fn create(folder: &Path, steps: usize) -> Result<Self, FileError> {
+    pub fn create(folder: &Path, after: Option<usize>) -> Result<Self, FileError> {
         let (path, now) = new_path(folder)?;
         let file = File::create_new(&path).map_err(|source| FileError::Create {
             path: path.clone(),
@@ -36,7 +36,7 @@ impl EventWriter {
             file,
             events: event::version(now),
         };
-        if steps > 0 {
+        if let Some(steps) = after {
             writer.events.extend(event::start(now, steps + 1));
         }
         writer.flush()?;
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn values_are_in_the_file_once_they_are_flushed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = EventWriter::create(&folder.path().join("deep/run"), 0).unwrap();
+        let mut writer = EventWriter::create(&folder.path().join("deep/run"), None).unwrap();
         let version = What::FileVersion("brain.Event:2".into());
         let at = |seconds| UNIX_EPOCH + Duration::from_millis(seconds);
         writer.scalar("loss/train", 40, 0.5, at(1500));
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn every_writer_has_a_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let [a, b] = [0, 1].map(|_| EventWriter::create(folder.path(), 0).unwrap());
+        let [a, b] = [0, 1].map(|_| EventWriter::create(folder.path(), None).unwrap());
         assert_ne!(a.path(), b.path());
         let name = a.path().file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with("events.out.tfevents."), "{name}");
@@ -143,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = EventWriter::create(&file.join("run"), 0).unwrap_err();
+        let error = EventWriter::create(&file.join("run"), None).unwrap_err();
         assert!(matches!(error, FileError::Create { .. }), "{error}");
     }
 }

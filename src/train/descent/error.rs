@@ -21,6 +21,11 @@ pub enum DescentError {
     /// All clips of a kind are left out.
     #[error("no clip can be used: all {0} are left out")]
     NoClips(usize),
+    /// The network's answers to clips that it is judged by are NaN or infinite.
+    #[error(
+        "the network gives no finite numbers for the clips that it is judged by: their loss is {0}"
+    )]
+    Judged(f64),
     /// The network cannot be fitted further.
     #[error(transparent)]
     Network(#[from] network::Error),
@@ -30,6 +35,21 @@ pub enum DescentError {
     /// The state of the fit cannot be kept.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+impl DescentError {
+    /// Whether values became NaN or infinite: the same fit would come to the same place again.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Self::Judged(_)
+                | Self::Network(
+                    network::Error::Loss(_)
+                        | network::Error::Gradient(_)
+                        | network::Error::Values(_)
+                )
+        )
+    }
 }
 
 /// The result of a part of a fit.

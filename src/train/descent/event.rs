@@ -15,6 +15,13 @@ pub enum Event<'e> {
         /// Of how many.
         of: usize,
     },
+    /// An epoch begins, or goes on.
+    Begun {
+        /// The step that comes first.
+        at: Position,
+        /// Steps of the epoch.
+        steps: usize,
+    },
     /// A step was made.
     Step(StepDone),
     /// Some clips were judged.

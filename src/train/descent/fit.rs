@@ -1,5 +1,6 @@
 //! Epoch after epoch.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub struct Keeping {
     pub data: String,
     /// A hash of the weights that the fit started from.
     pub start: String,
+    /// What clips are looked at with, by name.
+    pub input: BTreeMap<String, String>,
 }
 
 /// How a fit goes, beside its recipe.
@@ -163,7 +166,7 @@ impl<'e> Descent<'e> {
     }
 
     /// Fits until all epochs are done, or `stop` is asked, which lets the step at hand end. The state is then kept, as it is
-    /// when the fit cannot go on.
+    /// when the fit cannot go on; but where values of the network are NaN or infinite, the state that was kept before stays.
     ///
     /// # Errors
     /// [`DescentError`].
@@ -171,10 +174,13 @@ impl<'e> Descent<'e> {
         let ended = self.epochs(stop, events);
         match &ended {
             Ok(Ended::Complete) | Err(DescentError::Checkpoint(_)) => {}
+            Err(DescentError::Judged(_)) => {}
             _ if self.next == Position::default() => {}
             _ => {
                 self.network.discard()?;
-                self.keep(events)?;
+                if self.network.check_values().is_ok() {
+                    self.keep(events)?;
+                }
             }
         }
         ended
@@ -241,6 +247,8 @@ impl<'e> Descent<'e> {
         let steps = looks.len().div_ceil(per_step);
         let rest = looks.get(self.next.step * per_step..).unwrap_or_default();
         let mut stream = self.source.stream(&recipe, Side::Fitted, rest);
+        let at = self.next;
+        events(Event::Begun { at, steps });
         let (begun, before) = (Instant::now(), self.running.seconds);
         for chunk in rest.chunks(per_step) {
             let at = self.next;
@@ -283,6 +291,7 @@ impl<'e> Descent<'e> {
         if self.running.clips == 0 {
             return Err(DescentError::NoClips(examples.fitted.len()));
         }
+        self.network.check_values()?;
         let judged = match examples.judged.is_empty() {
             true => None,
             false => match self.judge(stop, events)? {
@@ -365,6 +374,10 @@ impl<'e> Descent<'e> {
                 let (input, classes) = (batch.input(), &batch.classes);
                 let turns = &self.source.loading.options.turns;
                 let answer = turns.network(|| self.network.evaluate(input, classes))?;
+                let are_finite = answer.logits.iter().all(|logit| logit.is_finite());
+                if !(answer.loss.is_finite() && are_finite) {
+                    return Err(DescentError::Judged(answer.loss));
+                }
                 running.add(answer.loss, classes, &answer.logits);
                 let logits = answer.logits.chunks_exact(self.network.network().classes());
                 let scores = logits.map(|logits| match Scores::from_logits(logits) {
@@ -386,11 +399,17 @@ impl<'e> Descent<'e> {
 
     /// Writes the state.
     fn keep(&mut self, events: &mut dyn FnMut(Event<'_>)) -> Result<()> {
-        let Keeping { path, data, start } = &self.keeping;
+        let Keeping {
+            path,
+            data,
+            start,
+            input,
+        } = &self.keeping;
         let made = self
             .network
             .checkpoint(self.next, self.course, data.clone(), start.clone());
         let mut checkpoint = made?;
+        checkpoint.about.input = input.clone();
         checkpoint.about.running = self.running;
         checkpoint.about.history = self.history.clone();
         if let Some(best) = &self.best {

@@ -30,6 +30,9 @@ pub enum Error {
     /// The gradient is NaN or infinite. Nothing was changed since the last step.
     #[error("the gradient has the norm {0}")]
     Gradient(f64),
+    /// A tensor has values that are NaN or infinite after a step.
+    #[error("the last step made values of {0} that are NaN or infinite")]
+    Values(String),
     /// There are more or fewer classes than clips.
     #[error("{classes} classes were given for {clips} clips")]
     Labels {

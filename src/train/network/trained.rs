@@ -1,5 +1,7 @@
 //! A network that is fitted.
 
+use std::collections::BTreeMap;
+
 use tch::{Kind, Reduction, Tensor};
 
 use super::dropout::{Masks, Place};
@@ -161,6 +163,19 @@ impl TrainedNetwork {
     /// The network without tensors.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Bytes of all tensors, and of the momentum.
+    pub fn bytes(&self) -> [u64; 2] {
+        let bytes = |values: usize| (values * size_of::<f32>()) as u64;
+        let momentum = self.trained.iter().map(|trained| trained.momentum.numel());
+        [
+            self.tensors
+                .values()
+                .map(|tensor| bytes(tensor.numel()))
+                .sum(),
+            momentum.map(bytes).sum(),
+        ]
     }
 
     /// How it is fitted.
@@ -332,12 +347,29 @@ impl TrainedNetwork {
             start,
             next,
             course,
+            input: BTreeMap::new(),
             running: Running::default(),
             history: Vec::new(),
         };
         Ok(Checkpoint::new(about)
             .with(Part::Weights, self.state_dict()?)
             .with(Part::Momentum, momentum.collect::<Result<_>>()?))
+    }
+
+    /// Checks that all values are finite.
+    ///
+    /// # Errors
+    /// [`Error::Values`] with the first tensor, in the order of the state_dict, that has others, and what libtorch reports.
+    pub fn check_values(&self) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        for spec in self.network.state_dict() {
+            if let Some(tensor) = self.tensors.get(&spec.name)
+                && tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0
+            {
+                return Err(Error::Values(spec.name));
+            }
+        }
+        Ok(())
     }
 
     fn begin(&self) -> Pending {
