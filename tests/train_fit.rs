@@ -445,7 +445,7 @@ fn mirror_images_may_be_of_another_class() {
     let mut command = train(folder.path(), "head");
     let (code, message) = refused(
         command
-            .args(["--flip-pairs", "left=down", "-o"])
+            .args(["--views", "6", "--flip-pairs", "left=down", "-o"])
             .arg(&written),
     );
     assert_eq!(code, 2);

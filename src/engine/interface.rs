@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use super::error::{Error, Result};
+use super::output::Output;
 use super::precision::Precision;
 use super::queue::Queue;
 use crate::network::{Module, Network};
@@ -113,31 +114,6 @@ impl Maps {
     pub fn append(&mut self, other: &Self) {
         self.values.extend_from_slice(&other.values);
         self.frames += other.frames;
-    }
-}
-
-/// What the network says about a batch.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// `[clips, features]`, the values before the head: 512 of ECO-Lite, 1536 of ECO-Full.
-    pub features: Vec<f32>,
-    /// `[clips, classes]`, before softmax.
-    pub logits: Vec<f32>,
-    /// Classes per clip.
-    pub classes: usize,
-}
-
-impl Output {
-    /// The features of clip `index`.
-    pub fn features_of(&self, index: usize) -> &[f32] {
-        let clips = self.logits.len() / self.classes;
-        let len = self.features.len() / clips;
-        &self.features[index * len..][..len]
-    }
-
-    /// The logits of clip `index`.
-    pub fn logits_of(&self, index: usize) -> &[f32] {
-        &self.logits[index * self.classes..][..self.classes]
     }
 }
 

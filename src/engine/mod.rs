@@ -13,6 +13,7 @@ mod error;
 mod interface;
 #[cfg(feature = "libtorch")]
 mod libtorch;
+mod output;
 mod plan;
 mod precision;
 mod queue;
@@ -21,11 +22,12 @@ pub mod winograd;
 pub use choice::{EngineChoice, EngineOptions, bound_libtorch_threads, build, observe, precisions};
 pub use device::{Device, DeviceError, DeviceRequest, Memory};
 pub use error::{Error, Result};
-pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed, Output};
+pub use interface::{ClipBatch, Engine, EngineKind, Maps, Observed};
 #[cfg(feature = "libtorch")]
 pub use libtorch::{Libtorch, Reserved};
 #[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{autocast::Autocast, layers, tf32};
+pub use output::Output;
 pub use precision::Precision;
 pub use queue::{GraphUse, QUEUE_DEPTH, Queue};
 pub use winograd::{BeforeLastStage, Winograd};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::Result;
-use super::interface::Output;
+use super::output::Output;
 
 /// Batches that a device computes one after the other. Pixels go over as they were decoded: a quarter of the input's bytes.
 pub trait Queue {

@@ -27,7 +27,7 @@ use crate::recipe::{CHANNELS, FRAME_SIZE, Preprocess};
 use crate::weights::Weights;
 use inference::InferenceMode;
 use layers::{Handle, values};
-use queue::DeviceQueue;
+use queue::{DeviceQueue, Work};
 use tree::{Forward, Tree};
 
 impl From<Device> for tch::Device {
@@ -144,9 +144,17 @@ impl Libtorch {
         Forward::new(&self.tensors).skipping(&self.folded)
     }
 
-    /// Whether its filters lie with their channels last in memory.
-    fn lies_channels_last(&self) -> bool {
-        likes_channels_last(self.device, self.precision)
+    /// What is computed of batches in a queue.
+    fn work(&self) -> Work<'_> {
+        Work {
+            device: self.device,
+            precision: self.precision,
+            segments: self.network.segments(),
+            features: self.network.features(),
+            classes: self.network.classes(),
+            channels_last: likes_channels_last(self.device, self.precision),
+            forward: Box::new(|clips| self.answer_of(clips)),
+        }
     }
 
     /// Features and logits of clips, `[clips, segments, 3, 224, 224]`.
@@ -236,7 +244,7 @@ impl Engine for Libtorch {
     }
 
     fn queue(&self, preprocess: Preprocess) -> Result<Option<Box<dyn Queue + '_>>> {
-        Ok(Some(Box::new(DeviceQueue::new(self, preprocess)?)))
+        Ok(Some(Box::new(DeviceQueue::new(self.work(), preprocess)?)))
     }
 }
 

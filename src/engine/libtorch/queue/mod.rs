@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tch::{Kind, Tensor};
 
+use super::inference::InferenceMode;
 use super::layers::{Handle, values};
-use super::{InferenceMode, Libtorch};
 use crate::engine::device::Device;
 use crate::engine::error::{Error, Result};
 use crate::engine::queue::{GraphUse, QUEUE_DEPTH, Queue};
@@ -23,9 +23,23 @@ use crate::recipe::{CHANNELS, FRAME_SIZE, Preprocess};
 use graph::Graph;
 use streams::{Event, Stream, copy};
 
-/// Batches on the device of an engine.
+/// What is computed of every batch, and where.
+pub(super) struct Work<'e> {
+    pub device: Device,
+    pub precision: Precision,
+    /// Frames of a clip.
+    pub segments: usize,
+    /// Values of a clip before the head.
+    pub features: usize,
+    pub classes: usize,
+    pub channels_last: bool,
+    /// Features and logits of clips, `[clips, segments, 3, 224, 224]`.
+    pub forward: Box<dyn Fn(Handle) -> Result<(Handle, Handle)> + 'e>,
+}
+
+/// Batches on a device.
 pub(super) struct DeviceQueue<'e> {
-    engine: &'e Libtorch,
+    work: Work<'e>,
     means: Tensor,
     /// `None` on a CPU.
     streams: Option<Streams>,
@@ -83,8 +97,8 @@ enum Recorded {
 }
 
 impl<'e> DeviceQueue<'e> {
-    pub(super) fn new(engine: &'e Libtorch, preprocess: Preprocess) -> Result<Self> {
-        let streams = match engine.device {
+    pub(super) fn new(work: Work<'e>, preprocess: Preprocess) -> Result<Self> {
+        let streams = match work.device {
             Device::Cpu => None,
             Device::Cuda(index) => Some(Streams {
                 copies: Stream::new(index)?,
@@ -93,8 +107,8 @@ impl<'e> DeviceQueue<'e> {
         };
         let means = Tensor::f_from_slice(&preprocess.means_bgr())?;
         Ok(Self {
-            engine,
-            means: means.f_to_device(engine.device.into())?,
+            means: means.f_to_device(work.device.into())?,
+            work,
             streams,
             idle: Vec::new(),
             running: VecDeque::new(),
@@ -104,7 +118,7 @@ impl<'e> DeviceQueue<'e> {
 
     fn shape(&self, clips: usize) -> [i64; 5] {
         let size = FRAME_SIZE as i64;
-        let segments = self.engine.network.segments() as i64;
+        let segments = self.work.segments as i64;
         [clips as i64, segments, size, size, CHANNELS as i64]
     }
 
@@ -114,8 +128,7 @@ impl<'e> DeviceQueue<'e> {
             return Ok(self.idle.swap_remove(place));
         }
         self.idle.clear();
-        let device: tch::Device = self.engine.device.into();
-        let network = &self.engine.network;
+        let device: tch::Device = self.work.device.into();
         let on_host = |shape: &[i64], kind| {
             let made = Tensor::f_empty(shape, (kind, tch::Device::Cpu))?;
             match self.streams {
@@ -130,8 +143,8 @@ impl<'e> DeviceQueue<'e> {
             written: on_host(&shape, Kind::Uint8)?,
             pixels: Tensor::f_empty(shape, (Kind::Uint8, device))?,
             answer: Answer {
-                features: on_host(&per_clip(network.features()), Kind::Float)?,
-                logits: on_host(&per_clip(network.classes()), Kind::Float)?,
+                features: on_host(&per_clip(self.work.features), Kind::Float)?,
+                logits: on_host(&per_clip(self.work.classes), Kind::Float)?,
             },
             times: match self.streams {
                 Some(_) => Times::Gpu {
@@ -202,24 +215,24 @@ impl<'e> DeviceQueue<'e> {
                 copy(pixels, reads)?;
                 match graph {
                     Some(graph) => graph.replay()?,
-                    None => answer.take(&compute(self.engine, &self.means, reads)?)?,
+                    None => answer.take(&compute(&self.work, &self.means, reads)?)?,
                 }
                 Ok(answer.shared())
             }
             Recorded::Untried(last) if *last == clips => self.record(clips, pixels),
             Recorded::Untried(last) => {
                 *last = clips;
-                compute(self.engine, &self.means, pixels)
+                compute(&self.work, &self.means, pixels)
             }
             Recorded::Made { .. } | Recorded::Refused(_) => {
-                compute(self.engine, &self.means, pixels)
+                compute(&self.work, &self.means, pixels)
             }
         }
     }
 
     /// Computes a batch, and takes the same down for the ones to come. Whatever is wrong with that, the batch has its answer.
     fn record(&mut self, clips: usize, pixels: &Tensor) -> Result<Answer> {
-        let ordinary = compute(self.engine, &self.means, pixels)?;
+        let ordinary = compute(&self.work, &self.means, pixels)?;
         self.recorded = match self.replayable(clips, pixels, &ordinary) {
             Ok(made) => made,
             Err(error) => Recorded::Refused(error.to_string()),
@@ -230,7 +243,7 @@ impl<'e> DeviceQueue<'e> {
     fn replayable(&self, clips: usize, pixels: &Tensor, ordinary: &Answer) -> Result<Recorded> {
         let mut reads = pixels.f_empty_like()?;
         copy(pixels, &mut reads)?;
-        let work = || compute(self.engine, &self.means, &reads);
+        let work = || compute(&self.work, &self.means, &reads);
         let (graph, answer) = match self.streams {
             Some(streams) => {
                 // The graph has memory of its own, as much again.
@@ -242,7 +255,7 @@ impl<'e> DeviceQueue<'e> {
             }
             None => (None, work()?),
         };
-        let limit = match self.engine.precision {
+        let limit = match self.work.precision {
             Precision::Fp32 => 1e-6,
             Precision::Tf32 | Precision::Fp16 | Precision::Bf16 => 1e-3,
         };
@@ -262,19 +275,19 @@ impl<'e> DeviceQueue<'e> {
 }
 
 /// The network over pixels, `[clips, segments, 224, 224, 3]`, on their device.
-fn compute(engine: &Libtorch, means: &Tensor, pixels: &Tensor) -> Result<Answer> {
+fn compute(work: &Work<'_>, means: &Tensor, pixels: &Tensor) -> Result<Answer> {
     // As `Preprocess::normalise`: blue, green, red, less the means.
     let input = pixels
         .f_to_kind(Kind::Float)?
         .f_flip([4])?
         .f_sub_(means)?
         .f_permute([0, 1, 4, 2, 3])?
-        .f_to_kind(engine.precision.into())?;
-    let input = match engine.lies_channels_last() {
+        .f_to_kind(work.precision.into())?;
+    let input = match work.channels_last {
         true => input,
         false => input.f_contiguous()?,
     };
-    let (Handle(features), Handle(logits)) = engine.answer_of(Handle(input))?;
+    let (Handle(features), Handle(logits)) = (work.forward)(Handle(input))?;
     Ok(Answer {
         features: features.f_to_kind(Kind::Float)?,
         logits: logits.f_to_kind(Kind::Float)?,
@@ -379,7 +392,7 @@ impl Queue for DeviceQueue<'_> {
         let output = Output {
             features: values(&slot.answer.features)?,
             logits: values(&slot.answer.logits)?,
-            classes: self.engine.network.classes(),
+            classes: self.work.classes,
         };
         self.idle.push(slot);
         Ok(Some((output, elapsed)))
@@ -404,7 +417,7 @@ impl Drop for DeviceQueue<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{ClipBatch, Engine};
+    use crate::engine::{ClipBatch, Engine, Libtorch};
     use crate::recipe::Architecture;
     use crate::weights::Weights;
 
@@ -441,7 +454,7 @@ mod tests {
     fn every_batch_has_its_own_answer_in_turn() {
         for architecture in Architecture::ALL {
             let engine = engine(architecture);
-            let mut queue = DeviceQueue::new(&engine, Preprocess::Book).unwrap();
+            let mut queue = DeviceQueue::new(engine.work(), Preprocess::Book).unwrap();
             let batches: Vec<Vec<Vec<u8>>> = [
                 vec![0, 1],
                 vec![2, 3],
@@ -483,7 +496,7 @@ mod tests {
     #[test]
     fn clips_of_another_length_are_an_error_and_the_next_ones_are_not() {
         let engine = engine(Architecture::Lite);
-        let mut queue = DeviceQueue::new(&engine, Preprocess::Official).unwrap();
+        let mut queue = DeviceQueue::new(engine.work(), Preprocess::Official).unwrap();
         let clip = clip(0);
         let error = queue.submit(&[&clip, &clip[1..]]).unwrap_err().to_string();
         assert!(error.contains("clips' pixels"), "{error}");
@@ -496,9 +509,9 @@ mod tests {
     #[test]
     fn a_recording_that_answers_otherwise_is_refused() {
         let engine = engine(Architecture::Lite);
-        let mut queue = DeviceQueue::new(&engine, Preprocess::Official).unwrap();
+        let mut queue = DeviceQueue::new(engine.work(), Preprocess::Official).unwrap();
         let pixels = Tensor::from_slice(&clip(0)).view([1, SEGMENTS as i64, 224, 224, 3]);
-        let ordinary = compute(&engine, &queue.means, &pixels).unwrap();
+        let ordinary = compute(&queue.work, &queue.means, &pixels).unwrap();
         for (factor, reason) in [(1.001, "differs by 1.0e-3"), (f64::NAN, "differs by NaN")] {
             let other = Answer {
                 features: ordinary.features.shallow_clone(),
