@@ -30,9 +30,9 @@ private:
 
 namespace {
 
-// libtorch 2.12 and older offer graphs in their CUDA part alone, which this program is not linked to, but has opened by now. Its
-// class is at::cuda::CUDAGraph: functions are looked for by the names that the C++ ABI gives them, and objects live in memory that
-// is several times as large as one.
+// Older versions of libtorch offer graphs in their CUDA part alone, which this program is not linked to, but has opened by now. Its
+// class is at::cuda::CUDAGraph: functions are looked for by the names that the C++ ABI gives them, and objects live in memory
+// that is several times as large as one.
 class Graph {
 public:
   Graph() { find<void (*)(void *, bool)>("_ZN2at4cuda9CUDAGraphC1Eb")(memory, false); }

@@ -20,8 +20,9 @@ unsafe extern "C" {
 pub(super) struct Graph(*mut c_void);
 
 impl Graph {
-    /// Takes down what `work` asks of the GPU on this thread's stream, which must not be the default one; nothing of it is done yet.
-    /// Memory that `work` allocates stays the graph's own. Tensors that it returns have their values after [`Graph::replay`].
+    /// Takes down what `work` asks of the GPU on this thread's stream, which must not be the default one; nothing of it is done
+    /// yet. Memory that `work` allocates stays the graph's own. Tensors that it returns have their values after
+    /// [`Graph::replay`].
     ///
     /// # Errors
     /// Those of `work`, which must not wait for the GPU, and what libtorch reports.

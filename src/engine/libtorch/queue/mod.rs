@@ -1,8 +1,9 @@
 //! Batches one after the other on a GPU: copying, computing and the CPU's own work go on at the same time.
 //!
-//! A batch has a slot: pinned memory for its pixels and its answer, and the GPU's copy of the pixels. One stream copies pixels, another
-//! computes; events say who waits for whom. A batch as large as the one before it is taken down as a graph, and replayed from then on
-//! for batches of that size, once its first answer has been seen to be the ordinary one's. On a CPU all of it runs in order.
+//! A batch has a slot: pinned memory for its pixels and its answer, and the GPU's copy of the pixels. One stream copies pixels,
+//! another computes; events say who waits for whom. A batch as large as the one before it is taken down as a graph, and replayed
+//! from then on for batches of that size, once its first answer has been seen to be the ordinary one's. On a CPU all of it runs
+//! in order.
 
 mod graph;
 mod streams;

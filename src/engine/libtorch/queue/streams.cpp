@@ -1,5 +1,5 @@
-// Streams and events of a device for Rust: `tch` has no binding of them. See streams.rs. Every function returns what went wrong, as
-// a text for `eco_forget`, or null.
+// Streams and events of a device for Rust: `tch` has no binding of them. See streams.rs. Every function returns what went wrong,
+// as a text for `eco_forget`, or null.
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/CachingDeviceAllocator.h>
@@ -68,7 +68,10 @@ extern "C" char *eco_event_happened(const void *event, bool *happened) {
 }
 
 extern "C" char *eco_event_milliseconds(const void *from, const void *to, double *milliseconds) {
-  return failure([&] { *milliseconds = static_cast<const c10::Event *>(from)->elapsedTime(*static_cast<const c10::Event *>(to)); });
+  return failure([&] {
+    const auto *end = static_cast<const c10::Event *>(to);
+    *milliseconds = static_cast<const c10::Event *>(from)->elapsedTime(*end);
+  });
 }
 
 extern "C" char *eco_copy_begin(const void *from, void *to) {

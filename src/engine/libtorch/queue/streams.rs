@@ -156,8 +156,8 @@ pub(super) fn pinned(tensor: &Tensor) -> Result<Tensor> {
     Ok(unsafe { Tensor::from_ptr(pinned.cast()) })
 }
 
-/// Begins to copy values of a tensor to another of that shape, on this thread's stream. Where the CPU's side lies in pinned memory,
-/// the CPU does not wait.
+/// Begins to copy values of a tensor to another of that shape, on this thread's stream. Where the CPU's side lies in pinned
+/// memory, the CPU does not wait.
 pub(super) fn copy(from: &Tensor, to: &mut Tensor) -> Result<()> {
     // SAFETY: both are tensors of libtorch that live.
     check(unsafe { eco_copy_begin(from.as_ptr().cast(), to.as_mut_ptr().cast()) })
