@@ -178,13 +178,12 @@ pub trait Engine: Send {
     /// A batch with another number of segments, and what libtorch reports.
     fn run(&self, batch: &ClipBatch) -> Result<Output>;
 
-    /// Batches of pixels in the device's hands, for an engine whose device computes by itself; `preprocess` says what is taken from
-    /// pixels. `None` if the engine computes where it is called.
+    /// Batches of pixels in the device's hands, for an engine whose device computes by itself; the preprocessing says what is taken
+    /// from pixels. `None` if the engine computes where it is called.
     ///
     /// # Errors
     /// What libtorch reports.
-    fn queue(&self, preprocess: Preprocess) -> Result<Option<Box<dyn Queue + '_>>> {
-        let _ = preprocess;
+    fn queue(&self, _preprocess: Preprocess) -> Result<Option<Box<dyn Queue + '_>>> {
         Ok(None)
     }
 

@@ -8,8 +8,8 @@ use super::output::Output;
 
 /// Batches that a device computes one after the other. Pixels go over as they were decoded: a quarter of the input's bytes.
 pub trait Queue {
-    /// Hands over a batch of clips: RGB, `[segments, 224, 224, 3]` each. It waits for the device only where [`QUEUE_DEPTH`]
-    /// batches have not been collected.
+    /// Hands over a batch of clips: RGB, `[segments, 224, 224, 3]` each. Where [`QUEUE_DEPTH`] batches have not been collected,
+    /// another one takes memory and no less time: collect one first.
     ///
     /// # Errors
     /// Clips of another length, and what libtorch reports.
@@ -29,6 +29,37 @@ pub trait Queue {
 
     /// Whether batches are replayed from a graph.
     fn graph(&self) -> GraphUse<'_>;
+}
+
+impl dyn Queue + '_ {
+    /// Hands over batches one after the other, as many at a time as is worth it, and gives each answer to `answered`, with the
+    /// batch's number and how long it took the device.
+    ///
+    /// # Errors
+    /// Those of [`Queue::submit`] and [`Queue::collect`].
+    pub fn run<'c>(
+        &mut self,
+        batches: impl IntoIterator<Item = Vec<&'c [u8]>>,
+        mut answered: impl FnMut(usize, Output, Duration),
+    ) -> Result<()> {
+        let mut done = 0;
+        let mut collect = |queue: &mut Self| -> Result<bool> {
+            let Some((output, elapsed)) = queue.collect()? else {
+                return Ok(false);
+            };
+            answered(done, output, elapsed);
+            done += 1;
+            Ok(true)
+        };
+        for (number, batch) in batches.into_iter().enumerate() {
+            if number >= QUEUE_DEPTH {
+                collect(self)?;
+            }
+            self.submit(&batch)?;
+        }
+        while collect(self)? {}
+        Ok(())
+    }
 }
 
 /// Batches that are in a device's hands at most: one that is computed, and one whose pixels are copied meanwhile.

@@ -29,7 +29,8 @@ use report::{Queued, Report, Stage};
 /// Measure how fast the network runs on this machine
 ///
 /// Times are milliseconds per clip. Without CLIP only the forward pass is measured, on synthetic frames. With CLIP, decoding
-/// and the whole path from file to logits are measured as well. GPU times include synchronisation. Times depend on the network
+/// and the whole path from file to logits are measured as well. GPU times include synchronisation; there, batches one
+/// after the other, which `eco classify` does not wait for, are measured as well. Times depend on the network
 /// and not on its weights: `--arch` measures one for which there are none.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

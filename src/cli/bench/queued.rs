@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::report::{Queued, Stage};
-use crate::engine::{self, ClipBatch, Engine, QUEUE_DEPTH};
+use crate::engine::{self, ClipBatch, Engine};
 use crate::recipe::Preprocess;
 
 /// Batches before all have been computed in the same way: the second is taken down as a graph.
@@ -30,21 +30,14 @@ pub(super) fn measure(
     let warmup = warmup.max(UNLIKE);
     let (mut queued, mut computed) = (Vec::new(), Vec::new());
     let mut last = Instant::now();
-    for submitted in 0..warmup + runs + QUEUE_DEPTH {
-        let done = submitted.checked_sub(QUEUE_DEPTH);
-        if done.is_some()
-            && let Some((_, elapsed)) = queue.collect()?
-        {
-            if done >= Some(warmup) {
-                queued.push(last.elapsed());
-                computed.push(elapsed);
-            }
-            last = Instant::now();
+    let batches = (0..warmup + runs).map(|_| batch.clone());
+    queue.run(batches, |number, _, elapsed| {
+        if number >= warmup {
+            queued.push(last.elapsed());
+            computed.push(elapsed);
         }
-        if submitted < warmup + runs {
-            queue.submit(&batch)?;
-        }
-    }
+        last = Instant::now();
+    })?;
     let (queued, computed) = (
         Stage::new("queued", queued, clips),
         Stage::new("device alone", computed, clips),

@@ -33,16 +33,17 @@ pub(super) fn run(path: &Path, sink: &mut Sink<'_>) -> Result<()> {
         for frame in after(path, last.as_deref(), sink)? {
             let image = match decode(&frame) {
                 Ok(image) => image,
-                Err(error) if is_unfinished(&error) => match &unfinished {
-                    Some((path, first)) if *path == frame && first.elapsed() >= SETTLED => {
+                Err(error) if is_unfinished(&error) => {
+                    let first = match unfinished {
+                        Some((path, first)) if path == frame => first,
+                        _ => Instant::now(),
+                    };
+                    if first.elapsed() >= SETTLED {
                         return Err(error);
                     }
-                    Some((path, _)) if *path == frame => break,
-                    _ => {
-                        unfinished = Some((frame, Instant::now()));
-                        break;
-                    }
-                },
+                    unfinished = Some((frame, first));
+                    break;
+                }
                 Err(error) => return Err(error),
             };
             let seconds = match options.source_fps {

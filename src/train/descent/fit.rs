@@ -173,8 +173,8 @@ impl<'e> Descent<'e> {
     pub fn run(&mut self, stop: &Stop, events: &mut dyn FnMut(Event<'_>)) -> Result<Ended> {
         let ended = self.epochs(stop, events);
         match &ended {
-            Ok(Ended::Complete) | Err(DescentError::Checkpoint(_)) => {}
-            Err(DescentError::Judged(_)) => {}
+            Ok(Ended::Complete) => {}
+            Err(DescentError::Checkpoint(_) | DescentError::Judged(_)) => {}
             _ if self.next == Position::default() => {}
             _ => {
                 self.network.discard()?;

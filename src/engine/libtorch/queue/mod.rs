@@ -18,7 +18,7 @@ use super::inference::InferenceMode;
 use super::layers::{Handle, values};
 use crate::engine::device::Device;
 use crate::engine::error::{Error, Result};
-use crate::engine::queue::{GraphUse, QUEUE_DEPTH, Queue};
+use crate::engine::queue::{GraphUse, Queue};
 use crate::engine::{Output, Precision};
 use crate::recipe::{CHANNELS, FRAME_SIZE, Preprocess};
 use graph::Graph;
@@ -347,14 +347,6 @@ impl Queue for DeviceQueue<'_> {
             return Ok(());
         }
         let _mode = InferenceMode::enter();
-        if self.running.len() >= QUEUE_DEPTH
-            && let Some(Slot {
-                times: Times::Gpu { answered, .. },
-                ..
-            }) = self.running.front()
-        {
-            answered.wait()?;
-        }
         let mut slot = self.slot(clips.len())?;
         slot.write(clips)?;
         let begun = self.begin(&mut slot);
@@ -468,24 +460,17 @@ mod tests {
             .map(|numbers| numbers.into_iter().map(clip).collect())
             .collect();
             let mut answers = Vec::new();
-            for (number, batch) in batches.iter().enumerate() {
-                if number >= QUEUE_DEPTH {
-                    answers.extend(queue.collect().unwrap());
-                }
-                let clips: Vec<&[u8]> = batch.iter().map(Vec::as_slice).collect();
-                queue.submit(&clips).unwrap();
-                let expected = if number == 0 {
-                    GraphUse::Untried
-                } else {
-                    GraphUse::Replayed
-                };
-                assert_eq!(queue.graph(), expected);
-            }
-            while let Some(answer) = queue.collect().unwrap() {
-                answers.push(answer);
-            }
+            let queue: &mut dyn Queue = &mut queue;
+            let handed = batches
+                .iter()
+                .map(|batch| batch.iter().map(Vec::as_slice).collect());
+            queue
+                .run(handed, |number, answer, _| answers.push((number, answer)))
+                .unwrap();
+            assert_eq!(queue.graph(), GraphUse::Replayed);
             assert_eq!(answers.len(), batches.len());
-            for ((answer, _), clips) in answers.iter().zip(&batches) {
+            for (place, ((number, answer), clips)) in answers.iter().zip(&batches).enumerate() {
+                assert_eq!(*number, place);
                 let expected = expected(&engine, clips);
                 assert!(answer.logits == expected.logits, "{architecture}");
                 assert!(answer.features == expected.features, "{architecture}");
