@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cpu::large_pages;
 use super::device::Device;
 use super::error::{Error, Result};
 use super::output::Output;
@@ -49,8 +50,10 @@ impl ClipBatch {
 
     /// A batch of `clips` clips, all values zero.
     pub fn zeros(clips: usize, segments: usize) -> Self {
+        let values = vec![0.0; clips * segments * Self::FRAME_LEN];
+        large_pages::ask_for_a_while(&values);
         Self {
-            values: vec![0.0; clips * segments * Self::FRAME_LEN],
+            values,
             clips,
             segments,
         }

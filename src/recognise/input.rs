@@ -52,11 +52,11 @@ pub fn read_input(path: &Path) -> Result<ClipBatch, InputError> {
     let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
     let floats = tensor.convert(Dtype::F32);
     match (floats.as_ref().and_then(|tensor| tensor.f32s()), &shape[..]) {
-        (Some(values), &[clips, segments, CHANNELS, FRAME_SIZE, FRAME_SIZE]) => Ok(ClipBatch {
-            values: values.into_owned(),
-            clips,
-            segments,
-        }),
+        (Some(values), &[clips, segments, CHANNELS, FRAME_SIZE, FRAME_SIZE]) => {
+            let mut batch = ClipBatch::zeros(clips, segments);
+            batch.values.copy_from_slice(&values);
+            Ok(batch)
+        }
         _ => Err(InputError::Shape {
             path: path.to_owned(),
             dtype,

@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "threads share a slice through it")]
 
-#[cfg(all(target_os = "linux", not(miri)))]
 use super::large_pages;
 use super::simd::{NEAR, Simd, bound, prefetch};
 use std::marker::PhantomData;
@@ -23,13 +22,27 @@ pub struct Buffer {
 impl Buffer {
     /// A zeroed buffer of `len` floats.
     pub fn zeroed(len: usize) -> Self {
-        let data = vec![0.0; len + LINE];
-        #[cfg(all(target_os = "linux", not(miri)))]
-        large_pages::ask(&data);
+        Self::aligned(len, len, LINE)
+    }
+
+    /// The same, of whole large pages, where the system has them ready: for what is read all over, a bit here and a bit there.
+    pub fn in_large_pages(len: usize) -> Self {
+        const PAGE: usize = large_pages::LARGE_PAGE / size_of::<f32>();
+        // What is short of half of one would cost more memory than it is.
+        match len < PAGE / 2 {
+            true => Self::zeroed(len),
+            false => Self::aligned(len, len.next_multiple_of(PAGE), PAGE),
+        }
+    }
+
+    /// A buffer of `len` floats, of `room` that are there, that starts on so many floats.
+    fn aligned(len: usize, room: usize, floats: usize) -> Self {
+        let data = vec![0.0_f32; room + floats];
         let start = data
             .as_ptr()
-            .align_offset(LINE * size_of::<f32>())
-            .min(LINE);
+            .align_offset(floats * size_of::<f32>())
+            .min(floats);
+        large_pages::ask(&data[start..][..room]);
         Self { data, start, len }
     }
 
@@ -104,6 +117,28 @@ impl<'a> Span<'a> {
     #[inline(always)]
     pub fn prefetch(self, at: usize) {
         prefetch::<NEAR>(self.ptr.wrapping_add(at));
+    }
+
+    /// `len` floats from `at` on, to be read.
+    ///
+    /// # Safety
+    /// `at + len <= self.len()`, and no other thread writes these floats while they are borrowed.
+    #[inline(always)]
+    pub unsafe fn slice(self, at: usize, len: usize) -> &'a [f32] {
+        bound!(at + len <= self.len, "{at} and {len} of {}", self.len);
+        // SAFETY: in bounds and not written by others (contract).
+        unsafe { std::slice::from_raw_parts(self.ptr.add(at), len) }
+    }
+
+    /// `len` floats from `at` on, to be written.
+    ///
+    /// # Safety
+    /// `at + len <= self.len()`, the slice is not [`Span::shared`], and nobody else uses these floats while they are borrowed.
+    #[inline(always)]
+    pub unsafe fn slice_mut(self, at: usize, len: usize) -> &'a mut [f32] {
+        bound!(at + len <= self.len, "{at} and {len} of {}", self.len);
+        // SAFETY: in bounds and not used by others (contract).
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.add(at), len) }
     }
 
     /// Reads the vector that starts at `at`.

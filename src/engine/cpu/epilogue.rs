@@ -31,6 +31,11 @@ impl Epilogue {
         self.bias.len()
     }
 
+    /// Whether ReLU comes last in every channel, so that nothing is negative.
+    pub fn is_relu(&self) -> bool {
+        self.floor.iter().all(|&floor| floor == 0.0)
+    }
+
     /// The channels of both, side by side.
     pub fn append(&mut self, other: Self) {
         self.bias.extend(other.bias);

@@ -5,17 +5,13 @@
 //! it is asked for at most half of those that are ready when the first buffer is made.
 
 #![allow(unsafe_code, reason = "system calls")]
-#![cfg_attr(
-    any(not(target_os = "linux"), miri),
-    allow(dead_code, reason = "Linux alone is asked")
-)]
 
 use std::fs;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of a large page.
-const LARGE_PAGE: usize = 2 << 20;
+pub(super) const LARGE_PAGE: usize = 2 << 20;
 
 /// The smallest block of free memory that is a large page: 2 to this power small ones of 4 KiB.
 const ORDER: usize = 9;
@@ -39,22 +35,39 @@ fn ready(table: &str) -> usize {
     pages
 }
 
-/// Elsewhere pages are as the system chooses.
-#[cfg(any(not(target_os = "linux"), miri))]
-pub(super) fn ask(_: &[f32]) {}
-
-/// Asks for large pages behind floats that nobody has touched.
-#[cfg(all(target_os = "linux", not(miri)))]
+/// Asks for large pages behind floats that nobody has touched, and that stay.
 pub(super) fn ask(data: &[f32]) {
+    let take = |left: usize| left.checked_sub(pages(data).1);
+    let order = Ordering::Relaxed;
+    if LEFT.fetch_update(order, order, take).is_ok() {
+        advise(data);
+    }
+}
+
+/// The same for floats that are given back before long: then they take nothing from what may be asked for.
+pub(crate) fn ask_for_a_while(data: &[f32]) {
+    let needed = pages(data).1;
+    if needed > 0 && needed <= LEFT.load(Ordering::Relaxed) {
+        advise(data);
+    }
+}
+
+/// The address of the first large page in an allocation, and how many there are.
+fn pages(data: &[f32]) -> (usize, usize) {
     let range = data.as_ptr_range();
     let begin = (range.start as usize).next_multiple_of(LARGE_PAGE);
     let end = range.end as usize / LARGE_PAGE * LARGE_PAGE;
-    let Some(bytes) = end.checked_sub(begin).filter(|&bytes| bytes > 0) else {
-        return;
-    };
-    let take = |left: usize| left.checked_sub(bytes / LARGE_PAGE);
-    let order = Ordering::Relaxed;
-    if LEFT.fetch_update(order, order, take).is_ok() {
+    (begin, end.saturating_sub(begin) / LARGE_PAGE)
+}
+
+/// Elsewhere pages are as the system chooses.
+#[cfg(any(not(target_os = "linux"), miri))]
+fn advise(_: &[f32]) {}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+fn advise(data: &[f32]) {
+    if let (begin, count @ 1..) = pages(data) {
+        let bytes = count * LARGE_PAGE;
         // SAFETY: whole pages inside the allocation, whose content this does not change. Where it fails, pages stay small.
         unsafe { libc::madvise(begin as *mut libc::c_void, bytes, libc::MADV_HUGEPAGE) };
     }

@@ -11,8 +11,7 @@ pub mod buffer;
 pub mod epilogue;
 pub(super) mod error;
 pub(super) mod head;
-#[cfg(all(target_os = "linux", not(miri)))]
-mod large_pages;
+pub(super) mod large_pages;
 #[doc(hidden)]
 pub mod simd;
 pub(super) mod tensors;

@@ -8,7 +8,8 @@
     allow(unused_variables, reason = "there is no unit")
 )]
 
-use super::unit::{Block, Operands, Registers, Unit};
+use super::packing::REGISTER;
+use super::unit::{Form, GROUP, Product, Registers, SUMS, Turn, Unit, fetched};
 use crate::engine::cpu::amx::{Amx, Configured};
 use std::ops::Range;
 
@@ -56,7 +57,7 @@ macro_rules! tall {
                 $($(concat!("prefetcht0 [{filters} + 2048 + 64 * ", $filters, "]"),)*)?
                 $($(concat!("prefetcht1 [{next} + 64 * ", $next, "]"),)*)?
             )*
-            "add {next}, 64 * 6",
+            "add {next}, {fetched}",
             "add {filters}, 1024",
             "add {step}, 16",
             "cmp {step}, {end}",
@@ -68,6 +69,7 @@ macro_rules! tall {
             filters = inout(reg) $call.filters => _,
             line = in(reg) 64usize,
             next = inout(reg) $call.next => _,
+            fetched = in(reg) $call.fetched,
             offset = out(reg) _,
             ahead = out(reg) _,
             tile = out(reg) _,
@@ -81,11 +83,13 @@ macro_rules! tall {
 /// One step of a wide block after the other: a register of filters is written as its number.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 macro_rules! wide {
-    ($call:expr, $($register:literal)*) => {
+    ($call:expr, $($register:literal $([$($pixels:literal)*])?;)*) => {
         std::arch::asm!(
             "2:",
             "mov {tile}, [{step}]",
             "shl {tile}, 2",
+            "mov {ahead}, [{tiles} + 8]",
+            "add {ahead}, {tile}",
             "add {tile}, [{tiles}]",
             "tileloadd tmm6, [{tile} + {stride}]",
             "mov {tile}, {filters}",
@@ -93,6 +97,7 @@ macro_rules! wide {
                 "tileloadd tmm7, [{tile} + {line}]",
                 concat!("tdpbf16ps tmm", $register, ", tmm6, tmm7"),
                 "add {tile}, {register}",
+                $($(concat!("prefetcht0 [{ahead} + 64 * ", $pixels, "]"),)*)?
             )*
             "add {filters}, 1024",
             "add {step}, 16",
@@ -106,9 +111,92 @@ macro_rules! wide {
             register = in(reg) $call.register,
             line = in(reg) 64usize,
             tile = out(reg) _,
+            ahead = out(reg) _,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack, readonly),
+        )
+    };
+}
+
+/// How a register begins: from zero, or from sums that were put down.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+macro_rules! begin {
+    (zero, $register:literal, $place:literal) => {
+        concat!("tilezero tmm", $register, " /* {taken} */")
+    };
+    (taken, $register:literal, $place:literal) => {
+        concat!(
+            "tileloadd tmm",
+            $register,
+            ", [{taken} + {line} + ",
+            $place,
+            "]"
+        )
+    };
+}
+
+/// The first step of a tall block. A tile is written as its number and the place in bytes of what its register held.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+macro_rules! turn_tall {
+    ($call:expr, $sums:expr, $begin:ident, $($tile:literal $place:literal)*) => {
+        std::arch::asm!(
+            "mov {offset}, [{step}]",
+            "shl {offset}, 2",
+            "tileloadd tmm7, [{filters} + {line}]",
+            $(
+                concat!("mov {tile}, [{tiles} + 8 * ", $tile, "]"),
+                "add {tile}, {offset}",
+                "tileloadd tmm6, [{tile} + {stride}]",
+                concat!("tilestored [{sums} + {line} + ", $place, "], tmm", $tile),
+                begin!($begin, $tile, $place),
+                concat!("tdpbf16ps tmm", $tile, ", tmm6, tmm7"),
+            )*
+            tiles = in(reg) $call.tiles.as_ptr(),
+            stride = in(reg) $call.stride,
+            step = in(reg) $call.steps.start,
+            filters = in(reg) $call.filters,
+            line = in(reg) 64usize,
+            sums = in(reg) $sums.0,
+            taken = in(reg) $sums.1,
+            offset = out(reg) _,
+            tile = out(reg) _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        )
+    };
+}
+
+/// The first step of a wide block, its registers written as above.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+macro_rules! turn_wide {
+    ($call:expr, $sums:expr, $begin:ident, $($register:literal $place:literal)*) => {
+        std::arch::asm!(
+            "mov {tile}, [{step}]",
+            "shl {tile}, 2",
+            "add {tile}, [{tiles}]",
+            "tileloadd tmm6, [{tile} + {stride}]",
+            "mov {tile}, {filters}",
+            $(
+                "tileloadd tmm7, [{tile} + {line}]",
+                concat!("tilestored [{sums} + {line} + ", $place, "], tmm", $register),
+                begin!($begin, $register, $place),
+                concat!("tdpbf16ps tmm", $register, ", tmm6, tmm7"),
+                "add {tile}, {register}",
+            )*
+            tiles = in(reg) $call.tiles.as_ptr(),
+            stride = in(reg) $call.stride,
+            step = in(reg) $call.steps.start,
+            filters = in(reg) $call.filters,
+            register = in(reg) $call.register,
+            line = in(reg) 64usize,
+            sums = in(reg) $sums.0,
+            taken = in(reg) $sums.1,
+            tile = out(reg) _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
         )
     };
 }
@@ -118,28 +206,136 @@ macro_rules! wide {
 macro_rules! store {
     ($sums:expr, $($register:literal $place:literal)*) => {
         std::arch::asm!(
-            $(concat!("tilestored [{sums} + {row} + ", $place, "], tmm", $register),)*
+            $(concat!("tilestored [{sums} + {line} + ", $place, "], tmm", $register),)*
             sums = in(reg) $sums.as_mut_ptr(),
-            row = in(reg) 128usize,
+            line = in(reg) 64usize,
             options(nostack),
         )
     };
 }
 
-/// What the kernels read, in bytes.
+/// Reads them again.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-struct Call {
+macro_rules! load {
+    ($sums:expr, $($register:literal $place:literal)*) => {
+        std::arch::asm!(
+            $(concat!("tileloadd tmm", $register, ", [{sums} + {line} + ", $place, "]"),)*
+            sums = in(reg) $sums.as_ptr(),
+            line = in(reg) 64usize,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _,
+            options(nostack, readonly),
+        )
+    };
+}
+
+/// What the kernels read, in bytes.
+#[cfg_attr(
+    not(all(target_arch = "x86_64", not(miri))),
+    allow(dead_code, reason = "there is no unit")
+)]
+struct Call<'a> {
     /// The first pixel of each tile.
-    tiles: [*const f32; super::unit::GROUP],
+    tiles: &'a [*const f32; GROUP],
     stride: usize,
     steps: Range<*const super::unit::Step>,
     filters: *const f32,
     /// From a register of filters to the next.
     register: usize,
+    /// What is fetched for later, and bytes from step to step.
     next: *const f32,
+    fetched: usize,
+}
+
+impl Sums {
+    /// What the kernels read in some steps, of which there is one at least.
+    #[inline(always)]
+    fn call<'a>(&self, product: &'a Product<'_>, steps: &Range<usize>) -> Call<'a> {
+        let operands = product.operands();
+        assert_eq!(operands.rows, self.rows);
+        let all = operands.steps.len();
+        assert!(steps.start < steps.end && steps.end <= all);
+        let filters = operands.filters[steps.start * REGISTER..].as_ptr();
+        // Lines beyond the end are none that exist: nothing is read. Where there is nothing to fetch, it is what is there already:
+        // an address without memory would cost more.
+        let (next, fetched) = match operands.next {
+            [] => (filters, 0),
+            next => (next.as_ptr(), 64 * fetched(product.registers())),
+        };
+        let since = steps.start.wrapping_sub(operands.origin);
+        Call {
+            tiles: product.tiles(),
+            stride: operands.stride * size_of::<f32>(),
+            steps: operands.steps[steps.clone()].as_ptr_range(),
+            filters,
+            register: all * REGISTER * size_of::<f32>(),
+            next: next.wrapping_byte_add(since.wrapping_mul(fetched)),
+            fetched,
+        }
+    }
 }
 
 impl Registers for Sums {
+    fn turn(&mut self, product: &Product<'_>, step: usize, sums: &mut [f32], turn: Turn) {
+        let len = product.registers() * SUMS;
+        assert!(turn.put + len <= sums.len());
+        assert!(turn.take.is_none_or(|take| take + len <= sums.len()));
+        let call = self.call(product, &(step..step + 1));
+        let put = sums[turn.put..].as_mut_ptr();
+        let taken = turn.take.map_or(put, |take| sums[take..].as_mut_ptr());
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: the registers are prepared. All tiles lie in the input, as many rows as are prepared, and so do the filters
+        // (`Product`); there is room for the sums, and those that are taken up are there (asserted above).
+        unsafe {
+            let sums = (put, taken);
+            match (product.form(), product.registers(), turn.take) {
+                (Form::Wide, 1, None) => turn_wide!(call, sums, zero, 0 0),
+                (Form::Wide, 2, None) => turn_wide!(call, sums, zero, 0 0 1 1024),
+                (Form::Wide, 3, None) => turn_wide!(call, sums, zero, 0 0 1 1024 2 2048),
+                (Form::Wide, _, None) => turn_wide!(call, sums, zero, 0 0 1 1024 2 2048 3 3072),
+                (Form::Wide, 1, _) => turn_wide!(call, sums, taken, 0 0),
+                (Form::Wide, 2, _) => turn_wide!(call, sums, taken, 0 0 1 1024),
+                (Form::Wide, 3, _) => turn_wide!(call, sums, taken, 0 0 1 1024 2 2048),
+                (Form::Wide, _, _) => turn_wide!(call, sums, taken, 0 0 1 1024 2 2048 3 3072),
+                (Form::Tall, 1, None) => turn_tall!(call, sums, zero, 0 0),
+                (Form::Tall, 2, None) => turn_tall!(call, sums, zero, 0 0 1 1024),
+                (Form::Tall, 3, None) => turn_tall!(call, sums, zero, 0 0 1 1024 2 2048),
+                (Form::Tall, 4, None) => turn_tall!(call, sums, zero, 0 0 1 1024 2 2048 3 3072),
+                (Form::Tall, 5, None) => {
+                    turn_tall!(call, sums, zero, 0 0 1 1024 2 2048 3 3072 4 4096)
+                }
+                (Form::Tall, _, None) => {
+                    turn_tall!(call, sums, zero, 0 0 1 1024 2 2048 3 3072 4 4096 5 5120)
+                }
+                (Form::Tall, 1, _) => turn_tall!(call, sums, taken, 0 0),
+                (Form::Tall, 2, _) => turn_tall!(call, sums, taken, 0 0 1 1024),
+                (Form::Tall, 3, _) => turn_tall!(call, sums, taken, 0 0 1 1024 2 2048),
+                (Form::Tall, 4, _) => turn_tall!(call, sums, taken, 0 0 1 1024 2 2048 3 3072),
+                (Form::Tall, 5, _) => {
+                    turn_tall!(call, sums, taken, 0 0 1 1024 2 2048 3 3072 4 4096)
+                }
+                (Form::Tall, _, _) => {
+                    turn_tall!(call, sums, taken, 0 0 1 1024 2 2048 3 3072 4 4096 5 5120)
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, registers: usize, sums: &[f32]) {
+        assert!(registers * SUMS <= sums.len());
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: the registers are prepared, and the sums are there (asserted above).
+        unsafe {
+            match registers {
+                1 => load!(sums, 0 0),
+                2 => load!(sums, 0 0 1 1024),
+                3 => load!(sums, 0 0 1 1024 2 2048),
+                4 => load!(sums, 0 0 1 1024 2 2048 3 3072),
+                5 => load!(sums, 0 0 1 1024 2 2048 3 3072 4 4096),
+                _ => load!(sums, 0 0 1 1024 2 2048 3 3072 4 4096 5 5120),
+            }
+        }
+    }
+
     fn clear(&mut self) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         // SAFETY: the registers are prepared.
@@ -157,79 +353,77 @@ impl Registers for Sums {
         }
     }
 
-    fn add(&mut self, block: &Block, operands: &Operands<'_>, steps: Range<usize>) {
-        operands.check(block);
-        assert_eq!(operands.rows, self.rows);
-        let all = operands.steps.len();
+    fn add(&mut self, product: &Product<'_>, steps: Range<usize>) {
         if steps.is_empty() {
             return;
         }
-        assert!(steps.end <= all);
+        let call = self.call(product, &steps);
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
-            use super::packing::REGISTER;
-            use super::unit::GROUP;
-            let (tiles, registers) = block.sides();
-            let mut first = [operands.input.as_ptr(); GROUP];
-            for (first, &tile) in first.iter_mut().zip(tiles) {
-                *first = operands.input[tile..].as_ptr();
-            }
-            let call = Call {
-                tiles: first,
-                stride: operands.stride * size_of::<f32>(),
-                steps: operands.steps[steps.clone()].as_ptr_range(),
-                filters: operands.filters[steps.start * REGISTER..].as_ptr(),
-                register: all * REGISTER * size_of::<f32>(),
-                // A few more or less than there are: nothing is read.
-                next: operands
-                    .next
-                    .as_ptr()
-                    .wrapping_byte_add(steps.start * 64 * 6),
-            };
-            let tall = matches!(block, Block::Tall(..));
             // SAFETY: the registers are prepared. The steps are not empty; with each of them, all tiles lie in the input, as
-            // many rows as are prepared, and so do the filters (`check`). What is fetched need not exist. No compiled code
+            // many rows as are prepared, and so do the filters (`Product`). What is fetched need not exist. No compiled code
             // touches the registers of the unit, so the sums last from one call to the next.
             unsafe {
-                match (tall, tiles.len().max(registers), operands.ahead) {
-                    (false, 1, _) => wide!(call, 0),
-                    (false, 2, _) => wide!(call, 0 1),
-                    (false, 3, _) => wide!(call, 0 1 2),
-                    (false, _, _) => wide!(call, 0 1 2 3),
-                    (true, 1, _) => tall!(call, 0 filters[0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15];),
-                    (true, 2, _) => tall!(call,
+                match (
+                    product.form(),
+                    product.registers(),
+                    product.operands().ahead,
+                ) {
+                    (Form::Wide, 1, 0) => wide!(call, 0;),
+                    (Form::Wide, 2, 0) => wide!(call, 0; 1;),
+                    (Form::Wide, 3, 0) => wide!(call, 0; 1; 2;),
+                    (Form::Wide, _, 0) => wide!(call, 0; 1; 2; 3;),
+                    (Form::Wide, 1, _) => wide!(call, 0 [0 1 2 3 4 5 6 7 8 9 10 11 12 13];),
+                    (Form::Wide, 2, _) => wide!(call, 0 [0 1 2 3 4 5 6]; 1 [7 8 9 10 11 12 13];),
+                    (Form::Wide, 3, _) => {
+                        wide!(call, 0 [0 1 2 3 4]; 1 [5 6 7 8 9]; 2 [10 11 12 13];)
+                    }
+                    (Form::Wide, _, _) => {
+                        wide!(call, 0 [0 1 2 3]; 1 [4 5 6 7]; 2 [8 9 10]; 3 [11 12 13];)
+                    }
+                    (Form::Tall, 1, _) => {
+                        tall!(call, 0 filters[0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15];)
+                    }
+                    (Form::Tall, 2, _) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];),
-                    (true, 3, _) => tall!(call,
+                    (Form::Tall, 3, _) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];
-                        2 next[0 1 2 3 4 5];),
-                    (true, 4, _) => tall!(call,
+                        2 next[0 1 2 3];),
+                    (Form::Tall, 4, _) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];
-                        2 next[0 1 2];
-                        3 next[3 4 5];),
-                    (true, 5, _) => tall!(call,
+                        2 next[0 1];
+                        3 next[2 3];),
+                    (Form::Tall, 5, _) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];
                         2 next[0 1];
                         3 next[2 3];
                         4 next[4 5];),
-                    (true, _, 0) => tall!(call,
+                    (Form::Tall, _, 0) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];
                         2 next[0 1];
                         3 next[2 3];
                         4 next[4 5];
                         5;),
-                    (true, _, ..=18) => tall!(call,
+                    (Form::Tall, _, ..=18) if call.fetched == 0 => tall!(call,
+                        0 filters[0 1 2 3 4 5 6 7];
+                        1 filters[8 9 10 11 12 13 14 15];
+                        2 [0 1 2 3 4 5];
+                        3 [6 7 8 9 10 11];
+                        4 [12 13 14 15 16 17];
+                        5;),
+                    (Form::Tall, _, ..=18) => tall!(call,
                         0 filters[0 1 2 3 4 5 6 7];
                         1 filters[8 9 10 11 12 13 14 15];
                         2 [0 1 2 3 4 5];
                         3 [6 7 8 9 10 11];
                         4 [12 13 14 15 16 17];
                         5 next[0 1 2 3 4 5];),
-                    (true, _, _) => tall!(call,
+                    (Form::Tall, _, _) => tall!(call,
                         0 [0 1 2 3 4 5 6 7];
                         1 [8 9 10 11 12 13 14 15];
                         2 filters[0 1 2 3 4 5 6 7];
@@ -241,22 +435,18 @@ impl Registers for Sums {
         }
     }
 
-    fn store(&mut self, block: &Block, sums: &mut [f32]) {
-        assert!(block.sums() <= sums.len());
+    fn store(&mut self, registers: usize, sums: &mut [f32]) {
+        assert!(registers * SUMS <= sums.len());
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         // SAFETY: the registers are prepared, and there is room for them (asserted above).
         unsafe {
-            match block {
-                Block::Wide(_, 1) => store!(sums, 0 0),
-                Block::Wide(_, 2) => store!(sums, 0 0 1 64),
-                Block::Wide(_, 3) => store!(sums, 0 0 1 64 2 2048),
-                Block::Wide(..) => store!(sums, 0 0 1 64 2 2048 3 2112),
-                Block::Tall(_, 1) => store!(sums, 0 0),
-                Block::Tall(_, 2) => store!(sums, 0 0 1 2048),
-                Block::Tall(_, 3) => store!(sums, 0 0 1 2048 2 4096),
-                Block::Tall(_, 4) => store!(sums, 0 0 1 2048 2 4096 3 6144),
-                Block::Tall(_, 5) => store!(sums, 0 0 1 2048 2 4096 3 6144 4 8192),
-                Block::Tall(..) => store!(sums, 0 0 1 2048 2 4096 3 6144 4 8192 5 10240),
+            match registers {
+                1 => store!(sums, 0 0),
+                2 => store!(sums, 0 0 1 1024),
+                3 => store!(sums, 0 0 1 1024 2 2048),
+                4 => store!(sums, 0 0 1 1024 2 2048 3 3072),
+                5 => store!(sums, 0 0 1 1024 2 2048 3 3072 4 4096),
+                _ => store!(sums, 0 0 1 1024 2 2048 3 3072 4 4096 5 5120),
             }
         }
     }

@@ -4,12 +4,13 @@ use super::convolution::Convolution;
 use super::grid::{CHANNELS, Grid};
 use super::image;
 use super::layout::{HALF, Layout, Place, Places};
-use super::packing::pack;
+use super::packing::{pack, packed_len};
 use super::pooled::{MAX_POOL, Pooled};
 use super::pooling::AVERAGE;
 use super::program::{IMAGE_LINES, Layer, Program, Step};
 use super::tiling::{Cut, Tiling};
 use super::unit::PANEL;
+use crate::engine::cpu::buffer::Buffer;
 use crate::engine::cpu::epilogue::Epilogue;
 use crate::engine::cpu::error::Error;
 use crate::engine::cpu::simd::Isa;
@@ -39,32 +40,41 @@ impl Compiler<'_> {
     /// Tensors that cannot be read, and a layer that there is no kernel for.
     pub(super) fn program(&self, plan: &Plan) -> Result<Program> {
         let layout = Layout::new(plan);
-        let steps = plan.steps.iter().zip(&layout.steps);
-        let steps = steps.map(|(step, places)| self.step(step, *places));
+        let mut filters = Buffer::in_large_pages(plan.steps.iter().map(filters_len).sum());
+        let (mut steps, mut end) = (Vec::new(), 0);
+        for (step, places) in plan.steps.iter().zip(&layout.steps) {
+            let range = end..end + filters_len(step);
+            end = range.end;
+            steps.push(Step {
+                layer: self.layer(step, *places, &mut filters[range.clone()])?,
+                filters: range,
+                from: places.from,
+                to: places.to.ok_or_else(|| no_kernel(name(step)))?,
+                raw: places.raw,
+                residual: places.residual,
+            });
+        }
         let outputs: Option<Vec<Place>> = layout.outputs.iter().copied().collect();
         let lines = layout.memories.iter().map(|(_, grid)| grid.item());
         Ok(Program {
-            steps: steps.collect::<Result<_>>()?,
+            steps,
+            filters,
             memories: lines.chain([IMAGE_LINES]).collect(),
             input: layout.input,
             outputs: outputs.ok_or_else(|| no_kernel("an output of the network's plan"))?,
         })
     }
 
-    fn step(&self, step: &plan::Step, places: Places) -> Result<Step> {
-        let name = match &step.operator {
-            Operator::Convolution { parts, .. } => &*parts[0].convolution,
-            Operator::AveragePool { part, .. } => &*part.convolution,
-            Operator::MaxPool { .. } => "a max pool",
-        };
-        let no_kernel = || no_kernel(name);
+    /// The layer of a step. Its filters are packed in `filters`.
+    fn layer(&self, step: &plan::Step, places: Places, filters: &mut [f32]) -> Result<Layer> {
+        let no_kernel = || no_kernel(name(step));
         let to = places.to.ok_or_else(no_kernel)?;
         if places.raw.is_some() != step.raw.is_some()
             || places.residual.is_some() != step.residual.is_some()
         {
             return Err(no_kernel());
         }
-        let layer = match (&step.operator, places.from) {
+        Ok(match (&step.operator, places.from) {
             (
                 Operator::Convolution {
                     axes,
@@ -93,17 +103,17 @@ impl Compiler<'_> {
                 };
                 let is_wide = matches!(*window, STEM | POINTWISE);
                 let convolution = match *window {
-                    STEM => self.stem(&parts[0], tiling)?,
+                    STEM => self.stem(&parts[0], tiling, filters)?,
                     _ => {
-                        let taps = window.kernel.pow(u32::try_from(*axes).unwrap_or(2));
+                        let taps = taps(*window, *axes);
                         let inputs = step.from.channels;
-                        self.convolution(parts, [inputs, taps], tiling, is_wide)?
+                        self.convolution(parts, [inputs, taps], tiling, is_wide, filters)?
                     }
                 };
                 match max_pool {
                     None => Layer::Convolution(convolution),
                     Some(MAX_POOL) if step.raw.is_none() && step.residual.is_none() => {
-                        Layer::Pooled(Pooled::new(convolution, grid))
+                        Layer::Pooled(Pooled::new(convolution, grid).ok_or_else(no_kernel)?)
                     }
                     Some(_) => return Err(no_kernel()),
                 }
@@ -113,13 +123,6 @@ impl Compiler<'_> {
                 Layer::Average(self.tensors.epilogue(part)?)
             }
             _ => return Err(no_kernel()),
-        };
-        Ok(Step {
-            layer,
-            from: places.from,
-            to,
-            raw: places.raw,
-            residual: places.residual,
         })
     }
 
@@ -144,6 +147,7 @@ impl Compiler<'_> {
         [inputs, taps]: [usize; 2],
         tiling: Tiling,
         is_wide: bool,
+        filters: &mut [f32],
     ) -> Result<Convolution> {
         let weights = self.tensors.weights_of(parts, inputs * taps)?;
         let weights: Vec<&[f32]> = weights.iter().map(|weights| &**weights).collect();
@@ -157,30 +161,56 @@ impl Compiler<'_> {
             ] => Epilogue::bias(&vec![0.0; *outputs]),
             parts => self.tensors.side_by_side(parts)?,
         };
-        Ok(self.packed([inputs, taps], &weights, tiling, epilogue, is_wide))
+        self.pack([inputs, taps], &weights, filters);
+        Ok(Convolution::new(tiling, epilogue, is_wide))
     }
 
     /// The 7x7 stem: its rows are steps, and a row's taps and colours are the numbers of one.
-    fn stem(&self, part: &Part, tiling: Tiling) -> Result<Convolution> {
+    fn stem(&self, part: &Part, tiling: Tiling, filters: &mut [f32]) -> Result<Convolution> {
         let weights = self.tensors.weight(part, 3 * image::TAPS * image::TAPS)?;
         let epilogue = self.tensors.epilogue(part)?;
         let weights = image::regrouped(&weights);
-        Ok(self.packed([CHANNELS, image::TAPS], &[&weights], tiling, epilogue, true))
+        self.pack([CHANNELS, image::TAPS], &[&weights], filters);
+        Ok(Convolution::new(tiling, epilogue, true))
     }
 
-    fn packed(
-        &self,
-        [inputs, taps]: [usize; 2],
-        weights: &[&[f32]],
-        tiling: Tiling,
-        epilogue: Epilogue,
-        is_wide: bool,
-    ) -> Convolution {
-        let pack = || pack(self.isa, Crew::All, inputs, taps, weights);
-        let filters = self.pool.install(pack);
+    fn pack(&self, sizes: [usize; 2], weights: &[&[f32]], filters: &mut [f32]) {
+        self.pool
+            .install(|| pack(self.isa, Crew::All, sizes, weights, filters));
         self.tensors.0.release_pages();
-        Convolution::new(tiling, filters, epilogue, is_wide)
     }
+}
+
+/// The name of a step, for errors.
+fn name(step: &plan::Step) -> &str {
+    match &step.operator {
+        Operator::Convolution { parts, .. } => &parts[0].convolution,
+        Operator::AveragePool { part, .. } => &part.convolution,
+        Operator::MaxPool { .. } => "a max pool",
+    }
+}
+
+/// Words of a step's filters, packed.
+fn filters_len(step: &plan::Step) -> usize {
+    let Operator::Convolution {
+        axes,
+        window,
+        parts,
+        ..
+    } = &step.operator
+    else {
+        return 0;
+    };
+    let outputs = parts.iter().map(|part| part.outputs).sum();
+    match *window {
+        STEM => packed_len(outputs, CHANNELS, image::TAPS),
+        window => packed_len(outputs, step.from.channels, taps(window, *axes)),
+    }
+}
+
+/// Taps of a filter along so many axes.
+fn taps(window: Window, axes: usize) -> usize {
+    (0..axes).map(|_| window.kernel).product()
 }
 
 /// Whether these are the frames that go into the network.

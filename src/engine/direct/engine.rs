@@ -232,8 +232,7 @@ fn pixels(map: &[f32], part: Part) -> Vec<f32> {
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
         for chunk in 0..part.chunks {
             let line = &map[(part.start([0, 0, chunk]) + part.grid.pixel(y, x)) * LINE..][..LINE];
-            values.extend(line.iter().map(|&word| numbers(word)[0]));
-            values.extend(line.iter().map(|&word| numbers(word)[1]));
+            values.extend(line.iter().flat_map(|&word| numbers(word)));
         }
     }
     values
@@ -245,9 +244,9 @@ fn lines(values: &[f32], part: Part, map: &mut [f32]) {
     let mut chunks = values.chunks_exact(2 * LINE);
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
         for chunk in 0..part.chunks {
-            let (lower, upper) = chunks.next().unwrap_or(&[0.0; 2 * LINE]).split_at(LINE);
+            let (pairs, _) = chunks.next().unwrap_or(&[0.0; 2 * LINE]).as_chunks();
             let at = (part.start([0, 0, chunk]) + part.grid.pixel(y, x)) * LINE;
-            for ((to, &lower), &upper) in map[at..][..LINE].iter_mut().zip(lower).zip(upper) {
+            for (to, &[lower, upper]) in map[at..][..LINE].iter_mut().zip(pairs) {
                 *to = word(lower, upper);
             }
         }

@@ -106,7 +106,7 @@ impl<U: Unit> FrameNet<U> {
             self.run_frames(input, targets.collect(), crew, &mut memory.frames);
             let mut hands = Hands::All(crew);
             tail.run(self.unit, self.isa, &mut hands, frames, &mut memory.tail);
-            let (lines, place) = tail.output(0, &mut memory.tail);
+            let (lines, place) = tail.output(0, &memory.tail);
             for (frame, pooled) in pooled.chunks_exact_mut(features).enumerate() {
                 pooled.copy_from_slice(&mean(lines, place.part, frame));
             }
@@ -159,7 +159,7 @@ impl<U: Unit> FrameNet<U> {
         self.frames
             .run(self.unit, self.isa, &mut hands, items, memory);
         for (item, target) in targets.iter_mut().enumerate() {
-            let mut copy = |output: usize, to: &mut [f32]| {
+            let copy = |output: usize, to: &mut [f32]| {
                 let (lines, place) = self.frames.output(output, memory);
                 let start = place.part.grid.start([item, 0, 0]) * LINE;
                 to.copy_from_slice(&lines[start..][..to.len()]);
@@ -178,15 +178,15 @@ pub(super) fn mean(lines: &[f32], part: Part, item: usize) -> Vec<f32> {
     let mut sums = vec![0.0; part.chunks * 2 * LINE];
     for frame in 0..frames {
         for (chunk, sums) in sums.chunks_exact_mut(2 * LINE).enumerate() {
-            let (lower, upper) = sums.split_at_mut(LINE);
+            let (pairs, _) = sums.as_chunks_mut();
             let start = part.start([item, frame, chunk]);
             for y in 0..height {
                 let row = (start + part.grid.pixel(y, 0)) * LINE;
                 for line in lines[row..][..width * LINE].chunks_exact(LINE) {
-                    for ((&word, lower), upper) in line.iter().zip(&mut *lower).zip(&mut *upper) {
-                        let [low, high] = numbers(word);
-                        *lower += low;
-                        *upper += high;
+                    for (&word, [lower, upper]) in line.iter().zip(&mut *pairs) {
+                        let numbers = numbers(word);
+                        *lower += numbers[0];
+                        *upper += numbers[1];
                     }
                 }
             }

@@ -1,8 +1,11 @@
 //! Frames as the stem reads them.
 
-use super::numbers::word;
-use crate::engine::cpu::simd::{Isa, Simd, WithSimd};
+use super::numbers::{Rounding, WithRounding, run};
+use crate::engine::cpu::buffer::LINE;
+use crate::engine::cpu::simd::{Isa, NEAR, Simd, load, prefetch};
 use crate::recipe::{CHANNELS, FRAME_SIZE};
+use pulp::bytemuck::cast;
+use std::cell::RefCell;
 
 const SIDE: usize = FRAME_SIZE;
 /// Zeros around it.
@@ -16,6 +19,9 @@ const STEP: usize = 32;
 /// Words of an image.
 pub(super) const WORDS: usize = (SIDE + 2 * PAD) * PITCH;
 
+/// Floats of a plane that are fetched ahead.
+const AHEAD: usize = 4 * SIDE;
+
 /// Rows and columns of the stem's filters.
 pub(super) const TAPS: usize = 7;
 
@@ -28,8 +34,7 @@ pub(super) fn regrouped(filters: &[f32]) -> Vec<f32> {
         let (filter, y) = (row / TAPS, row % TAPS);
         let (output, colour) = (filter / CHANNELS, filter % CHANNELS);
         for (x, &weight) in line.iter().enumerate() {
-            // Of the numbers of a step, the lower halves of its words come first.
-            let number = PIXEL * x + colour / 2 + colour % 2 * STEP / 2;
+            let number = 2 * PIXEL * x + colour;
             regrouped[(output * STEP + number) * TAPS + y] = weight;
         }
     }
@@ -49,29 +54,43 @@ pub(super) fn interleave(isa: Isa, frame: &[f32], to: &mut [f32]) {
         .zip(green.chunks_exact(SIDE).zip(blue.chunks_exact(SIDE)));
     let rows = to.chunks_exact_mut(PITCH).skip(PAD);
     for (row, (red, (green, blue))) in rows.zip(colours) {
-        let pixels = &mut row[PAD * PIXEL..][..SIDE * PIXEL];
-        isa.run(Row {
-            pixels,
+        let (pixels, _) = row[PAD * PIXEL..][..SIDE * PIXEL].as_chunks_mut::<PIXEL>();
+        let row = Row {
+            pixels: pixels.into(),
             colours: [red, green, blue],
-        });
+        };
+        run(isa, &row);
     }
 }
 
-/// One row: a plain loop, which the compiler makes vectors of.
+/// One row.
 struct Row<'a> {
-    pixels: &'a mut [f32],
-    colours: [&'a [f32]; 3],
+    pixels: RefCell<&'a mut [[f32; PIXEL]]>,
+    colours: [&'a [f32]; CHANNELS],
 }
 
-impl WithSimd for Row<'_> {
-    type Output = ();
-
+impl WithRounding for Row<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let [red, green, blue] = self.colours;
-        let (pixels, _) = self.pixels.as_chunks_mut::<PIXEL>();
-        for (((pixel, &red), &green), &blue) in pixels.iter_mut().zip(red).zip(green).zip(blue) {
-            *pixel = [word(red, green), word(blue, 0.0)];
+    fn run<S: Simd, R: Rounding>(&self, s: S, rounding: R) {
+        let pixels = &mut **self.pixels.borrow_mut();
+        let (lines, _) = pixels.as_chunks_mut::<LINE>();
+        for (at, pixels) in lines.iter_mut().enumerate() {
+            let mut words = [[0.0; LINE / 2]; CHANNELS];
+            for (words, colour) in words.iter_mut().zip(self.colours) {
+                // A plane's next rows are fetched: the frame comes from far away.
+                prefetch::<NEAR>(colour.as_ptr().wrapping_add(at * LINE + AHEAD));
+                for lane in (0..LINE).step_by(S::F32_LANES) {
+                    let to = &mut words[lane / 2..][..S::F32_LANES / 2];
+                    rounding.narrow(s, load::<S>(colour, at * LINE + lane), to);
+                }
+            }
+            let [red, green, blue] = words.map(cast::<_, [u16; LINE]>);
+            let both: [u32; LINE] =
+                std::array::from_fn(|i| u32::from(red[i]) | u32::from(green[i]) << 16);
+            let blue = blue.map(u32::from);
+            for i in 0..LINE {
+                pixels[i] = [both[i], blue[i]].map(f32::from_bits);
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod frames;
 mod grid;
 mod hands;
 mod image;
+mod job;
 mod layout;
 mod numbers;
 mod packing;
@@ -22,6 +23,7 @@ mod pooling;
 mod program;
 mod tiling;
 mod unit;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,10 @@
 use super::convolution::Scratch;
 use super::grid::Part;
 use super::hands::Hands;
-use super::numbers::{narrow, widen};
+use super::numbers::{Rounding, WithRounding, run, widen};
 use crate::engine::cpu::buffer::{LINE, Span};
-use crate::engine::cpu::epilogue::Epilogue;
-use crate::engine::cpu::simd::{Isa, Simd, WithSimd, larger, load};
+use crate::engine::cpu::epilogue::{Epilogue, Finisher};
+use crate::engine::cpu::simd::{Isa, Simd, larger};
 use crate::network::{Window, window};
 use std::ops::Range;
 
@@ -53,14 +53,15 @@ pub(super) fn pool(
             let start = from.start([item, frame, chunk]);
             let row = |y| &input[(start + from.grid.pixel(y, 0)) * LINE..][..columns * LINE];
             let under: Vec<&[f32]> = pool.under(y, rows).map(row).collect();
-            isa.run(Row {
+            let row = Row {
                 pool,
                 channel: chunk * 2 * LINE,
                 rows: &under,
                 width: to.grid.extents[2],
                 output,
                 first: to.start([item, frame, chunk]) + to.grid.pixel(y, 0),
-            });
+            };
+            run(isa, &row);
         }
     });
 }
@@ -81,32 +82,17 @@ pub(super) struct Row<'a> {
     pub first: usize,
 }
 
-impl WithSimd for Row<'_> {
-    type Output = ();
-
+impl WithRounding for Row<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
+    fn run<S: Simd, R: Rounding>(&self, s: S, rounding: R) {
         assert!((self.first + self.width) * LINE <= self.output.len());
         let columns = self.rows.first().map_or(0, |row| row.len() / LINE);
-        for x in 0..self.width {
-            let under = self.pool.under(x, columns);
-            for word in (0..LINE).step_by(S::F32_LANES) {
-                let values = match self.pool {
-                    Pool::Max(_) => self.largest(s, under.clone(), word),
-                    Pool::Average(epilogue) => {
-                        let ninth = s.splat_f32s(1.0 / 9.0);
-                        let [low, high] = self.sum(s, under.clone(), word);
-                        let at = |lane: usize| epilogue.at::<S>(self.channel + lane + word);
-                        [
-                            at(0).activate(s, s.mul_f32s(low, ninth)),
-                            at(LINE).activate(s, s.mul_f32s(high, ninth)),
-                        ]
-                    }
-                };
-                // SAFETY: the lines exist (asserted above), and a row is one thread's.
-                unsafe {
-                    let at = (self.first + x) * LINE + word;
-                    self.output.store::<S>(at, narrow(s, values));
+        for word in (0..LINE).step_by(S::F32_LANES / 2) {
+            match self.pool {
+                Pool::Max(_) => self.largest(s, rounding, columns, word),
+                Pool::Average(epilogue) => {
+                    let follows = epilogue.at::<S>(self.channel + 2 * word);
+                    self.average(s, rounding, columns, word, follows);
                 }
             }
         }
@@ -115,26 +101,59 @@ impl WithSimd for Row<'_> {
 
 impl Row<'_> {
     #[inline(always)]
-    fn largest<S: Simd>(&self, s: S, columns: Range<usize>, word: usize) -> [S::f32s; 2] {
-        let mut largest = [s.splat_f32s(f32::NEG_INFINITY); 2];
-        for row in self.rows {
-            for x in columns.clone() {
-                let [low, high] = widen(s, load::<S>(row, x * LINE + word));
-                largest = [larger(s, largest[0], low), larger(s, largest[1], high)];
+    fn largest<S: Simd, R: Rounding>(&self, s: S, rounding: R, columns: usize, word: usize) {
+        for x in 0..self.width {
+            let mut largest = s.splat_f32s(f32::NEG_INFINITY);
+            for row in self.rows {
+                for x in self.pool.under(x, columns) {
+                    let values = widen(s, &row[x * LINE + word..][..S::F32_LANES / 2]);
+                    largest = larger(s, largest, values);
+                }
             }
+            self.put(s, rounding, [x, word], largest);
         }
-        largest
     }
 
     #[inline(always)]
-    fn sum<S: Simd>(&self, s: S, columns: Range<usize>, word: usize) -> [S::f32s; 2] {
-        let mut sum = [s.splat_f32s(0.0); 2];
+    fn average<S: Simd, R: Rounding>(
+        &self,
+        s: S,
+        rounding: R,
+        columns: usize,
+        word: usize,
+        follows: Finisher<S>,
+    ) {
+        let (zero, ninth) = (s.splat_f32s(0.0), s.splat_f32s(1.0 / 9.0));
+        let (mut left, mut middle) = (zero, self.column(s, 0, word));
+        for x in 0..self.width {
+            let right = match x + 1 < columns {
+                true => self.column(s, x + 1, word),
+                false => zero,
+            };
+            let sum = s.add_f32s(s.add_f32s(left, middle), right);
+            let value = follows.activate(s, s.mul_f32s(sum, ninth));
+            self.put(s, rounding, [x, word], value);
+            (left, middle) = (middle, right);
+        }
+    }
+
+    /// The sum of a column.
+    #[inline(always)]
+    fn column<S: Simd>(&self, s: S, x: usize, word: usize) -> S::f32s {
+        let mut sum = s.splat_f32s(0.0);
         for row in self.rows {
-            for x in columns.clone() {
-                let [low, high] = widen(s, load::<S>(row, x * LINE + word));
-                sum = [s.add_f32s(sum[0], low), s.add_f32s(sum[1], high)];
-            }
+            let values = widen(s, &row[x * LINE + word..][..S::F32_LANES / 2]);
+            sum = s.add_f32s(sum, values);
         }
         sum
+    }
+
+    #[inline(always)]
+    fn put<S: Simd, R: Rounding>(&self, s: S, rounding: R, [x, word]: [usize; 2], value: S::f32s) {
+        assert!(x < self.width && word + S::F32_LANES / 2 <= LINE);
+        let at = (self.first + x) * LINE + word;
+        // SAFETY: the lines exist (asserted by `run`), and a row is one thread's.
+        let to = unsafe { self.output.slice_mut(at, S::F32_LANES / 2) };
+        rounding.narrow(s, value, to);
     }
 }

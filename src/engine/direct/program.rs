@@ -1,9 +1,10 @@
 //! A network as a list of steps from one place in memory to another.
 
-use super::convolution::{Convolution, Job, Scratch};
+use super::convolution::{Convolution, Scratch};
 use super::grid::SLACK;
 use super::hands::Hands;
 use super::image;
+use super::job::{Job, Target};
 use super::layout::Place;
 use super::pooled::Pooled;
 use super::pooling::{Pool, pool};
@@ -13,10 +14,17 @@ use crate::engine::cpu::epilogue::Epilogue;
 use crate::engine::cpu::simd::Isa;
 use crate::network::Window;
 use std::cell::RefCell;
+use std::ops::Range;
 
-/// Activations of a program. A step that wrote what it reads would panic.
+/// Activations of a program: its memories, one behind the other.
 #[derive(Default)]
-pub(super) struct Memory(Vec<RefCell<Buffer>>);
+pub(super) struct Memory {
+    all: Buffer,
+    /// Where each begins.
+    starts: Vec<usize>,
+    /// Items that there is room for.
+    items: usize,
+}
 
 /// What a step computes.
 pub(super) enum Layer {
@@ -34,6 +42,8 @@ pub(super) enum Layer {
 pub(super) struct Step {
     /// What is computed.
     pub layer: Layer,
+    /// Its filters, among those of the program.
+    pub filters: Range<usize>,
     /// The input; the images of frames if it is nothing.
     pub from: Option<Place>,
     /// The output.
@@ -48,6 +58,8 @@ pub(super) struct Step {
 pub(super) struct Program {
     /// In the order in which they run.
     pub steps: Vec<Step>,
+    /// Packed filters, in that order.
+    pub filters: Buffer,
     /// Lines of an item in each memory. The last one has images.
     pub memories: Vec<usize>,
     /// Where the input lies; images if it is nothing.
@@ -59,23 +71,27 @@ pub(super) struct Program {
 impl Program {
     /// The input of `items` items, to be filled: images, or lines of the place where it lies.
     pub(super) fn input<'m>(&self, items: usize, memory: &'m mut Memory) -> &'m mut [f32] {
-        let needed = self.memories.len().max(memory.0.len());
-        memory.0.resize_with(needed, RefCell::default);
-        for (buffer, lines) in memory.0.iter_mut().zip(&self.memories) {
-            buffer.get_mut().room((items * lines + SLACK) * LINE);
+        if memory.items < items || memory.starts.is_empty() {
+            *memory = Memory::default();
+            let mut end = 0;
+            for lines in &self.memories {
+                memory.starts.push(end);
+                end += (items * lines + SLACK) * LINE;
+            }
+            memory.all = Buffer::in_large_pages(end);
+            memory.items = items;
         }
         let input = match self.input {
             Some(place) => place.memory,
             None => self.memories.len() - 1,
         };
-        let lines = items * self.memories[input];
-        memory.0[input].get_mut().room(lines * LINE)
+        &mut memory.all[memory.starts[input]..][..items * self.memories[input] * LINE]
     }
 
     /// An output of the last run.
-    pub(super) fn output<'m>(&self, output: usize, memory: &'m mut Memory) -> (&'m [f32], Place) {
+    pub(super) fn output<'m>(&self, output: usize, memory: &'m Memory) -> (&'m [f32], Place) {
         let place = self.outputs[output];
-        (memory.0[place.memory].get_mut(), place)
+        (&memory.all[memory.starts[place.memory]..], place)
     }
 
     /// Runs the steps on `items` items that lie in the memory's input.
@@ -87,7 +103,16 @@ impl Program {
         items: usize,
         memory: &mut Memory,
     ) {
-        let memory = &memory.0;
+        // A step that wrote what it reads would panic.
+        let mut memories = Vec::with_capacity(memory.starts.len());
+        let mut rest = &mut memory.all[..];
+        for &start in memory.starts.iter().rev() {
+            let (before, own) = rest.split_at_mut(start);
+            memories.push(RefCell::new(own));
+            rest = before;
+        }
+        memories.reverse();
+        let memory = memories;
         for (index, step) in self.steps.iter().enumerate() {
             let source = step
                 .from
@@ -96,37 +121,33 @@ impl Program {
             let residual = step.residual.map(|place| memory[place.memory].borrow());
             let mut output = memory[step.to.memory].borrow_mut();
             let mut raw = step.raw.map(|place| memory[place.memory].borrow_mut());
+            let span = Span::new(&mut output);
             let job = Job {
+                filters: &self.filters[step.filters.clone()],
                 input: &input,
                 item: self.memories[source] * LINE,
-                output: (Span::new(&mut output), step.to.part),
+                output: Target::new(span, step.to.part),
                 raw: step
                     .raw
                     .zip(raw.as_mut())
-                    .map(|(place, buffer)| (Span::new(buffer), place.part)),
+                    .map(|(place, buffer)| Target::new(Span::new(buffer), place.part)),
                 residual: step
                     .residual
                     .zip(residual.as_ref())
-                    .map(|(place, buffer)| (Span::shared(buffer), place.part)),
-                next: self.steps.get(index + 1).map_or(&[], Step::first_filters),
+                    .map(|(place, buffer)| Target::new(Span::shared(buffer), place.part)),
+                next: self.first_filters(index + 1),
             };
+            let output = (span, step.to.part);
             match (&step.layer, step.from) {
                 (Layer::Convolution(layer), _) => layer.run(unit, isa, hands, items, &job),
-                (Layer::Pooled(layer), _) => layer.run(unit, isa, hands, items, &job),
+                (Layer::Pooled(layer), _) => layer.run(unit, isa, hands, items, &job, output),
                 (Layer::Average(epilogue), Some(from)) => {
                     let average = Pool::Average(epilogue);
-                    pool(
-                        isa,
-                        hands,
-                        items,
-                        average,
-                        (job.input, from.part),
-                        job.output,
-                    );
+                    pool(isa, hands, items, average, (job.input, from.part), output);
                 }
                 (Layer::Max(window), Some(from)) => {
                     let max = Pool::Max(*window);
-                    pool(isa, hands, items, max, (job.input, from.part), job.output);
+                    pool(isa, hands, items, max, (job.input, from.part), output);
                 }
                 (_, None) => unreachable!("a pool of images is not compiled"),
             }
@@ -134,14 +155,20 @@ impl Program {
     }
 }
 
-impl Step {
-    /// Filters that are read first.
-    fn first_filters(&self) -> &[f32] {
-        match &self.layer {
-            Layer::Convolution(layer) => layer.first_panel(),
-            Layer::Pooled(layer) => layer.first_panel(),
-            Layer::Average(_) | Layer::Max(_) => &[],
-        }
+impl Program {
+    /// Filters that a step reads first, if there is such a step.
+    fn first_filters(&self, step: usize) -> &[f32] {
+        let Some(step) = self.steps.get(step) else {
+            return &[];
+        };
+        let convolution = match &step.layer {
+            Layer::Convolution(convolution) => convolution,
+            Layer::Pooled(pooled) => pooled.convolution(),
+            Layer::Average(_) | Layer::Max(_) => return &[],
+        };
+        convolution
+            .tiling
+            .panel(&self.filters[step.filters.clone()], 0)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::grid::{Grid, Part};
 use super::image;
+use super::packing::REGISTER;
 use super::unit::{GROUP, Step};
 use crate::engine::cpu::amx::ROWS;
 use crate::engine::cpu::buffer::LINE;
 use crate::network::Window;
+use std::ops::Range;
 
 /// Pixels that are computed together, evenly spaced in memory.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +16,6 @@ pub(super) struct Tile {
     pub from: usize,
     /// Its frame, of the output.
     pub frame: usize,
-    /// Its row, of the output.
-    pub row: usize,
     /// Its line, in a chunk of the output that is not apart.
     pub line: usize,
     /// Its line in a chunk of the output, apart or not.
@@ -48,6 +48,10 @@ pub(super) struct Tiling {
     pub steps: Vec<Step>,
     /// Lines of pixels that are fetched ahead in each step; 0 for none.
     pub ahead: usize,
+    /// Steps that read the same lines, or nearly.
+    taps: usize,
+    /// How many tiles are multiplied at a time, at most: those of a frame, where these are few.
+    pub group: usize,
 }
 
 impl Tiling {
@@ -95,12 +99,15 @@ impl Tiling {
         let is_alike = spacing == 1 && pitch == to.pitch() && !to.apart;
         let through = (is_alike && how == Cut::Shortest).then_some(pitch);
         let (rows, tiles) = cut(to, through, &first);
+        let group = tiles.iter().take_while(|tile| tile.frame == 0).count();
         let mut tiling = Self {
+            group: group.clamp(1, GROUP),
             rows,
             stride: spacing * LINE,
             tiles,
             steps: steps(&offsets),
             ahead: 0,
+            taps: 1,
         };
         if kernel > 1 {
             let planes = if grid.apart { 3 * plane } else { 0 };
@@ -115,11 +122,37 @@ impl Tiling {
         let first = |_: usize, y: usize, x: usize| 2 * y * image::PITCH + 2 * x * image::PIXEL;
         let (rows, tiles) = cut(to, None, &first);
         Self {
+            group: GROUP,
             rows,
             stride: 2 * image::PIXEL,
             tiles,
             steps: steps(&offsets),
             ahead: 0,
+            taps: 1,
+        }
+    }
+
+    /// Of all filters of a convolution, those of some panels.
+    pub(super) fn panels<'a>(&self, filters: &'a [f32], panels: Range<usize>) -> &'a [f32] {
+        let len = 2 * self.steps.len() * REGISTER;
+        &filters[panels.start * len..panels.end * len]
+    }
+
+    /// Those of one panel.
+    pub(super) fn panel<'a>(&self, filters: &'a [f32], panel: usize) -> &'a [f32] {
+        self.panels(filters, panel..panel + 1)
+    }
+
+    /// The item of a tile, counted from the first item's on, and what it is there.
+    #[inline(always)]
+    pub(super) fn tile(&self, index: usize) -> (usize, &Tile) {
+        // Mostly there is one item: it spares divisions.
+        match self.tiles.get(index) {
+            Some(tile) => (0, tile),
+            None => (
+                index / self.tiles.len(),
+                &self.tiles[index % self.tiles.len()],
+            ),
         }
     }
 
@@ -129,26 +162,47 @@ impl Tiling {
         furthest.unwrap_or(0) + (self.rows - 1) * self.stride + LINE
     }
 
-    /// Has each step fetch some lines of what a group of tiles reads `block` steps later, a filter reaching so many lines
-    /// beyond a pixel.
-    fn fetch_ahead(&mut self, block: usize, filter: usize) {
-        let (Some(first), Some(last)) = (self.tiles.first(), self.tiles.get(GROUP - 1)) else {
+    /// Has each step fetch some lines of what a group of tiles reads `taps` steps later, a filter reaching so many lines beyond a
+    /// pixel.
+    fn fetch_ahead(&mut self, taps: usize, filter: usize) {
+        let (Some(first), Some(last)) = (self.tiles.first(), self.tiles.get(self.group - 1)) else {
             return;
         };
         if first.frame != last.frame {
             return;
         }
         let group = (last.from - first.from + (self.rows - 1) * self.stride) / LINE;
-        self.ahead = (group + filter + 1).div_ceil(block);
+        self.taps = taps;
+        self.ahead = (group + filter + 1).div_ceil(taps);
         let count = self.steps.len();
         for step in 0..count {
-            let next = (step / block + 1) * block % count;
-            let offsets = self.steps[next..next + block]
-                .iter()
-                .map(|step| step.offset);
-            let lowest = offsets.min().unwrap_or(0);
-            self.steps[step].ahead = lowest + step % block * self.ahead * LINE;
+            let next = (step / taps + 1) * taps % count;
+            self.steps[step].ahead = self.fetched(step, next);
         }
+    }
+
+    /// The same for groups that take turns, each for so many steps: the last taps of a turn fetch what the next group reads first.
+    pub(super) fn take_turns(&mut self, turn: usize) {
+        let (Some(first), Some(next)) = (self.tiles.first(), self.tiles.get(self.group)) else {
+            return;
+        };
+        let (apart, count) = (next.from - first.from, self.steps.len());
+        if self.ahead == 0 {
+            return;
+        }
+        for step in 0..count {
+            let next = (step / self.taps + 1) * self.taps;
+            if next.is_multiple_of(turn) || next == count {
+                self.steps[step].ahead = apart + self.fetched(step, step / turn * turn);
+            }
+        }
+    }
+
+    /// What a step fetches of what is read from step `next` on.
+    fn fetched(&self, step: usize, next: usize) -> usize {
+        let offsets = self.steps[next..next + self.taps].iter();
+        let lowest = offsets.map(|step| step.offset).min().unwrap_or(0);
+        lowest + step % self.taps * self.ahead * LINE
     }
 }
 
@@ -183,7 +237,6 @@ fn cut(
             tiles.push(Tile {
                 from: first(frame, y, x) + ahead * LINE,
                 frame,
-                row: y,
                 line: whole.pixel(y, x) + ahead,
                 to: to.pixel(y, x) + ahead,
                 count,

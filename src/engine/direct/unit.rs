@@ -9,10 +9,15 @@ use std::ops::Range;
 pub(super) const GROUP: usize = 6;
 /// Registers of filters that are multiplied at a time, at most.
 pub(super) const WIDE: usize = 4;
+/// Lines that a tall product of so many tiles fetches of what is read later, in each step.
+pub(super) fn fetched(tiles: usize) -> usize {
+    if tiles <= 4 { 4 } else { 6 }
+}
+
 /// Outputs of a panel: two registers of filters, and a line of a pixel.
 pub(super) const PANEL: usize = 2 * LINE;
-/// Sums of a tile and a panel.
-pub(super) const SUMS: usize = ROWS * PANEL;
+/// Sums of a register.
+pub(super) const SUMS: usize = ROWS * LINE;
 
 /// Where the inputs of a step are.
 #[derive(Debug, Clone, Copy)]
@@ -25,45 +30,12 @@ pub(super) struct Step {
 }
 
 /// What is multiplied at a time.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Block {
-    /// So many tiles of pixels, each by its first word, by one register of filters: of each the fewest bytes are loaded per
-    /// product.
-    Tall([usize; GROUP], usize),
-    /// One tile of pixels by so many registers of filters: it is loaded once.
-    Wide(usize, usize),
-}
-
-impl Block {
-    /// A block of these tiles.
-    ///
-    /// # Panics
-    /// When there are none, or more than a group.
-    pub(super) fn tall(tiles: impl Iterator<Item = usize>) -> Self {
-        let (mut first, mut count) = ([0; GROUP], 0);
-        for tile in tiles {
-            first[count] = tile;
-            count += 1;
-        }
-        assert!(count > 0);
-        Self::Tall(first, count)
-    }
-
-    /// Tiles of pixels, by their first words, and registers of filters.
-    pub(super) fn sides(&self) -> (&[usize], usize) {
-        match self {
-            Self::Tall(tiles, count) => (&tiles[..*count], 1),
-            Self::Wide(tile, registers) => (std::slice::from_ref(tile), *registers),
-        }
-    }
-
-    /// Sums as they are stored: from the first one of the block on.
-    pub(super) fn sums(&self) -> usize {
-        match *self {
-            Self::Tall(_, tiles) => (tiles - 1) * SUMS + SUMS - LINE,
-            Self::Wide(_, registers) => registers.div_ceil(2) * SUMS,
-        }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Some tiles of pixels by one register of filters: of each the fewest bytes are loaded per product.
+    Tall,
+    /// One tile of pixels by some registers of filters: it is loaded once.
+    Wide,
 }
 
 /// What the blocks of a convolution have in common.
@@ -91,25 +63,101 @@ pub(super) struct Operands<'a> {
     pub ahead: usize,
     /// Filters, a register per step; those of a second register, and so on, follow.
     pub filters: &'a [f32],
-    /// What is read soon after, to be fetched into the second-level cache.
+    /// What is read later, to be fetched into the second-level cache: some lines in each step, from step `origin` on.
     #[cfg_attr(
         not(all(target_arch = "x86_64", not(miri))),
         allow(dead_code, reason = "there is no unit to fetch for")
     )]
     pub next: &'a [f32],
+    /// The step that fetches the first of these lines.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", not(miri))),
+        allow(dead_code, reason = "there is no unit to fetch for")
+    )]
+    pub origin: usize,
 }
 
-impl Operands<'_> {
-    /// Asserts that a block finds all of its operands.
+/// Tiles and registers of filters, all of which are there.
+///
+/// It is made where it is used and not moved: what was written in parts can be read as a whole only when all that comes before has
+/// been done, and the unit would wait.
+pub(super) struct Product<'a> {
+    form: Form,
+    /// Registers of sums.
+    registers: usize,
+    /// The first word of each tile.
+    tiles: [*const f32; GROUP],
+    operands: &'a Operands<'a>,
+}
+
+impl<'a> Product<'a> {
+    /// So many registers of sums. `tile` is the first word that a tile reads; a wide product has one tile.
     ///
     /// # Panics
-    /// When it does not.
-    pub(super) fn check(&self, block: &Block) {
-        let (tiles, registers) = block.sides();
-        assert!(registers <= WIDE && registers * self.steps.len() * REGISTER <= self.filters.len());
-        let is_inside = |tile: &usize| tile + self.reach <= self.input.len();
-        assert!(tiles.iter().all(is_inside));
+    /// When there are none or too many of them, and when not all operands are there.
+    #[inline(always)]
+    pub(super) fn new(
+        form: Form,
+        registers: usize,
+        operands: &'a Operands<'a>,
+        tile: impl Fn(usize) -> usize,
+    ) -> Self {
+        let (tiles, filters) = match form {
+            Form::Tall => (registers, 1),
+            Form::Wide => (1, registers),
+        };
+        assert!((1..=GROUP).contains(&tiles) && (1..=WIDE).contains(&filters));
+        assert!(
+            !operands.steps.is_empty()
+                && filters * operands.steps.len() * REGISTER <= operands.filters.len()
+        );
+        let input = operands.input.as_ptr();
+        let mut product = Self {
+            form,
+            registers,
+            tiles: [input; GROUP],
+            operands,
+        };
+        let seen = match form {
+            Form::Tall => tiles,
+            Form::Wide => 2,
+        };
+        for (index, to) in product.tiles.iter_mut().take(seen).enumerate() {
+            let tile = tile(index);
+            assert!(tile + operands.reach <= operands.input.len());
+            *to = input.wrapping_add(tile);
+        }
+        product
     }
+
+    /// What is multiplied.
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Registers of sums.
+    pub(super) fn registers(&self) -> usize {
+        self.registers
+    }
+
+    /// Where the tiles begin in the input: as many as the product has, and then any. The second of a wide product is the next one.
+    pub(super) fn tiles(&self) -> &[*const f32; GROUP] {
+        &self.tiles
+    }
+
+    /// What it has in common with others.
+    pub(super) fn operands(&self) -> &'a Operands<'a> {
+        self.operands
+    }
+}
+
+/// Where sums lie while others are in the registers, in floats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// Where those are put down that are in the registers.
+    pub put: usize,
+    /// Where those lie that are taken up, if there are any.
+    pub take: Option<usize>,
 }
 
 /// A unit for matrices.
@@ -126,16 +174,29 @@ pub(super) trait Registers {
     /// Sets all sums to zero.
     fn clear(&mut self);
 
+    /// Goes on with sums that were put down, `[register][row][output]`.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    fn load(&mut self, registers: usize, sums: &[f32]);
+
+    /// Puts down the sums of a product of the same form and size, and begins another one with some step: from zero on, or from sums
+    /// that were put down. While one register is written, the others are still or already added to.
+    ///
+    /// # Panics
+    /// When there is no such step, no room for the sums, or when they are not there.
+    fn turn(&mut self, product: &Product<'_>, step: usize, sums: &mut [f32], turn: Turn);
+
     /// Adds the products of some steps.
     ///
     /// # Panics
-    /// When the block does not find all of its operands.
-    fn add(&mut self, block: &Block, operands: &Operands<'_>, steps: Range<usize>);
+    /// When there are not so many steps.
+    fn add(&mut self, product: &Product<'_>, steps: Range<usize>);
 
-    /// Writes the sums. Those of a tile and a panel lie as `[row][output]`; a tall block has one of them for each tile, and
-    /// writes 16 outputs, a wide one for each panel.
+    /// Writes the sums of so many registers, `[register][row][output]`. A tall product has a register for each tile, a wide one for
+    /// each 16 outputs.
     ///
     /// # Panics
     /// When there is no room.
-    fn store(&mut self, block: &Block, sums: &mut [f32]);
+    fn store(&mut self, registers: usize, sums: &mut [f32]);
 }

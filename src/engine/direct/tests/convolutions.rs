@@ -1,10 +1,11 @@
 //! Each kind of convolution, with all that may follow it.
 
-use super::super::convolution::{Convolution, Job};
+use super::super::convolution::Convolution;
 use super::super::grid::{CHANNELS, Grid, Part, SLACK};
 use super::super::image;
+use super::super::job::{Job, Target};
 use super::super::numbers::nearest;
-use super::super::packing::pack;
+use super::super::packing::{pack, packed_len};
 use super::super::tiling::Tiling;
 use super::problem::{Problem, taken};
 use super::{emulation, with_hands};
@@ -61,6 +62,16 @@ fn problems() -> Vec<Problem> {
             ..Problem::new(2, HALF, frames[frames.len() - 1])
         },
     ]);
+    // From far, in several groups and rounds, and deep.
+    problems.extend(volumes.iter().map(|&extents| Problem {
+        is_far: true,
+        has_residual: true,
+        ..Problem::new(3, SAME, extents)
+    }));
+    problems.extend(frames.iter().map(|&extents| Problem {
+        chunks: if cfg!(miri) { [11, 1] } else { [13, 3] },
+        ..Problem::new(2, ONE, extents)
+    }));
     problems.extend(frames.iter().map(|&extents| Problem {
         is_pooled: true,
         ..Problem::new(2, SAME, extents)
@@ -144,22 +155,20 @@ fn the_stem_agrees_with_a_direct_one() {
         chunks: OUTPUTS / CHANNELS,
     };
     let isa = Isa::detect();
-    let filters = pack(
-        isa,
-        Crew::Alone,
-        CHANNELS,
-        image::TAPS,
-        &[&image::regrouped(&weights)],
-    );
+    let mut filters = vec![0.0; packed_len(OUTPUTS, CHANNELS, image::TAPS)];
+    let regrouped = image::regrouped(&weights);
+    let sizes = [CHANNELS, image::TAPS];
+    pack(isa, Crew::Alone, sizes, &[&regrouped], &mut filters);
     let epilogue = Epilogue::bias(&[0.5; OUTPUTS]);
-    let stem = Convolution::new(Tiling::stem(to.grid), filters, epilogue, true);
+    let stem = Convolution::new(Tiling::stem(to.grid), epilogue, true);
     let mut input = Buffer::zeroed(image::WORDS);
     image::interleave(isa, &frame, &mut input);
     let mut output = Buffer::zeroed((to.grid.item() + SLACK) * LINE);
     let job = Job {
+        filters: &filters,
         input: &input,
         item: image::WORDS,
-        output: (Span::new(&mut output), to),
+        output: Target::new(Span::new(&mut output), to),
         raw: None,
         residual: None,
         next: &[],

@@ -9,9 +9,8 @@
     reason = "iterators are slow in builds that inline little"
 )]
 
-use super::super::numbers::widen;
 use super::super::packing::REGISTER;
-use super::super::unit::{Block, GROUP, Operands, Registers, SUMS, Unit};
+use super::super::unit::{Form, GROUP, Product, Registers, SUMS, Turn, Unit};
 use crate::engine::cpu::amx::ROWS;
 use crate::engine::cpu::buffer::LINE;
 use crate::engine::cpu::simd::{Isa, Simd, WithSimd, load, store};
@@ -46,10 +45,32 @@ impl Registers for Sums {
         self.sums = [[0.0; ROWS * LINE]; GROUP];
     }
 
-    fn add(&mut self, block: &Block, operands: &Operands<'_>, steps: Range<usize>) {
-        operands.check(block);
+    fn load(&mut self, registers: usize, sums: &[f32]) {
+        for (register, sums) in sums.chunks(SUMS).take(registers).enumerate() {
+            let len = self.rows * LINE;
+            self.sums[register][..len].copy_from_slice(&sums[..len]);
+        }
+    }
+
+    fn turn(&mut self, product: &Product<'_>, step: usize, sums: &mut [f32], turn: Turn) {
+        self.store(product.registers(), &mut sums[turn.put..]);
+        match turn.take {
+            Some(take) => self.load(product.registers(), &sums[take..]),
+            None => self.clear(),
+        }
+        self.add(product, step..step + 1);
+    }
+
+    fn add(&mut self, product: &Product<'_>, steps: Range<usize>) {
+        let operands = product.operands();
         assert_eq!(operands.rows, self.rows);
-        let (tiles, registers) = block.sides();
+        let (tiles, registers) = match product.form() {
+            Form::Tall => (product.registers(), 1),
+            Form::Wide => (1, product.registers()),
+        };
+        let begin = operands.input.as_ptr().addr();
+        let first = |tile: &*const f32| (tile.addr() - begin) / size_of::<f32>();
+        let tiles: Vec<usize> = product.tiles()[..tiles].iter().map(first).collect();
         let all = operands.steps.len();
         for (k, step) in operands.steps[steps.clone()].iter().enumerate() {
             for register in 0..registers {
@@ -70,21 +91,10 @@ impl Registers for Sums {
         }
     }
 
-    fn store(&mut self, block: &Block, sums: &mut [f32]) {
-        let panel = 2 * LINE;
-        let (tiles, registers) = block.sides();
-        for index in 0..tiles.len().max(registers) {
-            let at = match block {
-                Block::Tall(..) => index * SUMS,
-                Block::Wide(..) => index / 2 * SUMS + index % 2 * LINE,
-            };
-            for (row, from) in self.sums[index]
-                .chunks_exact(LINE)
-                .take(self.rows)
-                .enumerate()
-            {
-                sums[at + row * panel..][..LINE].copy_from_slice(from);
-            }
+    fn store(&mut self, registers: usize, sums: &mut [f32]) {
+        for (register, sums) in sums.chunks_mut(SUMS).take(registers).enumerate() {
+            let len = self.rows * LINE;
+            sums[..len].copy_from_slice(&self.sums[register][..len]);
         }
     }
 }
@@ -135,9 +145,11 @@ fn numbers<S: Simd, const N: usize>(s: S, words: &[f32]) -> [[f32; N]; 2] {
     let exponent = s.splat_u32s(0x7f80_0000);
     let zero = s.splat_u32s(0);
     for at in (0..N).step_by(S::F32_LANES) {
-        let halves = widen(s, load::<S>(words, at));
+        let words: S::u32s = cast(load::<S>(words, at));
+        let upper = s.and_u32s(words, s.splat_u32s(0xffff_0000));
+        let halves = [s.wrapping_dyn_shl_u32s(words, s.splat_u32s(16)), upper];
         for half in 0..2 {
-            let bits: S::u32s = cast(halves[half]);
+            let bits = halves[half];
             let is_small = s.equal_u32s(s.and_u32s(bits, exponent), zero);
             let number = cast(s.select_u32s(is_small, zero, bits));
             store::<S>(&mut numbers[half], at, number);

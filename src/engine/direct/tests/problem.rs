@@ -1,9 +1,10 @@
 //! A convolution in both ways: on the unit, and directly in float64.
 
-use super::super::convolution::{Convolution, Job};
+use super::super::convolution::Convolution;
 use super::super::grid::{CHANNELS, Grid, Part, SLACK};
+use super::super::job::{Job, Target};
 use super::super::numbers::{nearest, numbers, word};
-use super::super::packing::pack;
+use super::super::packing::{pack, packed_len};
 use super::super::pooled::Pooled;
 use super::super::tiling::{Cut, Tiling};
 use super::super::unit::{PANEL, Unit};
@@ -31,6 +32,8 @@ pub(super) struct Problem {
     pub has_residual: bool,
     /// Whether input and output lie apart.
     pub apart: [bool; 2],
+    /// Whether filters are taken as from far, some steps at a time.
+    pub is_far: bool,
 }
 
 impl Problem {
@@ -44,6 +47,7 @@ impl Problem {
             is_pooled: false,
             has_residual: false,
             apart: [false; 2],
+            is_far: false,
         }
     }
 
@@ -107,8 +111,13 @@ impl Problem {
     fn epilogue(&self) -> Epilogue {
         let outputs = self.chunks[1] * PANEL;
         let [bias, scale, shift] = [3, 4, 5].map(|seed| Random(seed).take(outputs));
-        // What is pooled has no negative number in the network, and here has.
-        let floor = (0..outputs).map(|i| [0.0, f32::NEG_INFINITY][i % 2]);
+        // What is pooled has no negative number.
+        let other = if self.is_pooled {
+            0.0
+        } else {
+            f32::NEG_INFINITY
+        };
+        let floor = (0..outputs).map(|i| [0.0, other][i % 2]);
         Epilogue {
             bias,
             scale,
@@ -161,26 +170,42 @@ impl Problem {
         let made = if self.is_pooled { convolved } else { to.grid };
         let tiling = Tiling::new(self.axes, self.window, from, made, how);
         let inputs = chunks * CHANNELS;
-        let filters = pack(isa, Crew::Alone, inputs, self.taps(), &[&self.weights()]);
+        let sizes = [inputs, self.taps()];
+        let mut filters = vec![0.0; packed_len(panels * PANEL, inputs, self.taps())];
+        pack(isa, Crew::Alone, sizes, &[&self.weights()], &mut filters);
         let is_wide = self.window.kernel == 1;
-        let convolution = Convolution::new(tiling, filters, self.epilogue(), is_wide);
+        let mut convolution = Convolution::new(tiling, self.epilogue(), is_wide);
+        if self.is_far {
+            convolution.make_far();
+        }
         let source = laid(from, self.items, input);
         let residual = laid(beside, self.items, &self.residual());
         let mut raw = Buffer::zeroed((self.items * beside.grid.item() + SLACK) * LINE);
         let mut output = Buffer::zeroed((self.items * to.grid.item() + SLACK) * LINE);
         {
+            let span = Span::new(&mut output);
             let job = Job {
+                filters: &filters,
                 input: &source,
                 item: from.grid.item() * LINE,
-                output: (Span::new(&mut output), to),
-                raw: self.has_residual.then_some((Span::new(&mut raw), beside)),
+                output: Target::new(span, to),
+                raw: self
+                    .has_residual
+                    .then_some(Target::new(Span::new(&mut raw), beside)),
                 residual: self
                     .has_residual
-                    .then_some((Span::shared(&residual), beside)),
+                    .then_some(Target::new(Span::shared(&residual), beside)),
                 next: &[],
             };
             with_hands(threads, |hands| match self.is_pooled {
-                true => Pooled::new(convolution, convolved).run(unit, isa, hands, self.items, &job),
+                true => Pooled::new(convolution, convolved).unwrap().run(
+                    unit,
+                    isa,
+                    hands,
+                    self.items,
+                    &job,
+                    (span, to),
+                ),
                 false => convolution.run(unit, isa, hands, self.items, &job),
             });
         }
@@ -298,9 +323,9 @@ pub(super) fn laid(part: Part, items: usize, values: &[f32]) -> Buffer {
     let mut values = values.chunks_exact(CHANNELS);
     for place in places(part, items) {
         for chunk in 0..part.chunks {
-            let (lower, upper) = values.next().unwrap().split_at(LINE);
+            let (pairs, _) = values.next().unwrap().as_chunks();
             let line = &mut lines[words(part, place, chunk)];
-            for ((to, &lower), &upper) in line.iter_mut().zip(lower).zip(upper) {
+            for (to, &[lower, upper]) in line.iter_mut().zip(pairs) {
                 *to = word(lower, upper);
             }
         }
@@ -318,9 +343,7 @@ pub(super) fn taken(part: Part, items: usize, lines: &[f32]) -> Vec<f32> {
     for place in places(part, items) {
         for chunk in 0..part.chunks {
             let words = words(part, place, chunk);
-            for half in 0..2 {
-                values.extend(lines[words.clone()].iter().map(|&word| numbers(word)[half]));
-            }
+            values.extend(lines[words.clone()].iter().flat_map(|&word| numbers(word)));
             rest[words].fill(0.0);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::numbers::{numbers, word};
 use super::super::packing::REGISTER;
-use super::super::unit::{Block, Operands, Registers, SUMS, Step, Unit};
+use super::super::unit::{Form, GROUP, Operands, Product, Registers, SUMS, Step, Turn, Unit, WIDE};
 use super::Emulation;
 use crate::engine::cpu::amx::Amx;
 use crate::engine::cpu::buffer::{Buffer, LINE};
@@ -24,28 +24,68 @@ fn words(seed: u64, count: usize) -> Buffer {
     buffer
 }
 
-/// Every form of a block, at tiles with this stride.
-fn blocks(stride: usize) -> Vec<Block> {
-    let tiles = |count: usize| (0..count).map(move |tile| tile * ROWS * stride);
-    let tall = (1..=6).map(|count| Block::tall(tiles(count)));
-    tall.chain((1..=4).map(|registers| Block::Wide(LINE, registers)))
-        .collect()
+/// Every form and size of a product.
+fn forms_and_sizes() -> impl Iterator<Item = (Form, usize)> {
+    let tall = (1..=GROUP).map(|tiles| (Form::Tall, tiles));
+    tall.chain((1..=WIDE).map(|registers| (Form::Wide, registers)))
 }
 
-/// All sums of a block, its steps in two calls.
-fn sums<U: Unit>(unit: U, block: &Block, operands: &Operands<'_>) -> Vec<u32> {
-    let mut sums = vec![0.0; 6 * SUMS];
+/// The first word of a tile; the only one of a wide product lies further on.
+fn first(form: Form, stride: usize, tile: usize) -> usize {
+    match form {
+        Form::Tall => tile * ROWS * stride,
+        Form::Wide => LINE,
+    }
+}
+
+/// A product of this form and size.
+fn product<'a>(form: Form, size: usize, operands: &'a Operands<'a>) -> Product<'a> {
+    Product::new(form, size, operands, |tile| {
+        first(form, operands.stride, tile)
+    })
+}
+
+/// All sums of a product, its steps in two calls.
+fn sums<U: Unit>(unit: U, form: Form, size: usize, operands: &Operands<'_>) -> Vec<u32> {
+    let mut sums = vec![0.0; GROUP * SUMS];
     let mut registers = unit.configure(operands.rows);
+    let product = product(form, size, operands);
     registers.clear();
-    registers.add(block, operands, 0..STEPS / 2);
-    registers.add(block, operands, STEPS / 2..STEPS / 2);
-    registers.add(block, operands, STEPS / 2..STEPS);
-    registers.store(block, &mut sums);
+    registers.add(&product, 0..STEPS / 2);
+    registers.add(&product, STEPS / 2..STEPS / 2);
+    registers.add(&product, STEPS / 2..STEPS);
+    registers.store(size, &mut sums);
+    // Twice more in turns: sums are put down and taken up again.
+    let len = size * SUMS;
+    let mut both = vec![0.0; 2 * len];
+    registers.clear();
+    let turns = [
+        (0..STEPS / 2, None),
+        (0..STEPS / 2, Some((0, None))),
+        (STEPS / 2..STEPS, Some((len, Some(0)))),
+        (STEPS / 2..STEPS, Some((0, Some(len)))),
+    ];
+    for (steps, turn) in turns {
+        let mut begin = steps.start;
+        if let Some((put, take)) = turn {
+            registers.turn(&product, begin, &mut both, Turn { put, take });
+            begin += 1;
+        }
+        registers.add(&product, begin..steps.end);
+    }
+    registers.store(size, &mut both[len..]);
+    for part in both.chunks(len) {
+        assert!(*part == sums[..len], "{form:?} {size}");
+    }
+    registers.load(size, &both);
+    both.fill(0.0);
+    registers.store(size, &mut both);
+    assert!(both[..len] == sums[..len], "{form:?} {size}");
     sums.iter().map(|sum| sum.to_bits()).collect()
 }
 
-/// Calls `check` with every form of a block and its operands: close and far pixels, with and without fetching ahead.
-fn each(mut check: impl FnMut(&Block, &Operands<'_>)) {
+/// Calls `check` with every form and size of a product and its operands: close and far pixels, with and without fetching ahead.
+fn each(mut check: impl FnMut(Form, usize, &Operands<'_>)) {
     for (stride, rows, ahead) in [(LINE, ROWS, 0), (2 * LINE, ROWS, 40), (4, 16, 9)] {
         let steps: Vec<Step> = (0..STEPS)
             .map(|step| Step {
@@ -56,7 +96,7 @@ fn each(mut check: impl FnMut(&Block, &Operands<'_>)) {
         let reach = (STEPS - 1) * 5 * LINE + (rows - 1) * stride + LINE;
         let input = words(1, 5 * ROWS * stride + reach + LINE);
         let filters = words(2, 4 * STEPS * REGISTER);
-        for block in blocks(stride) {
+        for (form, size) in forms_and_sizes() {
             let operands = Operands {
                 input: &input,
                 rows,
@@ -66,8 +106,9 @@ fn each(mut check: impl FnMut(&Block, &Operands<'_>)) {
                 ahead,
                 filters: &filters,
                 next: &filters,
+                origin: 0,
             };
-            check(&block, &operands);
+            check(form, size, &operands);
         }
     }
 }
@@ -77,24 +118,26 @@ fn the_emulation_is_near_float64_in_every_form() {
     let mut of_forms: Vec<Vec<Vec<u32>>> = Vec::new();
     for isa in forms() {
         let mut all = Vec::new();
-        each(|block, operands| {
-            let found = sums(Emulation(isa), block, operands);
-            let (tiles, registers) = block.sides();
+        each(|form, size, operands| {
+            let found = sums(Emulation(isa), form, size, operands);
+            let (tiles, registers) = match form {
+                Form::Tall => (size, 1),
+                Form::Wide => (1, size),
+            };
             let (mut error, mut length) = (0.0, 0.0);
-            for (tile, register) in
-                (0..tiles.len()).flat_map(|t| (0..registers).map(move |r| (t, r)))
-            {
-                let at = tile * SUMS + register / 2 * SUMS + register % 2 * LINE;
+            for (tile, register) in (0..tiles).flat_map(|t| (0..registers).map(move |r| (t, r))) {
+                let at = (tile + register) * SUMS;
                 for (row, column) in (0..operands.rows).flat_map(|r| (0..LINE).map(move |c| (r, c)))
                 {
-                    let sum = f32::from_bits(found[at + row * 2 * LINE + column]);
-                    let expected = product(operands, tiles[tile], register, row, column);
+                    let sum = f32::from_bits(found[at + row * LINE + column]);
+                    let tile = first(form, operands.stride, tile);
+                    let expected = exact(operands, tile, register, row, column);
                     error += (f64::from(sum) - expected).powi(2);
                     length += expected.powi(2);
                 }
             }
             let error = (error / length).sqrt();
-            assert!(error < 1e-6, "{block:?}, {}: {error:.1e}", name(isa));
+            assert!(error < 1e-6, "{form:?} {size}, {}: {error:.1e}", name(isa));
             all.push(found);
         });
         of_forms.push(all);
@@ -103,13 +146,7 @@ fn the_emulation_is_near_float64_in_every_form() {
 }
 
 /// A sum in float64.
-fn product(
-    operands: &Operands<'_>,
-    tile: usize,
-    register: usize,
-    row: usize,
-    column: usize,
-) -> f64 {
+fn exact(operands: &Operands<'_>, tile: usize, register: usize, row: usize, column: usize) -> f64 {
     let mut sum = 0.0;
     for (k, step) in operands.steps.iter().enumerate() {
         for pair in 0..LINE {
@@ -129,16 +166,16 @@ fn the_emulation_has_the_units_bits() {
         println!("skipped: this CPU or system has no AMX, which is emulated only");
         return;
     };
-    each(|block, operands| {
-        let found = sums(amx, block, operands);
-        let expected = sums(Emulation(Isa::detect()), block, operands);
-        assert!(found == expected, "{block:?}");
+    each(|form, size, operands| {
+        let found = sums(amx, form, size, operands);
+        let expected = sums(Emulation(Isa::detect()), form, size, operands);
+        assert!(found == expected, "{form:?} {size}");
     });
 }
 
 #[test]
-fn a_block_without_all_of_its_operands_is_refused() {
-    each(|block, operands| {
+fn a_product_without_all_of_its_operands_is_refused() {
+    each(|form, size, operands| {
         let short = [
             Operands {
                 input: &operands.input[..operands.reach - 1],
@@ -150,8 +187,10 @@ fn a_block_without_all_of_its_operands_is_refused() {
             },
         ];
         for operands in short {
-            let check = std::panic::AssertUnwindSafe(|| operands.check(block));
-            assert!(std::panic::catch_unwind(check).is_err(), "{block:?}");
+            let check = std::panic::AssertUnwindSafe(|| {
+                product(form, size, &operands);
+            });
+            assert!(std::panic::catch_unwind(check).is_err(), "{form:?} {size}");
         }
     });
 }
