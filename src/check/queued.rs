@@ -6,7 +6,8 @@ use super::inputs::{distance, normalised, pixels};
 use super::networks::limit;
 use super::{Options, Result};
 use crate::engine::{
-    self, Engine, EngineChoice, EngineOptions, GraphUse, Precision, Winograd, build, precisions,
+    self, Device, Engine, EngineChoice, EngineOptions, GraphUse, Precision, Winograd, build,
+    precisions,
 };
 use crate::recipe::{Architecture, Preprocess};
 use crate::weights::Weights;
@@ -26,7 +27,7 @@ pub(super) fn check(options: &Options, found: &mut dyn FnMut(Finding)) -> Result
             .map(|clip| expected.logits_of(clip))
             .collect();
         drop(cpu);
-        for precision in precisions(options.device) {
+        for precision in queued(options.device) {
             let what = format!(
                 "{architecture}, N {SEGMENTS}, {precision}, batches of {} in a queue",
                 clips.len()
@@ -47,6 +48,14 @@ pub(super) fn check(options: &Options, found: &mut dyn FnMut(Finding)) -> Result
         }
     }
     Ok(())
+}
+
+/// What libtorch, which has the queue, computes with on a device.
+fn queued(device: Device) -> &'static [Precision] {
+    match device {
+        Device::Cpu => &[Precision::Fp32],
+        Device::Cuda(_) => precisions(device),
+    }
 }
 
 fn check_engine(

@@ -42,14 +42,28 @@ impl Compiler<'_> {
         let layout = Layout::new(plan);
         let mut filters = Buffer::in_large_pages(plan.steps.iter().map(filters_len).sum());
         let (mut steps, mut end) = (Vec::new(), 0);
+        // Whether nothing that lies in a memory has a sign. Of what was not made here it isn't known.
+        let mut positive = vec![true; layout.memories.len()];
+        if let Some(input) = layout.input {
+            positive[input.memory] = false;
+        }
         for (step, places) in plan.steps.iter().zip(&layout.steps) {
             let range = end..end + filters_len(step);
             end = range.end;
+            let mut layer = self.layer(step, *places, &mut filters[range.clone()])?;
+            let to = places.to.ok_or_else(|| no_kernel(name(step)))?;
+            if let (Layer::Max(_, is_positive), Some(from)) = (&mut layer, places.from) {
+                *is_positive = positive[from.memory];
+            }
+            positive[to.memory] &= layer.is_positive();
+            if let Some(raw) = places.raw {
+                positive[raw.memory] = false;
+            }
             steps.push(Step {
-                layer: self.layer(step, *places, &mut filters[range.clone()])?,
+                layer,
                 filters: range,
                 from: places.from,
-                to: places.to.ok_or_else(|| no_kernel(name(step)))?,
+                to,
                 raw: places.raw,
                 residual: places.residual,
             });
@@ -118,7 +132,7 @@ impl Compiler<'_> {
                     Some(_) => return Err(no_kernel()),
                 }
             }
-            (Operator::MaxPool { window }, Some(_)) => Layer::Max(*window),
+            (Operator::MaxPool { window }, Some(_)) => Layer::Max(*window, false),
             (Operator::AveragePool { window, part }, Some(_)) if *window == AVERAGE => {
                 Layer::Average(self.tensors.epilogue(part)?)
             }

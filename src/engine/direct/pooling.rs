@@ -5,10 +5,10 @@
 use super::convolution::Scratch;
 use super::grid::Part;
 use super::hands::Hands;
-use super::numbers::{Rounding, WithRounding, run, widen};
+use super::numbers::{Rounding, WithRounding, larger_magnitudes, run, widen};
 use crate::engine::cpu::buffer::{LINE, Span};
 use crate::engine::cpu::epilogue::{Epilogue, Finisher};
-use crate::engine::cpu::simd::{Isa, Simd, larger};
+use crate::engine::cpu::simd::{Isa, Simd, larger, load};
 use crate::network::{Window, window};
 use std::ops::Range;
 
@@ -19,7 +19,12 @@ pub(super) const AVERAGE: Window = window(3).padding(1);
 #[derive(Clone, Copy)]
 pub(super) enum Pool<'a> {
     /// The largest number; NaN if there is one. Padding is no pixel, and the last window may hang over (`ceil_mode`).
-    Max(Window),
+    Max {
+        /// Its size.
+        window: Window,
+        /// Whether no number under it has a sign, so that their bits are compared.
+        is_positive: bool,
+    },
     /// [`AVERAGE`], and what follows it.
     Average(&'a Epilogue),
 }
@@ -28,7 +33,7 @@ impl Pool<'_> {
     /// The rows or columns under the window of an output, of so many.
     fn under(&self, at: usize, extent: usize) -> Range<usize> {
         let window = match self {
-            Self::Max(window) => *window,
+            Self::Max { window, .. } => *window,
             Self::Average(_) => AVERAGE,
         };
         let first = at * window.stride;
@@ -87,9 +92,15 @@ impl WithRounding for Row<'_> {
     fn run<S: Simd, R: Rounding>(&self, s: S, rounding: R) {
         assert!((self.first + self.width) * LINE <= self.output.len());
         let columns = self.rows.first().map_or(0, |row| row.len() / LINE);
+        if let Pool::Max {
+            is_positive: true, ..
+        } = self.pool
+        {
+            return self.largest_magnitudes(s, columns);
+        }
         for word in (0..LINE).step_by(S::F32_LANES / 2) {
             match self.pool {
-                Pool::Max(_) => self.largest(s, rounding, columns, word),
+                Pool::Max { .. } => self.largest(s, rounding, columns, word),
                 Pool::Average(epilogue) => {
                     let follows = epilogue.at::<S>(self.channel + 2 * word);
                     self.average(s, rounding, columns, word, follows);
@@ -100,6 +111,26 @@ impl WithRounding for Row<'_> {
 }
 
 impl Row<'_> {
+    #[inline(always)]
+    fn largest_magnitudes<S: Simd>(&self, s: S, columns: usize) {
+        for word in (0..LINE).step_by(S::F32_LANES) {
+            for x in 0..self.width {
+                let mut largest = s.splat_f32s(0.0);
+                for row in self.rows {
+                    for x in self.pool.under(x, columns) {
+                        let words = load::<S>(row, x * LINE + word);
+                        largest = larger_magnitudes(s, largest, words);
+                    }
+                }
+                // SAFETY: the lines exist (asserted by `run`), and a row is one thread's.
+                unsafe {
+                    let at = (self.first + x) * LINE + word;
+                    self.output.store::<S>(at, largest);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     fn largest<S: Simd, R: Rounding>(&self, s: S, rounding: R, columns: usize, word: usize) {
         for x in 0..self.width {

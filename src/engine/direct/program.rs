@@ -34,8 +34,8 @@ pub(super) enum Layer {
     Pooled(Pooled),
     /// An average pool and what follows it.
     Average(Epilogue),
-    /// A max pool.
-    Max(Window),
+    /// A max pool, and whether nothing that it reads has a sign.
+    Max(Window, bool),
 }
 
 /// A layer and what it reads and writes.
@@ -145,12 +145,27 @@ impl Program {
                     let average = Pool::Average(epilogue);
                     pool(isa, hands, items, average, (job.input, from.part), output);
                 }
-                (Layer::Max(window), Some(from)) => {
-                    let max = Pool::Max(*window);
+                (&Layer::Max(window, is_positive), Some(from)) => {
+                    let max = Pool::Max {
+                        window,
+                        is_positive,
+                    };
                     pool(isa, hands, items, max, (job.input, from.part), output);
                 }
                 (_, None) => unreachable!("a pool of images is not compiled"),
             }
+        }
+    }
+}
+
+impl Layer {
+    /// Whether nothing that it makes has a sign.
+    pub(super) fn is_positive(&self) -> bool {
+        match self {
+            Self::Convolution(convolution) => convolution.epilogue.is_relu(),
+            Self::Pooled(_) => true,
+            Self::Average(_) => false,
+            Self::Max(_, is_positive) => *is_positive,
         }
     }
 }
@@ -164,7 +179,7 @@ impl Program {
         let convolution = match &step.layer {
             Layer::Convolution(convolution) => convolution,
             Layer::Pooled(pooled) => pooled.convolution(),
-            Layer::Average(_) | Layer::Max(_) => return &[],
+            Layer::Average(_) | Layer::Max(..) => return &[],
         };
         convolution
             .tiling

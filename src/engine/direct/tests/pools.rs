@@ -68,7 +68,11 @@ fn a_max_pool_takes_the_pixels_under_each_window_whatever_its_stride_and_padding
         let from = part([1, height, width], 0);
         let channels = CHUNKS * CHANNELS;
         let input = rounded(Random(5).take(ITEMS * height * width * channels));
-        for window in windows {
+        let magnitudes: Vec<f32> = input.iter().map(|value| value.abs()).collect();
+        let all = windows
+            .iter()
+            .flat_map(|&window| [(window, false, &input), (window, true, &magnitudes)]);
+        for (window, is_positive, input) in all {
             let [Some(down), Some(across)] =
                 [height, width].map(|extent| window.places(extent, true))
             else {
@@ -89,7 +93,11 @@ fn a_max_pool_takes_the_pixels_under_each_window_whatever_its_stride_and_padding
             let expected: Vec<f32> = (0..ITEMS * down * across * channels).map(largest).collect();
             for isa in forms() {
                 for threads in [1, 3] {
-                    let found = pooled(isa, threads, Pool::Max(window), from, to, &input);
+                    let max = Pool::Max {
+                        window,
+                        is_positive,
+                    };
+                    let found = pooled(isa, threads, max, from, to, input);
                     assert_eq!(
                         found,
                         expected,
@@ -108,10 +116,17 @@ fn a_nan_is_the_largest_of_its_windows_and_of_no_other() {
     let place = part([1, side, side], 0);
     let pixels: &[usize] = if cfg!(miri) { &[7] } else { &[0, 7, 24] };
     for isa in forms() {
-        for &pixel in pixels {
-            let mut input = vec![-1.0; ITEMS * side * side * channels];
+        for (&pixel, is_positive) in pixels
+            .iter()
+            .flat_map(|pixel| [(pixel, false), (pixel, true)])
+        {
+            let other_value = if is_positive { 1.0 } else { -1.0 };
+            let mut input = vec![other_value; ITEMS * side * side * channels];
             input[pixel * channels + 3] = f32::NAN;
-            let max = Pool::Max(window(3).padding(1));
+            let max = Pool::Max {
+                window: window(3).padding(1),
+                is_positive,
+            };
             let found = pooled(isa, 1, max, place, place, &input);
             for (at, value) in found.iter().enumerate() {
                 let (other, channel) = (at / channels, at % channels);
@@ -121,7 +136,7 @@ fn a_nan_is_the_largest_of_its_windows_and_of_no_other() {
                     && !far(other / side, pixel / side)
                     && !far(other % side, pixel % side);
                 assert_eq!(value.is_nan(), is_spoilt, "{pixel}, {other}, {channel}");
-                assert!(value.is_nan() || *value == -1.0);
+                assert!(value.is_nan() || *value == other_value);
             }
         }
     }
