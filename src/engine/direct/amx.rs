@@ -35,7 +35,7 @@ impl Unit for Amx {
     }
 }
 
-/// One step of a tall block after the other. A tile is written as its number and what is fetched while it is multiplied: lines of
+/// One step of a tall product after the other. A tile is written as its number and what is fetched while it is multiplied: lines of
 /// pixels, lines of the filters two steps on, and lines of what is read next.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 macro_rules! tall {
@@ -80,7 +80,7 @@ macro_rules! tall {
     };
 }
 
-/// One step of a wide block after the other: a register of filters is written as its number.
+/// One step of a wide product after the other: a register of filters is written as its number.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 macro_rules! wide {
     ($call:expr, $($register:literal $([$($pixels:literal)*])?;)*) => {
@@ -136,7 +136,7 @@ macro_rules! begin {
     };
 }
 
-/// The first step of a tall block. A tile is written as its number and the place in bytes of what its register held.
+/// The first step of a tall product. A tile is written as its number and the place in bytes of what its register held.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 macro_rules! turn_tall {
     ($call:expr, $sums:expr, $begin:ident, $($tile:literal $place:literal)*) => {
@@ -168,7 +168,7 @@ macro_rules! turn_tall {
     };
 }
 
-/// The first step of a wide block, its registers written as above.
+/// The first step of a wide product, its registers written as above.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 macro_rules! turn_wide {
     ($call:expr, $sums:expr, $begin:ident, $($register:literal $place:literal)*) => {

@@ -52,7 +52,7 @@ pub(super) struct Convolution {
 /// Working memory of a thread.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// Sums that become lines while the next ones are computed: those of a block.
+    /// Sums that become lines while the next ones are computed.
     sums: Buffer,
     /// Rows of a map that waits for its max pool.
     pub ring: Buffer,

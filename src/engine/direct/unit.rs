@@ -38,7 +38,7 @@ pub(super) enum Form {
     Wide,
 }
 
-/// What the blocks of a convolution have in common.
+/// What the products of a convolution have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<'a> {
     /// The input, of all items.
